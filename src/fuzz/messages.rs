@@ -13,33 +13,33 @@ pub(crate) fn run(data: &[u8]) {
         (0, Some(text)) => Message::text(text.clone()),
         _ => Message::binary(bytes.clone()),
     };
-    let language = if kind & 2 == 0 {
-        Language::Realtime
+    let protocol = if kind & 2 == 0 {
+        Protocol::Realtime
     } else {
-        Language::Raw
+        Protocol::Raw
     };
     let is_text = message.is_text();
-    let shaken = Shaken {
+    let handshake = Handshake {
         headers: Arc::default(),
         secrets: Arc::default(),
     };
-    let heard = bounded(bytes.len(), 512, 16 * 1024, || {
-        hear(language, message, &shaken)
+    let received = bounded(bytes.len(), 512, 16 * 1024, || {
+        parse(protocol, message, &handshake)
     });
-    match heard {
-        Heard::Message(event) => {
+    match received {
+        Received::Message(event) => {
             assert!(event.size() <= 13 * bytes.len() + 64);
             // Text is delivered unchanged, also if it is JSON.
             assert!(!is_text || event.content().body() == &bytes);
-            assert!(language == Language::Realtime || event.content().body() == &bytes);
+            assert!(protocol == Protocol::Realtime || event.content().body() == &bytes);
         }
-        Heard::Failed(error) | Heard::Refused(error) => {
+        Received::Failed(error) | Received::Refused(error) => {
             assert!(
-                language == Language::Realtime
+                protocol == Protocol::Realtime
                     && error.message().len() <= crate::limits::MESSAGE + 4
             );
         }
-        Heard::Nothing | Heard::Timeout => assert!(language == Language::Realtime),
+        Received::Nothing | Received::Timeout => assert!(protocol == Protocol::Realtime),
     }
     if let Some(text) = text {
         crate::services::channel::is_control(&text);

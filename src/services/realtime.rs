@@ -12,7 +12,7 @@ use crate::codec::msgpack;
 use crate::error::{Error, Result};
 use crate::operation::Op;
 use crate::request::{Body, Request};
-use crate::services::socket::{self, Handle, Inputs, Language, Plan, SocketOptions, Taken};
+use crate::services::socket::{self, Handle, Inputs, Plan, Protocol, SocketOptions, Taken};
 
 /// The default timeout of a session: long enough that only the host or the app ends it.
 const SESSION: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -49,7 +49,7 @@ impl Client {
     /// input is the session's first, unless it is empty.
     pub fn realtime_start(&self, request: Request, options: SocketOptions) -> Result<Realtime> {
         Ok(Realtime {
-            session: self.session(&request, "realtime", options, Language::Realtime)?,
+            session: self.session(&request, "realtime", options, Protocol::Realtime)?,
         })
     }
 
@@ -59,7 +59,7 @@ impl Client {
         request: &Request,
         path: &str,
         options: SocketOptions,
-        language: Language,
+        protocol: Protocol,
     ) -> Result<Handle> {
         let endpoint = request.endpoint()?.clone();
         let mut url = request.url(self.hosts().run_url(&endpoint)?, path);
@@ -73,7 +73,7 @@ impl Client {
             most_bytes,
             options.when_full,
         ));
-        let first = language == Language::Realtime && has_first(request)?;
+        let first = protocol == Protocol::Realtime && has_first(request)?;
         if first && !request.is_local() {
             inputs.push(Message::binary(request.packed()?))?;
         }
@@ -85,7 +85,7 @@ impl Client {
             endpoint,
             url,
             headers: request.headers.clone(),
-            language,
+            protocol,
             most_bytes,
             options,
             local,

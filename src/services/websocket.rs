@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::error::Result;
 use crate::operation::Op;
 use crate::request::Request;
-use crate::services::socket::{Handle, Language, SocketOptions};
+use crate::services::socket::{Handle, Protocol, SocketOptions};
 use crate::system::memory;
 
 /// A connection to an app's own WebSocket. Clones are handles to the same connection.
@@ -31,7 +31,7 @@ impl Client {
     /// ignored.
     pub fn websocket_start(&self, request: Request, options: SocketOptions) -> Result<WebSocket> {
         Ok(WebSocket {
-            session: self.session(&request, "", options, Language::Raw)?,
+            session: self.session(&request, "", options, Protocol::Raw)?,
         })
     }
 }

@@ -1,5 +1,5 @@
-//! A connection that notes when the other side moved its last byte, so that a slow one is told from
-//! a dead one.
+//! A connection that records when the peer last sent or accepted a byte, to distinguish a slow peer
+//! from a dead one.
 
 use std::future::Future;
 use std::io;
@@ -11,20 +11,20 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Nothing moves for so many intervals between pings, and the other side counts as gone.
+/// The peer counts as gone if no byte moves for this many ping intervals.
 const SILENT_INTERVALS: u32 = 4;
-/// What was written may wait in buffers of the operating system, where nobody sees it move: up to
-/// so many MiB (Linux's `tcp_wmem`), each of which is given the same time once more.
-const HIDDEN: u32 = 4;
-/// In the place of no pings, and of pauses that no clock can count.
+/// Written bytes may wait in buffers of the operating system, where their progress is invisible: up
+/// to this many MiB (`tcp_wmem` of Linux). Each MiB extends the time limit by its initial length.
+const HIDDEN_MIB: u32 = 4;
+/// The ping interval if pings are disabled, and the longest one.
 const NEVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// How a connection gets on.
+/// The activity of a connection.
 pub(crate) struct Pulse {
     begun: Instant,
-    /// The last move, in milliseconds since it began.
+    /// When the last byte moved, in milliseconds after `begun`.
     moved: AtomicU64,
-    /// Bytes that were written since the last ones were read.
+    /// The number of bytes that were written after the last read.
     unanswered: AtomicU64,
 }
 
@@ -37,24 +37,24 @@ impl Pulse {
         }
     }
 
-    fn moves(&self) {
+    fn record_move(&self) {
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.moved.store(now, Ordering::Relaxed);
     }
 
-    /// How long nothing has moved, if that is too long for a connection with this time between
-    /// pings. `free` is since when the host has let us read: before, silence was ours.
+    /// Returns how long no byte has moved, if it is too long for this ping interval. Time before
+    /// `free`, when the host did not read its events, does not count.
     fn silence(&self, ping: Duration, free: Instant) -> Option<Duration> {
         let moved = self.begun + Duration::from_millis(self.moved.load(Ordering::Relaxed));
         let hidden = u32::try_from(self.unanswered.load(Ordering::Relaxed) >> 20)
-            .unwrap_or(HIDDEN)
-            .min(HIDDEN);
+            .unwrap_or(HIDDEN_MIB)
+            .min(HIDDEN_MIB);
         let silence = moved.max(free).elapsed();
         (silence > ping.saturating_mul(SILENT_INTERVALS * (1 + hidden))).then_some(silence)
     }
 
-    /// Waits until the other side counts as gone, and says for how long nothing has moved. `free`
-    /// is none while the host takes its time.
+    /// Waits until the peer counts as gone, and returns how long no byte has moved. `free` returns
+    /// since when the host has been reading its events, or `None` if it is not.
     pub(crate) async fn lost(
         &self,
         ping: Option<Duration>,
@@ -70,24 +70,24 @@ impl Pulse {
     }
 }
 
-/// The time between pings.
+/// Returns the time between pings.
 pub(crate) fn pause(ping: Option<Duration>) -> Duration {
     ping.unwrap_or(NEVER).min(NEVER)
 }
 
-/// Of what is read in one go others have their turn after so many bytes: two of them are a frame,
-/// and a message may have any number of empty ones, which are put together below us without a
-/// pause.
+/// A read yields to other tasks after this many bytes. tungstenite assembles a message without a
+/// pause, and a message may have any number of empty frames of two bytes each.
 const TURN: usize = 16 << 10;
 
-/// A connection, and its pulse.
+/// A connection that records its activity.
 pub(crate) struct Wire<S> {
     inner: S,
-    /// How much was read since others had their turn.
+    /// The number of bytes read since the last yield.
     read: usize,
-    turn: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    yielding: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     pulse: Arc<Pulse>,
-    /// The last write had to wait: once there is room, the other side has taken something.
+    /// Whether the last write had to wait. The next successful write then shows that the peer accepted
+    /// bytes.
     full: bool,
 }
 
@@ -96,7 +96,7 @@ impl<S> Wire<S> {
         Wire {
             inner,
             read: 0,
-            turn: None,
+            yielding: None,
             pulse: Arc::new(Pulse::new()),
             full: false,
         }
@@ -114,11 +114,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.read >= TURN {
-            let turn = self
-                .turn
+            let yielding = self
+                .yielding
                 .get_or_insert_with(|| Box::pin(tokio::task::yield_now()));
-            std::task::ready!(turn.as_mut().poll(cx));
-            (self.read, self.turn) = (0, None);
+            std::task::ready!(yielding.as_mut().poll(cx));
+            (self.read, self.yielding) = (0, None);
         }
         let most = buffer.remaining().min(TURN);
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
@@ -128,7 +128,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         if read > 0 {
             self.read += read;
             self.pulse.unanswered.store(0, Ordering::Relaxed);
-            self.pulse.moves();
+            self.pulse.record_move();
         }
         polled
     }
@@ -147,7 +147,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
                     .unanswered
                     .fetch_add(written as u64, Ordering::Relaxed);
                 if std::mem::take(&mut self.full) {
-                    self.pulse.moves();
+                    self.pulse.record_move();
                 }
             }
             Poll::Ready(Err(_)) => {}

@@ -1,21 +1,21 @@
-//! What went over one connection, and how much of it is open.
+//! The numbers of inputs and messages of a connection and of a session.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::language::Language;
+use super::protocol::Protocol;
 use crate::error::Idempotency;
 use crate::operation::Task;
 use crate::transport::Progress;
 
-/// How long the other side may take to close.
+/// How long the peer may take to close the connection.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
 
-/// Counts for one connection; shared by those who send, receive and watch.
+/// The counters of one connection. The tasks that send, receive and watch share them.
 pub(super) struct Counters {
-    language: Language,
+    protocol: Protocol,
     progress: Arc<Progress>,
     counts: Mutex<Counts>,
 }
@@ -23,17 +23,17 @@ pub(super) struct Counters {
 struct Counts {
     sent: u64,
     received: u64,
-    /// Sent since the last message came.
+    /// The number of inputs sent since the last message arrived.
     since: u64,
-    /// When the host had read the last message.
+    /// When the host finished reading the last message.
     read: Instant,
-    /// The host takes its time, so silence is ours.
+    /// Whether a message waits for the host, so that silence is not the fault of the peer.
     delivering: bool,
     closing: bool,
 }
 
 impl Counters {
-    pub(super) fn new(language: Language, progress: Arc<Progress>) -> Self {
+    pub(super) fn new(protocol: Protocol, progress: Arc<Progress>) -> Self {
         progress.reading(Idempotency::Safe);
         let counts = Counts {
             sent: 0,
@@ -44,13 +44,13 @@ impl Counters {
             closing: false,
         };
         Counters {
-            language,
+            protocol,
             progress,
             counts: Mutex::new(counts),
         }
     }
 
-    /// An input is about to leave; from here on it may be executed.
+    /// Counts an input. Call it before the input is sent: from then on it may be executed.
     pub(super) fn sent(&self) {
         let mut counts = self.counts();
         counts.sent += 1;
@@ -74,7 +74,7 @@ impl Counters {
         counts.read = Instant::now();
     }
 
-    /// The host has asked for the end.
+    /// Records that the host closes the session.
     pub(super) fn close(&self) {
         self.counts().closing = true;
     }
@@ -83,8 +83,8 @@ impl Counters {
         self.counts().closing
     }
 
-    /// Lets the other side say what it has to say, and the host read it. Where nobody reads, it
-    /// need not be heard out.
+    /// Waits while the peer still sends messages and the host still reads them, and for [`GRACE`] after
+    /// that. Without a reader, waits for [`GRACE`] only.
     pub(super) async fn grace(&self, task: &Task) {
         loop {
             tokio::time::sleep(GRACE).await;
@@ -99,22 +99,22 @@ impl Counters {
         self.counts().received
     }
 
-    /// Since when the host has let us read; none while it takes its time.
+    /// Returns since when no message waits for the host. `None`: a message waits.
     pub(super) fn free(&self) -> Option<Instant> {
         let counts = self.counts();
         (!counts.delivering).then_some(counts.read)
     }
 
-    /// How many inputs may be without an answer. Nothing says which message answers which input
-    /// (docs/protocol.md §7.3): where one brings one, it is their difference; in any case those
-    /// after which nothing came.
+    /// Returns how many inputs may have no result yet. fal does not say which message is the result of
+    /// which input (docs/protocol.md §7.3). The inputs after the last message always count. With the
+    /// realtime protocol, in which an input usually has one result, so does the difference.
     fn open(&self, counts: &Counts) -> u64 {
-        match self.language {
-            Language::Realtime => counts
+        match self.protocol {
+            Protocol::Realtime => counts
                 .sent
                 .saturating_sub(counts.received)
                 .max(counts.since),
-            Language::Raw => counts.since,
+            Protocol::Raw => counts.since,
         }
     }
 
@@ -123,7 +123,7 @@ impl Counters {
     }
 }
 
-/// The sums of a session.
+/// The totals of a session.
 #[derive(Default)]
 pub(super) struct Totals {
     connections: u64,
@@ -133,7 +133,7 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Adds a connection that has ended, and returns how many of its inputs are without an answer.
+    /// Adds a connection that has ended, and returns how many of its inputs may have no result.
     pub(super) fn add(&mut self, counters: &Counters) -> u64 {
         let counts = counters.counts();
         let open = counters.open(&counts);
@@ -144,7 +144,7 @@ impl Totals {
         open
     }
 
-    pub(super) fn told(&self, ended: &str, unsent: u64) -> Value {
+    pub(super) fn summary(&self, ended: &str, unsent: u64) -> Value {
         json!({
             "ended": ended, "connections": self.connections, "sent": self.sent, "received": self.received,
             "unanswered": self.unanswered, "unsent": unsent,

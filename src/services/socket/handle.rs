@@ -1,4 +1,4 @@
-//! What a host holds of a session: its operation, and the way in.
+//! The handle of a session: its operation, and the queue of its inputs.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::send_queue::Inputs;
 use crate::error::Result;
 use crate::operation::Op;
 
-/// Clones are handles to the same session, which the last one closes.
+/// A handle of a session. Clones refer to the same session. Dropping the last clone closes it.
 #[derive(Clone, Debug)]
 pub(crate) struct Handle {
     op: Op,

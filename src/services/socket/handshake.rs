@@ -1,5 +1,4 @@
-//! The opening handshake (RFC 6455), through the transport, so that keys, proxies, TLS and the
-//! emulator are its business.
+//! The opening handshake (RFC 6455). The transport sends it, and handles keys, proxies and TLS.
 
 use reqwest::header::{
     CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
@@ -23,25 +22,25 @@ use crate::endpoint::EndpointId;
 use crate::error::{Code, Error, Idempotency, Result};
 use crate::transport::{Authorization, Call, SMALL, Watch};
 
-/// As in the official clients (docs/protocol.md §7.2).
-const PATIENCE: Duration = Duration::from_secs(90);
+/// The time limit of the handshake, as in the official clients (docs/protocol.md §7.2).
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A WebSocket whose handshake succeeded.
 pub(crate) struct Socket {
     pub(crate) stream: WebSocketStream<Wire<Upgraded>>,
-    /// The headers of the handshake's answer.
+    /// The headers of the response to the handshake.
     pub(crate) headers: HeaderMap,
     pub(crate) pulse: Arc<Pulse>,
-    /// The client's credential, if that opened it.
+    /// The client's credential, if the handshake used it.
     pub(crate) active: Option<Arc<ActiveCredential>>,
 }
 
-/// What may wait to leave beside a message: answers to pings, which a hostile server sends and does
-/// not take.
-const BESIDE: usize = 1 << 20;
+/// How many bytes may wait to be sent in addition to one message: responses to pings. A hostile
+/// server may send pings without reading the responses.
+const CONTROL_FRAMES: usize = 1 << 20;
 
-/// Opens a WebSocket that takes messages of at most `most` bytes, and sends some of at most
-/// `most_out`.
+/// Opens a WebSocket that receives messages of at most `most` bytes, and sends messages of at most
+/// `most_out` bytes.
 pub(crate) async fn open(
     exchange: &Exchange,
     url: &Url,
@@ -69,13 +68,13 @@ pub(crate) async fn open(
         body: bytes::Bytes::new().into(),
         authorization,
         idempotency: Idempotency::Safe,
-        // What answers that it is busy for longer is heard, and not called slow.
-        deadline: exchange.deadline.min(Instant::now() + PATIENCE),
+        // A server that responds that it is busy for longer than this is reported as busy, not as slow.
+        deadline: exchange.deadline.min(Instant::now() + TIMEOUT),
         longest_pause: Duration::MAX,
         most: SMALL,
         watch: Watch::Nothing,
     };
-    let upgraded = tokio::time::timeout(PATIENCE, exchange.upgrade(&call)).await;
+    let upgraded = tokio::time::timeout(TIMEOUT, exchange.upgrade(&call)).await;
     let (headers, upgraded, active) = upgraded.map_err(|_| slow())??;
     check(
         &headers,
@@ -86,8 +85,8 @@ pub(crate) async fn open(
     let mut config = WebSocketConfig::default()
         .max_message_size(Some(most))
         .max_frame_size(Some(most));
-    // The frame's head is a part of what waits.
-    config.max_write_buffer_size = most_out.saturating_add(BESIDE);
+    // The limit includes the header of the frame.
+    config.max_write_buffer_size = most_out.saturating_add(CONTROL_FRAMES);
     let wire = Wire::new(upgraded);
     let pulse = wire.pulse();
     let stream = WebSocketStream::from_raw_socket(wire, Role::Client, Some(config)).await;
@@ -100,14 +99,18 @@ pub(crate) async fn open(
 }
 
 fn value(key: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(key)
-        .map_err(|_| Error::new(Code::Protocol, "the handshake's key is malformed"))
+    HeaderValue::from_str(key).map_err(|_| {
+        Error::new(
+            Code::Protocol,
+            "the key of the WebSocket handshake is not a valid header value",
+        )
+    })
 }
 
 fn slow() -> Error {
     let message = format!(
-        "the WebSocket's handshake took more than {} s",
-        PATIENCE.as_secs()
+        "the WebSocket handshake took more than {} s",
+        TIMEOUT.as_secs()
     );
     Error::new(Code::Deadline, message).with_retryable(true)
 }
@@ -117,12 +120,12 @@ fn check(headers: &HeaderMap, name: &HeaderName, expected: Option<&str>) -> Resu
         true => Ok(()),
         false => Err(Error::new(
             Code::Protocol,
-            format!("the WebSocket's handshake has a wrong {name}"),
+            format!("the response to the WebSocket handshake has a wrong {name}"),
         )),
     }
 }
 
-/// What the failure of a connection means.
+/// Returns the error of a connection that failed.
 pub(crate) fn broken(error: tungstenite::Error) -> Error {
     use tungstenite::Error as Broken;
     let (code, message) = match &error {
@@ -132,7 +135,7 @@ pub(crate) fn broken(error: tungstenite::Error) -> Error {
         ),
         Broken::WriteBufferFull(_) => (
             Code::ConnectionLost,
-            "the other side takes nothing any more".to_owned(),
+            "the server stopped reading".to_owned(),
         ),
         Broken::Protocol(
             ProtocolError::ResetWithoutClosingHandshake | ProtocolError::SendAfterClosing,
@@ -145,7 +148,7 @@ pub(crate) fn broken(error: tungstenite::Error) -> Error {
         ),
         _ => (
             Code::Protocol,
-            format!("the answer is not WebSocket: {error}"),
+            format!("the server violated the WebSocket protocol: {error}"),
         ),
     };
     Error::new(code, message).with_source(error)

@@ -1,4 +1,4 @@
-//! What a frame of the service means (docs/protocol.md §7.3, §7.4).
+//! The messages of the service (docs/protocol.md §7.3, §7.4).
 
 use std::sync::Arc;
 
@@ -6,97 +6,100 @@ use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::language::Language;
+use super::protocol::Protocol;
 use crate::codec::json;
 use crate::codec::msgpack;
 use crate::error::{Answer, Code, Error, clause};
 use crate::operation::event::{Event, EventKind};
 use crate::secrets::Secrets;
 
-pub(super) enum Heard {
+pub(super) enum Received {
     Message(Event),
-    /// Metadata, or part of the WebSocket protocol.
+    /// Metadata, or a control frame of WebSocket.
     Nothing,
-    /// The session is over without a fault.
+    /// The app ended the session because no input arrived.
     Timeout,
-    /// What opened the connection is not, or no longer, valid.
+    /// The credential that opened the connection is not valid, or no longer valid.
     Refused(Error),
     Failed(Error),
 }
 
-/// What the answer of an error has besides the message: the headers of the handshake, and what was
-/// carried.
+/// The parts of an error's response besides the message: the headers of the response to the handshake,
+/// and the secrets to remove.
 #[derive(Clone)]
-pub(super) struct Shaken {
+pub(super) struct Handshake {
     pub(super) headers: Arc<HeaderMap>,
     pub(super) secrets: Arc<Secrets>,
 }
 
-/// Looks at a frame, however long it is, without keeping others waiting.
-pub(super) async fn listen(language: Language, message: Message, shaken: &Shaken) -> Heard {
-    let shaken = shaken.clone();
-    json::beside(message.len(), move || hear(language, message, &shaken))
+/// Parses a message. A long message is parsed on a helper thread, so that other tasks do not wait.
+pub(super) async fn receive(
+    protocol: Protocol,
+    message: Message,
+    handshake: &Handshake,
+) -> Received {
+    let handshake = handshake.clone();
+    json::beside(message.len(), move || parse(protocol, message, &handshake))
         .await
-        .unwrap_or_else(Heard::Failed)
+        .unwrap_or_else(Received::Failed)
 }
 
-fn hear(language: Language, message: Message, shaken: &Shaken) -> Heard {
-    match (language, message) {
-        (Language::Raw, Message::Text(text)) => {
-            Heard::Message(Event::text(EventKind::Message, text.into()))
+fn parse(protocol: Protocol, message: Message, handshake: &Handshake) -> Received {
+    match (protocol, message) {
+        (Protocol::Raw, Message::Text(text)) => {
+            Received::Message(Event::text(EventKind::Message, text.into()))
         }
-        (Language::Raw, Message::Binary(bytes)) => {
-            Heard::Message(Event::bytes(EventKind::Message, bytes))
+        (Protocol::Raw, Message::Binary(bytes)) => {
+            Received::Message(Event::bytes(EventKind::Message, bytes))
         }
-        (Language::Realtime, Message::Text(text)) => json(text.into(), shaken),
-        (Language::Realtime, Message::Binary(frame)) => packed(frame, shaken),
+        (Protocol::Realtime, Message::Text(text)) => json(text.into(), handshake),
+        (Protocol::Realtime, Message::Binary(frame)) => packed(frame, handshake),
         (_, Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => {
-            Heard::Nothing
+            Received::Nothing
         }
     }
 }
 
-fn packed(frame: Bytes, shaken: &Shaken) -> Heard {
-    // An app may have a codec of its own; what is not MessagePack, or has no JSON, is handed over
-    // as it is.
+fn packed(frame: Bytes, handshake: &Handshake) -> Received {
+    // An app may have an encoding of its own. A message that is not MessagePack, or that JSON cannot
+    // express, is delivered as bytes.
     let json = match msgpack::to_json(&frame) {
         Ok(Some(json)) => Bytes::from(json),
-        Ok(None) => return Heard::Message(Event::bytes(EventKind::Message, frame)),
-        Err(error) => return Heard::Failed(error),
+        Ok(None) => return Received::Message(Event::bytes(EventKind::Message, frame)),
+        Err(error) => return Received::Failed(error),
     };
-    control(&json, shaken).unwrap_or_else(|| Heard::Message(Event::packed(json, frame)))
+    control(&json, handshake).unwrap_or_else(|| Received::Message(Event::packed(json, frame)))
 }
 
-/// JSON stays as the app wrote it: its numbers may have more digits than ours.
-fn json(text: Bytes, shaken: &Shaken) -> Heard {
-    control(&text, shaken).unwrap_or_else(|| {
-        // What there is no memory to look at is a text.
-        Heard::Message(
+/// Keeps the JSON as the app wrote it: its numbers may have more digits than an `f64`.
+fn json(text: Bytes, handshake: &Handshake) -> Received {
+    control(&text, handshake).unwrap_or_else(|| {
+        // Without memory to parse it, the message is delivered as a text.
+        Received::Message(
             Event::read(EventKind::Message, text.clone())
                 .unwrap_or_else(|_| Event::text(EventKind::Message, text)),
         )
     })
 }
 
-/// A message of the platform's; an app's own has no type of this name.
-fn control(message: &Bytes, shaken: &Shaken) -> Option<Heard> {
+/// Recognizes a message of the platform by its type, which no message of an app has.
+fn control(message: &Bytes, handshake: &Handshake) -> Option<Received> {
     let members = json::members(message, ["type", "error", "reason", "status"])?;
     let [kind, error, reason, status] = members.map(|member| member.and_then(json::text));
     match (kind.as_deref(), error.as_deref()) {
-        (Some("x-fal-message"), _) => Some(Heard::Nothing),
-        (Some("x-fal-error"), Some("TIMEOUT")) => Some(Heard::Timeout),
+        (Some("x-fal-message"), _) => Some(Received::Nothing),
+        (Some("x-fal-error"), Some("TIMEOUT")) => Some(Received::Timeout),
         (Some("x-fal-error"), kind) => {
-            let reason = reason
-                .as_deref()
-                .map(clause)
-                .filter(|reason| !reason.is_empty());
-            let reason = reason.unwrap_or("no reason was given");
-            let told = format!(
+            let reason = match reason.as_deref().map(clause) {
+                None | Some("") => "no reason was given",
+                Some(reason) => reason,
+            };
+            let text = format!(
                 "the app ended the connection: {reason} ({})",
                 kind.unwrap_or("x-fal-error")
             );
-            Some(Heard::Failed(
-                Error::new(Code::ServiceFailed, told).with_answer(answer(kind, message, shaken)),
+            Some(Received::Failed(
+                Error::new(Code::ServiceFailed, text).with_answer(answer(kind, message, handshake)),
             ))
         }
         (None, Some("Unauthorized")) if status.as_deref() == Some("error") => {
@@ -104,17 +107,17 @@ fn control(message: &Bytes, shaken: &Shaken) -> Option<Heard> {
                 Code::Unauthenticated,
                 "fal refused the connection after it was opened: Unauthorized",
             );
-            Some(Heard::Refused(
-                error.with_answer(answer(None, message, shaken)),
+            Some(Received::Refused(
+                error.with_answer(answer(None, message, handshake)),
             ))
         }
         _ => None,
     }
 }
 
-/// What an error that came as a message was made from: the answer of the handshake, and the message
-/// as the body.
-fn answer(kind: Option<&str>, body: &Bytes, Shaken { headers, secrets }: &Shaken) -> Answer {
+/// Returns the response that an error in a message exposes: the headers of the handshake, and the
+/// message as the body.
+fn answer(kind: Option<&str>, body: &Bytes, Handshake { headers, secrets }: &Handshake) -> Answer {
     Answer::new(secrets, 101, HeaderMap::clone(headers), body.clone()).with_error_type(kind)
 }
 

@@ -1,13 +1,12 @@
-//! WebSockets: the handshake, one session over any number of connections, and what waits to be
-//! sent.
+//! WebSockets: the handshake, a session over one or more connections, and the queue of inputs.
 
 mod activity;
 mod counters;
 mod handle;
 mod handshake;
-mod language;
 mod message;
 mod options;
+mod protocol;
 mod send_queue;
 mod session;
 mod token;
@@ -15,10 +14,10 @@ mod token;
 pub(crate) use activity::pause;
 pub(crate) use handle::Handle;
 pub(crate) use handshake::{Socket, broken, open};
-pub(crate) use language::Language;
 #[cfg(any(test, fuzzing))]
 pub(crate) use message::fuzz;
 pub use options::SocketOptions;
+pub(crate) use protocol::Protocol;
 pub(crate) use send_queue::Inputs;
 pub use send_queue::WhenFull;
 pub(crate) use session::{Plan, Taken, run};

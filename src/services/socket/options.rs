@@ -1,4 +1,4 @@
-//! How a session over a WebSocket is to be.
+//! The options of a session over a WebSocket.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use super::send_queue::WhenFull;
 use super::token::{Access, LIFETIME};
 use crate::error::{Error, Result};
 
-/// The most bytes of a message, unless the client allows answers of fewer only.
+/// The maximum size of a message in bytes, unless the client allows only smaller responses.
 const MOST_BYTES: usize = 32 << 20;
 const MOST_INPUTS: usize = 64;
 const PING: Duration = Duration::from_secs(30);
 
-/// How a [`Realtime`](crate::Realtime) session or a [`WebSocket`](crate::WebSocket) is to be.
+/// The options of a [`Realtime`](crate::Realtime) session or a [`WebSocket`](crate::WebSocket).
 #[derive(Clone, Debug)]
 pub struct SocketOptions {
     pub(crate) max_buffering: Option<u32>,
@@ -38,24 +38,25 @@ impl Default for SocketOptions {
 }
 
 impl SocketOptions {
-    /// The options' defaults.
+    /// Returns the default options.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many inputs the service keeps while the app is busy, 1 to 60; the oldest go. By default
-    /// the app decides (§7.2).
+    /// Sets how many inputs the service keeps while the app is busy, 1 to 60. It drops the oldest. By
+    /// default the app decides (docs/protocol.md §7.2).
     pub fn max_buffering(mut self, most: u32) -> Result<Self> {
         if !(1..=60).contains(&most) {
             return Err(Error::invalid(format!(
-                "max_buffering {most}: 1 to 60 are possible"
+                "max_buffering must be 1 to 60, not {most}"
             )));
         }
         self.max_buffering = Some(most);
         Ok(self)
     }
 
-    /// Opens the connection with the `Authorization` header in place of a short-lived token (§7.2).
+    /// Sets whether the `Authorization` header opens the connection instead of a short-lived token
+    /// (docs/protocol.md §7.2). The default is `false`.
     pub fn use_header(mut self, header: bool) -> Self {
         self.access = if header {
             Access::Header
@@ -65,47 +66,48 @@ impl SocketOptions {
         self
     }
 
-    /// How long the tokens live that open the connections, 1 second to 1 hour, by default 120
-    /// seconds (§7.1). They are renewed at 90 % of their life, so that a new connection need not
-    /// wait for one.
+    /// Sets the lifetime of the tokens that open connections, 1 second to 1 hour, by default 120
+    /// seconds (docs/protocol.md §7.1). A token is renewed after 90 % of its lifetime, so that a new
+    /// connection does not wait for one.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Result<Self> {
         let seconds = lifetime.as_secs();
         if !(1..=3600).contains(&seconds) {
             return Err(Error::invalid(format!(
-                "a token of {seconds} s: 1 to 3600 are possible"
+                "the token lifetime must be 1 to 3600 s, not {seconds} s"
             )));
         }
         self.token_lifetime = Duration::from_secs(seconds);
         Ok(self)
     }
 
-    /// How many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to more.
+    /// Sets how many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to an
+    /// input when the queue is full.
     pub fn queue(mut self, most: usize, when_full: WhenFull) -> Result<Self> {
         if !(1..=65536).contains(&most) {
             return Err(Error::invalid(format!(
-                "a queue of {most} inputs: 1 to 65536 are possible"
+                "the queue size must be 1 to 65536 inputs, not {most}"
             )));
         }
         (self.most_inputs, self.when_full) = (most, when_full);
         Ok(self)
     }
 
-    /// The most bytes of a message either way; by default 32 MiB, or the client's limit of answers
-    /// if that is less.
+    /// Sets the maximum size in bytes of a message in either direction. By default 32 MiB, or the
+    /// client's limit of response bytes if that is less.
     pub fn max_message_bytes(mut self, most: usize) -> Self {
         self.most_bytes = Some(most);
         self
     }
 
-    /// How often a ping is sent, by default every 30 seconds; `None` sends none. Once the other
-    /// side has moved nothing for four times as long, the connection counts as lost; a message that
-    /// comes or goes slowly moves. While the host does not read its events, silence does not count.
+    /// Sets the time between pings, by default 30 seconds. `None` disables pings. If no byte moves for
+    /// four times as long, the connection counts as lost. A slow message keeps it alive. Time during
+    /// which the host does not read its events does not count.
     pub fn ping(mut self, idle: Option<Duration>) -> Self {
         self.ping = idle.filter(|idle| !idle.is_zero());
         self
     }
 
-    /// The most bytes of a message, for a client that takes answers of at most `limit` bytes.
+    /// Returns the maximum size of a message for a client whose responses may have `limit` bytes.
     pub(crate) fn most_bytes(&self, limit: usize) -> usize {
         self.most_bytes.unwrap_or(limit.min(MOST_BYTES))
     }

@@ -1,4 +1,5 @@
-//! What waits to be sent over a WebSocket: a bounded queue between the host and the connection.
+//! The inputs that wait to be sent over a WebSocket: a bounded queue between the host and the
+//! connection.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -9,17 +10,17 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::error::{Code, Error, Result};
 
-/// What happens to an input where as many wait as may.
+/// What happens to an input when the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// It is refused with [`Code::QueueFull`].
+    /// The input is refused with [`Code::QueueFull`].
     #[default]
     Refuse = 0,
-    /// The oldest goes, and is reported as dropped.
+    /// The oldest input is dropped and reported.
     DropOldest = 1,
-    /// Only the newest waits: all others go, and are reported as dropped.
+    /// Only the newest input waits. All others are dropped and reported.
     KeepNewest = 2,
 }
 
@@ -30,11 +31,11 @@ pub(crate) struct Inputs {
     when_full: WhenFull,
     queue: Mutex<Queue>,
     changed: Notify,
-    /// Inputs went to make room.
-    went: Notify,
+    /// Notified when inputs are dropped.
+    dropped: Notify,
 }
 
-/// What a host sends may be private, or be what opens its app: `Debug` tells how many wait.
+/// Inputs may be private or contain credentials, so the output has only their number.
 impl std::fmt::Debug for Inputs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Inputs")
@@ -46,35 +47,35 @@ impl std::fmt::Debug for Inputs {
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Message>,
-    /// The first, which is not made yet.
-    owed: u64,
-    /// Were taken and will never be sent.
+    /// 1 while the first input is being prepared.
+    pending: u64,
+    /// The number of accepted inputs that will never be sent.
     lost: u64,
-    /// Of these the host has been told.
-    told: u64,
+    /// The number of lost inputs that were reported to the host.
+    reported: u64,
     closing: bool,
     ended: bool,
 }
 
-/// What is to be done next.
+/// The next action of the connection.
 pub(crate) enum Input {
     Send(Message),
-    /// Nothing is left to send and nothing will come.
+    /// The queue is empty and closed.
     Close,
 }
 
 impl Queue {
     fn unsent(&self) -> u64 {
-        self.lost + self.owed + self.waiting.len() as u64
+        self.lost + self.pending + self.waiting.len() as u64
     }
 
-    fn untold(&self) -> u64 {
-        self.lost - self.told
+    fn unreported(&self) -> u64 {
+        self.lost - self.reported
     }
 }
 
 impl Inputs {
-    /// At most `most` messages of at most `most_bytes` each.
+    /// Creates a queue for at most `most` messages of at most `most_bytes` bytes each.
     pub(crate) fn new(most: usize, most_bytes: usize, when_full: WhenFull) -> Self {
         let most = if when_full == WhenFull::KeepNewest {
             1
@@ -88,7 +89,7 @@ impl Inputs {
             when_full,
             queue: Mutex::default(),
             changed: Notify::new(),
-            went: Notify::new(),
+            dropped: Notify::new(),
         }
     }
 
@@ -105,13 +106,13 @@ impl Inputs {
         if queue.waiting.len() >= self.most && self.when_full == WhenFull::Refuse {
             return Err(Error::new(
                 Code::QueueFull,
-                format!("{} inputs wait to be sent already", self.most),
+                format!("the queue is full: {} inputs wait to be sent", self.most),
             ));
         }
         while queue.waiting.len() >= self.most {
             queue.waiting.pop_front();
             queue.lost += 1;
-            self.went.notify_one();
+            self.dropped.notify_one();
         }
         queue.waiting.push_back(message);
         drop(queue);
@@ -119,16 +120,16 @@ impl Inputs {
         Ok(())
     }
 
-    /// The first input is still to be made.
+    /// Announces the first input, which is still being prepared. [`unsent`](Self::unsent) counts it.
     pub(crate) fn owe_first(&self) {
-        self.lock().owed = 1;
+        self.lock().pending = 1;
     }
 
-    /// Puts that input before all that wait, however many they are.
+    /// Puts the announced input before all others, even if the queue is full.
     pub(crate) fn push_first(&self, message: Message) -> Result<()> {
         self.check_size(&message)?;
         let mut queue = self.lock();
-        queue.owed = 0;
+        queue.pending = 0;
         queue.waiting.push_front(message);
         drop(queue);
         self.changed.notify_one();
@@ -138,14 +139,15 @@ impl Inputs {
     fn check_size(&self, message: &Message) -> Result<()> {
         match message.len() > self.most_bytes {
             true => Err(Error::invalid(format!(
-                "the message has more than the {} bytes allowed",
-                self.most_bytes
+                "the message must be at most {} bytes, not {}",
+                self.most_bytes,
+                message.len()
             ))),
             false => Ok(()),
         }
     }
 
-    /// Nothing more will come.
+    /// Closes the queue for further inputs.
     pub(crate) fn close(&self) {
         if self.check_process().is_ok() {
             self.lock().closing = true;
@@ -153,7 +155,8 @@ impl Inputs {
         }
     }
 
-    /// How many inputs were taken and not sent: those that wait, and those that never will be.
+    /// Returns the number of accepted inputs that were not sent: those that wait, and those that never
+    /// will be sent. 0 in a forked child.
     pub(crate) fn unsent(&self) -> u64 {
         match self.check_process() {
             Ok(()) => self.lock().unsent(),
@@ -161,32 +164,32 @@ impl Inputs {
         }
     }
 
-    /// Nothing more will be sent: the session is over. Returns how many inputs went unsent.
+    /// Ends the session. Returns how many inputs were not sent.
     pub(crate) fn end(&self) -> u64 {
         let mut queue = self.lock();
         queue.ended = true;
         queue.lost = queue.unsent();
-        (queue.waiting, queue.owed) = (VecDeque::new(), 0);
+        (queue.waiting, queue.pending) = (VecDeque::new(), 0);
         queue.lost
     }
 
-    /// The host has been told that so many inputs are lost.
-    pub(crate) fn told(&self, lost: u64) {
-        self.lock().told += lost;
+    /// Records that this many lost inputs were reported to the host.
+    pub(crate) fn report(&self, lost: u64) {
+        self.lock().reported += lost;
     }
 
-    /// How many inputs are lost of which the host has not been told.
-    pub(crate) fn untold(&self) -> u64 {
-        self.lock().untold()
+    /// Returns how many lost inputs were not reported to the host.
+    pub(crate) fn unreported(&self) -> u64 {
+        self.lock().unreported()
     }
 
-    /// Whether nothing is left to send and nothing will come.
+    /// Whether the queue is empty and closed.
     pub(crate) fn are_done(&self) -> bool {
         let queue = self.lock();
         queue.closing && queue.waiting.is_empty()
     }
 
-    /// Waits until there is something to do. One task at a time.
+    /// Waits for the next action. Only one task may wait at a time.
     pub(crate) async fn next(&self) -> Input {
         loop {
             let mut changed = pin!(self.changed.notified());
@@ -198,20 +201,19 @@ impl Inputs {
         }
     }
 
-    /// Waits until inputs are lost of which the host is to be [told](Self::told). One task at a
-    /// time.
-    pub(crate) async fn gone(&self) -> u64 {
+    /// Waits until lost inputs have to be [reported](Self::report). Only one task may wait at a time.
+    pub(crate) async fn lost(&self) -> u64 {
         loop {
-            let mut went = pin!(self.went.notified());
-            went.as_mut().enable();
-            match self.untold() {
-                0 => went.await,
+            let mut dropped = pin!(self.dropped.notified());
+            dropped.as_mut().enable();
+            match self.unreported() {
+                0 => dropped.await,
                 lost => return lost,
             }
         }
     }
 
-    /// Waits until the host has asked for the end and nothing is left to send.
+    /// Waits until the queue is empty and closed.
     pub(crate) async fn done(&self) {
         loop {
             let mut changed = pin!(self.changed.notified());
@@ -273,7 +275,7 @@ mod tests {
             let refused = pushed.iter().filter(|pushed| pushed.is_err()).count();
             assert_eq!(refused, if when_full == WhenFull::Refuse { 2 } else { 0 });
             assert_eq!(
-                inputs.untold() as usize,
+                inputs.unreported() as usize,
                 4 - refused - expected.len(),
                 "{when_full:?}"
             );
@@ -295,13 +297,18 @@ mod tests {
         assert!(inputs.are_done() && matches!(inputs.pop(), Some(Input::Close)));
         let inputs = Inputs::new(2, 9, WhenFull::Refuse);
         inputs.push(Message::text("a")).unwrap();
-        assert_eq!((inputs.unsent(), inputs.untold()), (1, 0));
+        assert_eq!((inputs.unsent(), inputs.unreported()), (1, 0));
         assert_eq!(
-            (inputs.end(), inputs.end(), inputs.unsent(), inputs.untold()),
+            (
+                inputs.end(),
+                inputs.end(),
+                inputs.unsent(),
+                inputs.unreported()
+            ),
             (1, 1, 1, 1)
         );
-        inputs.told(1);
-        assert_eq!((inputs.unsent(), inputs.untold()), (1, 0));
+        inputs.report(1);
+        assert_eq!((inputs.unsent(), inputs.unreported()), (1, 0));
         assert_eq!(
             inputs.push(Message::text("b")).unwrap_err().code(),
             Code::Closed
@@ -323,7 +330,7 @@ mod tests {
         assert_eq!(inputs.unsent(), 2);
         inputs.push(Message::text("c")).unwrap();
         assert_eq!(
-            (inputs.unsent(), inputs.untold(), sent(&inputs)),
+            (inputs.unsent(), inputs.unreported(), sent(&inputs)),
             (3, 2, vec!["c".to_owned()])
         );
         inputs.owe_first();

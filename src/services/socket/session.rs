@@ -1,8 +1,8 @@
-//! One session with an app over a WebSocket, and over the next one if the connection breaks.
+//! A session with an app over a WebSocket, and over another WebSocket if the connection breaks.
 //!
-//! Sending, receiving and renewing the token go on side by side, so that an app that waits for us
-//! to read does not keep us from sending. An input is sent once: what was under way when a
-//! connection broke is reported and not repeated.
+//! Sending, receiving and renewing the token run concurrently, so that sending does not wait for
+//! receiving. An input is sent once. If the connection breaks, inputs without a result are reported
+//! and not repeated.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,9 +18,9 @@ use url::Url;
 use super::activity::pause;
 use super::counters::{Counters, GRACE, Totals};
 use super::handshake::{Socket, broken, open};
-use super::language::Language;
-use super::message::{Heard, Shaken, listen};
+use super::message::{Handshake, Received, receive};
 use super::options::SocketOptions;
+use super::protocol::Protocol;
 use super::send_queue::{Input, Inputs};
 use super::token::Tokens;
 use crate::client::Exchange;
@@ -32,18 +32,18 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::services::storage::resolve_files;
 
-/// A connection that lasted this long did not fail at once.
+/// A connection that lasted this long resets the counts of failures.
 const LASTING: Duration = Duration::from_secs(30);
 
-/// What a session is to be like.
+/// The parameters of a session.
 pub(crate) struct Plan {
     pub(crate) endpoint: EndpointId,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    pub(crate) language: Language,
+    pub(crate) protocol: Protocol,
     pub(crate) most_bytes: usize,
     pub(crate) options: SocketOptions,
-    /// A first input with local files, which are uploaded before a connection is made.
+    /// A first input with local files. They are uploaded before the connection is opened.
     pub(crate) local: Option<Request>,
 }
 
@@ -55,7 +55,7 @@ enum End {
     Lost(Error),
 }
 
-/// Runs a session to its end. The response says how it went.
+/// Runs a session to its end. The response has the totals.
 pub(crate) async fn run(exchange: Exchange, mut plan: Plan, taken: Taken) -> Result<Response> {
     let inputs = taken.inputs.clone();
     if let Some(first) = plan.local.take() {
@@ -63,7 +63,7 @@ pub(crate) async fn run(exchange: Exchange, mut plan: Plan, taken: Taken) -> Res
             resolve_files(&exchange, first).await?.packed()?,
         ))?;
     }
-    // What is sent in the background says nothing about how far the session has come.
+    // Requests in the background do not change the progress of the session.
     let tokens = Tokens::new(
         exchange.parallel(),
         plan.endpoint.clone(),
@@ -83,18 +83,18 @@ pub(crate) async fn run(exchange: Exchange, mut plan: Plan, taken: Taken) -> Res
     let totals = &session.totals;
     let unknown = totals.unanswered > 0;
     match outcome {
-        // Nobody asked for what opened the connection.
+        // The headers may repeat the token that opened the connection.
         Ok(ended) => Ok(Response::new(
             200,
             veiled(session.exchange.task.secrets(), session.headers),
-            totals.told(ended, unsent).to_string().into(),
+            totals.summary(ended, unsent).to_string().into(),
         )),
         Err(error) => Err(error.with_outcome_unknown(unknown)),
     }
 }
 
-/// The inputs of a session. However it ends, or if it is never begun, they are refused from then
-/// on, and the host is told how many of them will never be sent.
+/// The receiving end of the inputs of a session. When it is dropped, even before the session starts,
+/// the queue refuses further inputs and the host gets the number of inputs that will never be sent.
 pub(crate) struct Taken {
     inputs: Arc<Inputs>,
     task: Task,
@@ -109,7 +109,7 @@ impl Taken {
 impl Drop for Taken {
     fn drop(&mut self) {
         self.inputs.end();
-        match self.inputs.untold() {
+        match self.inputs.unreported() {
             0 => {}
             lost => self.task.emit_last(dropped(lost)),
         }
@@ -122,12 +122,12 @@ struct Session {
     inputs: Arc<Inputs>,
     totals: Totals,
     tokens: Tokens,
-    /// The answer of the last handshake.
+    /// The headers of the response to the last handshake.
     headers: HeaderMap,
 }
 
 impl Session {
-    /// Connects and talks, again and again if need be, and says how the session ended.
+    /// Connects, and reconnects as needed. Returns how the session ended.
     async fn converse(&mut self) -> Result<&'static str> {
         let (mut losses, mut refused, mut renewals) = (0, false, 0);
         loop {
@@ -138,7 +138,7 @@ impl Session {
             };
             let socket = match opened {
                 Ok(socket) => socket,
-                // A credential of the client's was renewed by then, if it can be.
+                // The transport has already renewed a credential of the client, if it can be renewed.
                 Err(error) if error.refuses_credential() && !refused => {
                     if !self.tokens.replace(None).await? {
                         return Err(error);
@@ -155,15 +155,15 @@ impl Session {
                 .and_then(|id| id.to_str().ok());
             self.report(json!({"state": "connected", "request_id": request_id}))
                 .await;
-            let counters = Counters::new(self.plan.language, self.exchange.task.progress.clone());
+            let counters = Counters::new(self.plan.protocol, self.exchange.task.progress.clone());
             let begun = Instant::now();
             let end = self.talk(socket, &counters).await;
             let unanswered = self.totals.add(&counters);
             if counters.received() > 0 {
                 refused = false;
             }
-            // One message says nothing: an app that sends one and closes would be joined for ever,
-            // each time with a token made for it.
+            // A message does not reset the counts. Otherwise an app that sends one message and closes
+            // would cause endless connections, each with a new token.
             if begun.elapsed() > LASTING {
                 (losses, renewals, refused) = (0, 0, false);
             }
@@ -174,8 +174,7 @@ impl Session {
                     self.report_lost(&error, unanswered).await;
                     let carried = active.is_some();
                     renewals += 1;
-                    // Once at once; one that is refused each time is not asked for without a pause,
-                    // nor for ever.
+                    // The first renewal is immediate. Further ones pause, and their number is limited.
                     let pause = match renewals {
                         1 => Some(Duration::ZERO),
                         _ => self.exchange.attempts().pause(renewals, None),
@@ -188,7 +187,8 @@ impl Session {
                         tokio::time::sleep(pause).await;
                         continue;
                     }
-                    // What made a token of ours was not what was refused.
+                    // Explain a refusal of the client's credential. A token of this session was
+                    // refused for another reason.
                     return Err(if carried {
                         self.exchange.explained(error, &self.plan.endpoint).await
                     } else {
@@ -203,7 +203,7 @@ impl Session {
                         .exchange
                         .attempts()
                         .pause(losses, None)
-                        .filter(|_| self.plan.language == Language::Realtime);
+                        .filter(|_| self.plan.protocol == Protocol::Realtime);
                     let Some(pause) = pause else {
                         return Err(error);
                     };
@@ -236,7 +236,7 @@ impl Session {
     async fn talk(&mut self, socket: Socket, counters: &Counters) -> End {
         let (mut sink, mut stream) = socket.stream.split();
         let (task, plan, inputs) = (&self.exchange.task, &self.plan, &self.inputs);
-        let shaken = Shaken {
+        let handshake = Handshake {
             headers: Arc::new(socket.headers),
             secrets: task.secrets().clone(),
         };
@@ -249,27 +249,27 @@ impl Session {
                         break End::Lost(Error::new(Code::ConnectionLost, "the connection ended"));
                     }
                 };
-                // Frames that are no news, however many, do not keep the deadline and the host from
-                // being heard.
+                // Yields even if no frame has a message, so that the deadline and the host can end the
+                // session.
                 tokio::task::consume_budget().await;
                 if let Message::Close(frame) = frame {
-                    break closed(frame, &shaken);
+                    break closed(frame, &handshake);
                 }
-                match listen(plan.language, frame, &shaken).await {
-                    Heard::Message(event) => {
+                match receive(plan.protocol, frame, &handshake).await {
+                    Received::Message(event) => {
                         counters.delivering();
                         task.emit_when_room(event).await;
                         counters.delivered();
                     }
-                    Heard::Nothing => {}
-                    Heard::Timeout => break End::Closed("timeout"),
-                    Heard::Refused(error) => break End::Refused(error),
-                    Heard::Failed(error) => break End::Failed(error),
+                    Received::Nothing => {}
+                    Received::Timeout => break End::Closed("timeout"),
+                    Received::Refused(error) => break End::Refused(error),
+                    Received::Failed(error) => break End::Failed(error),
                 }
             };
-            let asked = counters.is_closing();
+            let is_closing = counters.is_closing();
             if !matches!(end, End::Lost(_)) {
-                // The closing handshake is finished by reading on.
+                // Reading completes the closing handshake.
                 let rest = async {
                     while let Some(Ok(_)) = stream.next().await {
                         tokio::task::consume_budget().await;
@@ -278,7 +278,7 @@ impl Session {
                 let _ = tokio::time::timeout(GRACE, rest).await;
             }
             match end {
-                End::Closed(_) | End::Lost(_) if asked => End::Closed("closed"),
+                End::Closed(_) | End::Lost(_) if is_closing => End::Closed("closed"),
                 end => end,
             }
         };
@@ -303,7 +303,7 @@ impl Session {
                     }
                 };
                 if let Err(error) = outcome {
-                    // The other side may have said more before it went, so it is heard out.
+                    // The server may have sent messages before it closed the connection.
                     counters.grace(task).await;
                     return failed(broken(error));
                 }
@@ -317,12 +317,12 @@ impl Session {
             counters.grace(task).await;
             End::Closed("closed")
         };
-        // Beside the sending, which need not wait until there is room for the news.
-        let telling = async {
+        // Separate from `sending`, which must not wait until the host reads its events.
+        let reporting = async {
             loop {
-                let lost = inputs.gone().await;
+                let lost = inputs.lost().await;
                 task.emit_when_room(dropped(lost)).await;
-                inputs.told(lost);
+                inputs.report(lost);
             }
         };
         let watching = async {
@@ -330,13 +330,13 @@ impl Session {
                 .pulse
                 .lost(plan.options.ping, || counters.free())
                 .await;
-            let message = format!("nothing was heard for {} s", silence.as_secs());
+            let message = format!("the server sent nothing for {} s", silence.as_secs());
             End::Lost(Error::new(Code::ConnectionLost, message))
         };
         tokio::select! {
             biased;
             end = receiving => end,
-            end = telling => end,
+            end = reporting => end,
             end = sending => end,
             end = watching => end,
             () = self.tokens.keep_fresh() => End::Closed("closed"),
@@ -370,24 +370,21 @@ fn failed(error: Error) -> End {
     }
 }
 
-/// Codes 1000 and 1001 are a normal end, and so is none (docs/protocol.md §7.5); 1012 and 1013
-/// invite to come again. What fal's gateway means by others is not documented (§16.23), so they are
-/// failures.
-fn closed(frame: Option<CloseFrame>, Shaken { headers, secrets }: &Shaken) -> End {
+/// Codes 1000 and 1001, and a close without a code, are a normal end (docs/protocol.md §7.5). Codes 1012
+/// and 1013 ask the client to reconnect. fal documents no other codes (§16.23), so they are failures.
+fn closed(frame: Option<CloseFrame>, Handshake { headers, secrets }: &Handshake) -> End {
     let Some(frame) = frame else {
         return End::Closed("server");
     };
     let code = u16::from(frame.code);
-    // It has room for half a secret, whose end is known only while it is the end of the text.
-    let mut told = frame.reason.to_string();
-    secrets.hide(&mut told);
-    let reason = Some(clause(&told))
-        .filter(|reason| !reason.is_empty())
-        .map(|reason| format!(": {reason}"));
-    let message = format!(
-        "the other side closed the connection with code {code}{}",
-        reason.unwrap_or_default()
-    );
+    // The reason is short, so it may end within a secret. Such a part is recognized only at the end of a
+    // text, so it is removed before anything follows.
+    let mut text = frame.reason.to_string();
+    secrets.hide(&mut text);
+    let message = match clause(&text) {
+        "" => format!("the server closed the connection with code {code}"),
+        reason => format!("the server closed the connection with code {code}: {reason}"),
+    };
     match code {
         1000 | 1001 | 1005 => End::Closed("server"),
         1012 | 1013 => End::Lost(Error::new(Code::ConnectionLost, message)),

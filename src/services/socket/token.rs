@@ -1,5 +1,5 @@
-//! What opens a WebSocket: a short-lived token of the library's own making, the client's, or the
-//! header (docs/protocol.md §7.1).
+//! The authorization of a WebSocket: a short-lived token that the session creates, the token of the
+//! client, or the `Authorization` header (docs/protocol.md §7.1).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,32 +15,32 @@ use crate::request::Request;
 use crate::services::app_token::{TOKEN, minted};
 use crate::transport::{Authorization, SMALL};
 
-/// As long as the official clients' (docs/protocol.md §7.1).
+/// The lifetime of a token, as in the official clients (docs/protocol.md §7.1).
 pub(crate) const LIFETIME: Duration = Duration::from_secs(120);
 
-/// How a handshake shows that it may.
+/// How a handshake is authorized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// By a short-lived token.
+    /// With a short-lived token.
     Token,
-    /// By the `Authorization` header.
+    /// With the `Authorization` header.
     Header,
 }
 
-/// The tokens of one session: one at a time, renewed before it expires.
+/// The token of one session. It is renewed before it expires.
 pub(super) struct Tokens {
     exchange: Exchange,
     endpoint: EndpointId,
     access: Access,
     lifetime: Duration,
-    kept: Option<Kept>,
-    /// The client's own token, sent in the place of one of these.
+    created: Option<Created>,
+    /// The client's token, if the last handshake sent that instead.
     borrowed: Option<Arc<ActiveCredential>>,
 }
 
-struct Kept {
+struct Created {
     token: Token,
-    made: Instant,
+    at: Instant,
 }
 
 impl Tokens {
@@ -55,12 +55,12 @@ impl Tokens {
             endpoint,
             access,
             lifetime,
-            kept: None,
+            created: None,
             borrowed: None,
         }
     }
 
-    /// What the next handshake carries.
+    /// Returns the authorization of the next handshake.
     pub(super) async fn authorization(&mut self) -> Result<Authorization> {
         let proxied = self.exchange.hosts().proxy.is_some();
         self.borrowed = None;
@@ -68,52 +68,48 @@ impl Tokens {
             return match proxied {
                 false => Ok(Authorization::Credential),
                 true => Err(Error::invalid(
-                    "a server proxy forwards no WebSocket, so its key cannot open one",
+                    "a server proxy does not forward WebSockets, so its key cannot open one",
                 )
-                .with_remedy("Open it with a token: leave the option for the header off.")),
+                .with_remedy("Use a token instead: do not set the option for the header.")),
             };
         }
         let active = self.exchange.active().await?;
         match (&active.credential, proxied) {
             (Credential::AppToken(token), true) => {
                 let authorization = Authorization::App(token.clone());
-                (self.kept, self.borrowed) = (None, Some(active));
+                (self.created, self.borrowed) = (None, Some(active));
                 return Ok(authorization);
             }
-            // Its own token, or nothing where no key is to be had.
+            // The client sends its own token, or nothing if it has no key.
             (Credential::AppToken(_) | Credential::Anonymous, false) => {
-                self.kept = None;
+                self.created = None;
                 return Ok(Authorization::Credential);
             }
             _ => {}
         }
-        let fresh = self
-            .kept
-            .as_ref()
-            .filter(|kept| kept.made.elapsed() < self.lifetime);
-        match fresh {
-            Some(kept) => Ok(Authorization::App(kept.token.clone())),
-            None => Ok(Authorization::App(self.renew().await?)),
-        }
+        let token = match &self.created {
+            Some(created) if created.at.elapsed() < self.lifetime => created.token.clone(),
+            _ => self.renew().await?,
+        };
+        Ok(Authorization::App(token))
     }
 
-    /// Gives up what opened, or should have opened, a connection and was refused: the token, or the
-    /// client's credential (`carried`) if its source may have another. Whether there is something
-    /// else to try.
+    /// Discards the authorization that was refused: the token, or the client's credential (`carried`)
+    /// if its source may have another one. Returns whether another authorization can be tried.
     pub(super) async fn replace(&mut self, carried: Option<Arc<ActiveCredential>>) -> Result<bool> {
         match carried.or_else(|| self.borrowed.take()) {
             Some(active) => self.exchange.replace(&active).await,
-            None => Ok(self.kept.take().is_some()),
+            None => Ok(self.created.take().is_some()),
         }
     }
 
-    /// Renews the token for as long as it is polled, at 90 % of its life and, after a failure,
-    /// every further 5 %.
+    /// Renews the token while the future is polled: after 90 % of its lifetime and, after a failure,
+    /// every further 5 %. The future never ends.
     pub(super) async fn keep_fresh(&mut self) {
-        let Some(kept) = &self.kept else {
+        let Some(created) = &self.created else {
             return std::future::pending().await;
         };
-        let mut due = kept.made + self.lifetime.mul_f64(0.9);
+        let mut due = created.at + self.lifetime.mul_f64(0.9);
         loop {
             tokio::time::sleep_until(due.into()).await;
             due = match self.renew().await {
@@ -131,41 +127,36 @@ impl Tokens {
             json!({"allowed_apps": [self.endpoint.alias()], "token_expiration": seconds}),
         );
         let mut call = self.exchange.call(request)?;
-        // A token more does no harm.
+        // A second token does no harm.
         (call.idempotency, call.most) = (Idempotency::Safe, SMALL);
-        let made = Instant::now();
+        let at = Instant::now();
         let answer = self
             .exchange
             .ask_for(TOKEN, &call)
             .await
             .map_err(|error| self.explained(error))?;
         let token = minted(&answer)?;
-        self.kept = Some(Kept {
+        self.created = Some(Created {
             token: token.clone(),
-            made,
+            at,
         });
         Ok(token)
     }
 
     fn explained(&self, error: Error) -> Error {
-        let Some(proxy) = self
-            .exchange
-            .hosts()
-            .proxy
-            .as_ref()
-            .filter(|_| error.http_status().is_some())
-        else {
+        let proxy = self.exchange.hosts().proxy.as_ref();
+        let Some(proxy) = proxy.filter(|_| error.http_status().is_some()) else {
             return error;
         };
-        let place = proxy.host_str().unwrap_or_default();
+        let host = proxy.host_str().unwrap_or_default();
         let message = format!(
-            "no token could be made through the proxy at {place}: {}",
+            "cannot create a token through the proxy at {host}: {}",
             error.message()
         );
         match error.code() {
             Code::InvalidInput | Code::Forbidden | Code::NotFound => error.with_message(message).with_remedy(
-                "By default a server proxy does not let tokens be made: allow rest.fal.ai/tokens/ in its configuration \
-                 (allowedUrlPatterns), or give the client a short-lived token that your own server makes.",
+                "Allow rest.fal.ai/tokens/ in the configuration of the proxy (allowedUrlPatterns), or give the client a short-lived \
+                 token from your own server. By default a server proxy does not allow requests for tokens.",
             ),
             _ => error.with_message(message),
         }
