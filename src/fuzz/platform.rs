@@ -27,7 +27,7 @@ pub(crate) fn run(data: &[u8]) {
     let Ok(arguments) = Arguments::check(operation, &params) else {
         return;
     };
-    let Ok(address) = arguments.address(operation) else {
+    let Ok(address) = arguments.path_and_query(operation) else {
         panic!("what fits has an address")
     };
     assert!(address.starts_with("/v1/"), "{address}");

@@ -1,4 +1,4 @@
-//! The description of the Platform API: the table of its operations, and its reader.
+//! The description of the Platform API: the table of its operations, and the parser of the table.
 
 pub(crate) mod schema;
 mod schema_parser;
@@ -17,8 +17,8 @@ use crate::key::Scope;
 
 const TABLE: &str = include_str!("operations.txt");
 
-/// A mistake in the table is found by the tests; a build without them would know no operation.
-// `race`, because a blocking cell could be left half-made by a fork.
+/// The operations in the table, or none if the table has a mistake. The tests find each mistake.
+// A fork during the initialization of a blocking cell would block the child, so this one is of `race`.
 static OPERATIONS: OnceBox<Vec<Operation>> = OnceBox::new();
 
 /// Every operation of the Platform API, in the order of docs/protocol.md §14.3.
@@ -26,15 +26,15 @@ pub fn operations() -> &'static [Operation] {
     OPERATIONS.get_or_init(|| Box::new(read(TABLE).unwrap_or_default()))
 }
 
-/// The scope that an operation needs. `path` is the address's path and begins with `/v1`.
+/// Returns the scope that an operation needs. `path` is the path of the URL and begins with `/v1`.
 ///
-/// `None` where fal names no scope: an unknown operation, or one that works without a key.
+/// `None` if fal names no scope: the operation is unknown, or works without a key.
 pub(crate) fn needed_scope(method: &str, path: &str) -> Option<Scope> {
     let operation = Operation::at(method, path.strip_prefix("/v1")?)?;
     operation.scope.filter(|_| !operation.key_optional)
 }
 
-/// What the account has to have besides a key of that scope, if fal says so.
+/// Returns what the account needs besides a key with that scope, if fal documents it.
 pub(crate) fn needed_besides(method: &str, path: &str) -> Option<&'static str> {
     Operation::at(method, path.strip_prefix("/v1")?)?.needs
 }
@@ -66,23 +66,23 @@ pub struct Parameter {
     pub(crate) member: Member,
 }
 
-/// Where a parameter goes.
+/// The part of the request that has a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// Into the path.
+    /// The path.
     Path,
-    /// Into the query.
+    /// The query.
     Query,
-    /// Into a header: the parameter `idempotency_key`.
+    /// A header, for the parameter `idempotency_key`.
     Header,
-    /// Into the body, as a member of its JSON or as a field of its form.
+    /// The body, as a member of its JSON or as a field of its form.
     Body,
-    /// Nowhere: it is libfal's own.
+    /// None: the parameter is an option of libfal.
     Option,
 }
 
-/// What is sent besides the address.
+/// The body of the request.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Body {
     None,
@@ -95,7 +95,7 @@ pub(crate) enum Body {
     Form,
 }
 
-/// What an answer is.
+/// The body of a successful response.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Json(Schema),
@@ -106,23 +106,23 @@ pub(crate) enum Answer {
     Events,
 }
 
-/// How a list is cut into pages.
+/// How a list is divided into pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Paging {
     Cursor,
     Offset,
-    /// Not at all.
+    /// The list is one page.
     Whole,
 }
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Pages {
     pub(crate) paging: Paging,
-    /// The members of the answer that hold the list; none, if it is the answer itself.
+    /// The members of the response that contain the list. Empty: the response is the list.
     pub(crate) members: Vec<&'static str>,
 }
 
-/// What has to hold between parameters.
+/// A condition on several parameters. The head of operations.txt explains each kind.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Rule {
     One(Vec<&'static str>),
@@ -139,12 +139,12 @@ pub(crate) enum Rule {
 }
 
 impl Operation {
-    /// Its name, such as `keys.list`.
+    /// The name, such as `keys.list`.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What it does, in a few words.
+    /// The purpose, in a few words.
     pub fn purpose(&self) -> &'static str {
         self.purpose
     }
@@ -159,35 +159,33 @@ impl Operation {
         self.path
     }
 
-    /// The scope that a key needs for it; `None`: it needs no key at all.
+    /// The scope that the key needs. `None`: the operation needs no key.
     pub fn scope(&self) -> Option<Scope> {
         self.scope
     }
 
-    /// Whether it works without a key too, which then only raises limits.
+    /// Whether the operation also works without a key. A key then only raises limits.
     pub fn is_key_optional(&self) -> bool {
         self.key_optional
     }
 
-    /// What the account has to have besides, if fal says so.
+    /// What the account needs besides the key, if fal documents it.
     pub fn needs(&self) -> Option<&'static str> {
         self.needs
     }
 
-    /// Its parameters.
+    /// The parameters.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
     }
 
-    /// Whether it takes an idempotency key: libfal makes and sends one, so that the call can be
-    /// repeated without harm.
+    /// Whether the operation takes an idempotency key. libfal creates and sends one, so that a retry
+    /// does no harm.
     pub fn is_idempotent(&self) -> bool {
-        self.parameters
-            .iter()
-            .any(|parameter| parameter.place == Place::Header)
+        self.parameters_in(Place::Header).next().is_some()
     }
 
-    /// Whether its answer is a list, whose elements `platform_list` gives one by one.
+    /// Whether the response is a list, whose elements `platform_list` returns one by one.
     pub fn is_list(&self) -> bool {
         self.pages.is_some()
     }
@@ -197,7 +195,7 @@ impl Operation {
         self.status
     }
 
-    /// What a success brings: `json`, `none`, `file`, `csv`, `text` or `events`.
+    /// The body of a successful response: `json`, `none`, `file`, `csv`, `text` or `events`.
     pub fn answer(&self) -> &'static str {
         match self.answer {
             Answer::Json(_) => "json",
@@ -209,14 +207,15 @@ impl Operation {
         }
     }
 
-    /// Its lines in the table, in the notation of docs/protocol.md §14: the kind of the line, and
-    /// what it says.
+    /// The lines of the operation in the table, in the notation of docs/protocol.md §14: the kind of
+    /// each line, and its content.
     pub fn notation(&self) -> &[(&'static str, &'static str)] {
         &self.notation
     }
 
-    /// Whether a JSON answer has exactly the published shape; if not, what is wrong. For tests:
-    /// calls take what comes, since fal may add to it.
+    /// Checks that a JSON response has exactly the published shape. The error says what differs.
+    ///
+    /// For tests: calls accept additional members, because fal may add some.
     pub fn check_answer(&self, answer: &Value) -> Result<(), String> {
         match &self.answer {
             Answer::Json(shape) => shape.check(answer, ""),
@@ -224,8 +223,8 @@ impl Operation {
         }
     }
 
-    /// The operation of this method whose template this path, below `/v1`, fits best: with the most
-    /// words that are fixed.
+    /// Returns the operation with this method whose template matches `path`, which is below `/v1`. If
+    /// several match, the one with the most fixed segments.
     pub(crate) fn at(method: &str, path: &str) -> Option<&'static Operation> {
         let fitting = operations()
             .iter()
@@ -236,7 +235,7 @@ impl Operation {
             .map(|(_, operation)| operation)
     }
 
-    /// How many segments of a path are fixed, if it fits the template.
+    /// Returns the number of fixed segments of the template, if `path` matches it.
     fn fit(&self, path: &str) -> Option<usize> {
         let mut segments = path.trim_end_matches('/').split('/');
         let mut fixed = 0;
@@ -258,6 +257,13 @@ impl Operation {
         segments.next().is_none().then_some(fixed)
     }
 
+    /// The parameters in this part of the request.
+    pub(crate) fn parameters_in(&self, place: Place) -> impl Iterator<Item = &Parameter> {
+        self.parameters
+            .iter()
+            .filter(move |parameter| parameter.place == place)
+    }
+
     pub(crate) fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters
             .iter()
@@ -266,28 +272,28 @@ impl Operation {
 }
 
 impl Parameter {
-    /// Its name, as it is given.
+    /// The name, as the caller writes it.
     pub fn name(&self) -> &str {
         &self.member.name
     }
 
-    /// Where it goes.
+    /// The part of the request that has the parameter.
     pub fn place(&self) -> Place {
         self.place
     }
 
-    /// Whether it has to be given. (Of a body that may be left out, only with the rest of the
-    /// body.)
+    /// Whether the parameter is required. If the body as a whole is optional, a parameter in it is
+    /// required only together with the others.
     pub fn is_required(&self) -> bool {
         self.member.required
     }
 
-    /// What it has to be, in words.
+    /// The type and the bounds, in words.
     pub fn expects(&self) -> String {
         self.member.shape.to_string()
     }
 
-    /// Whether slashes in it separate folders.
+    /// Whether slashes in the value separate folders.
     pub(crate) fn is_path(&self) -> bool {
         matches!(
             self.member.shape,
@@ -299,7 +305,7 @@ impl Parameter {
     }
 }
 
-/// Reads the whole table.
+/// Parses the table.
 pub(crate) fn read(table: &'static str) -> Result<Vec<Operation>, String> {
     let mut named = Named::new();
     let mut operations: Vec<Operation> = Vec::new();
@@ -354,7 +360,7 @@ fn begin(line: &'static str) -> Result<Operation, String> {
 }
 
 impl Operation {
-    /// One more line of its description.
+    /// Parses one more line of the operation.
     fn add(&mut self, detail: &'static str, named: &Named) -> Result<(), String> {
         let (kind, text) = detail.split_once(' ').ok_or("a line says nothing")?;
         let text = text.trim();

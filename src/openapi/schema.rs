@@ -1,4 +1,7 @@
-//! What a value of the Platform API looks like: its type and its bounds.
+//! The type and the bounds of a JSON value of the Platform API.
+//!
+//! Dates and ids are checked by their pattern. libfal needs only their form and not their value, so
+//! it uses no crate for them.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -6,7 +9,7 @@ use std::ops::RangeInclusive;
 use serde_json::Value;
 use url::Url;
 
-/// The most values of a filter that takes several (docs/protocol.md §14.1).
+/// The maximum number of values of a filter (docs/protocol.md §14.1).
 pub(crate) const MANY: usize = 50;
 
 /// The type and the bounds of a JSON value.
@@ -18,7 +21,7 @@ pub(crate) enum Schema {
     Int(Bounds),
     Number(Bounds),
     Text(Text),
-    /// This text and no other.
+    /// Exactly this string.
     Word(String),
     List {
         of: Box<Schema>,
@@ -26,11 +29,11 @@ pub(crate) enum Schema {
     },
     Object {
         members: Vec<Member>,
-        /// What members may be that are not named.
+        /// The shape of members that are not in `members`. `None`: there must be no others.
         others: Option<Box<Schema>>,
     },
     Either(Vec<Schema>),
-    /// A text, or 1 to 50 of them.
+    /// A string, or an array of 1 to 50 strings.
     OneOrMany,
 }
 
@@ -40,18 +43,18 @@ pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) required: bool,
     pub(crate) shape: Schema,
-    /// What the service assumes where it is left out.
+    /// The value that the service uses if the member is absent.
     pub(crate) default: Option<Value>,
 }
 
-/// The least and the greatest number, both allowed.
+/// The least and the greatest number, both inclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Bounds {
     pub(crate) least: Option<f64>,
     pub(crate) most: Option<f64>,
 }
 
-/// The least and the greatest number of characters or items.
+/// The least and the greatest number of characters or items, both inclusive.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Length {
     pub(crate) least: usize,
@@ -64,11 +67,11 @@ pub(crate) struct Text {
     pub(crate) format: Option<Format>,
 }
 
-/// What a text has to look like.
+/// The format of a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
     Uri,
-    /// Without a query.
+    /// A URL without a query.
     PlainUri,
     Uuid,
     DateTime,
@@ -77,60 +80,50 @@ pub(crate) enum Format {
     Month,
     /// Letters, digits, `_` and `-`.
     Name,
-    /// Anything in which slashes separate folders.
+    /// Any string. Slashes separate folders.
     Path,
 }
 
 impl Schema {
-    /// Whether a value has this shape; if not, what is wrong, and where, beginning with `at`.
+    /// Checks that a value has this shape. The error names the first part that does not, by its path
+    /// from `at`.
     pub(crate) fn check(&self, value: &Value, at: &str) -> Result<(), String> {
-        let wrong = || Err(format!("{at} is {}, but has to be {self}", Found(value)));
-        match (self, value) {
-            (Schema::Any, _) | (Schema::Null, Value::Null) | (Schema::Bool, Value::Bool(_)) => {
-                Ok(())
+        let fits = match (self, value) {
+            (Schema::Any, _) | (Schema::Null, Value::Null) | (Schema::Bool, Value::Bool(_)) => true,
+            (Schema::Int(bounds), Value::Number(number)) => {
+                (number.is_i64() || number.is_u64()) && bounds.hold(number.as_f64())
             }
-            (Schema::Int(bounds), Value::Number(number)) if number.is_i64() || number.is_u64() => {
-                if bounds.hold(number.as_f64()) {
-                    Ok(())
-                } else {
-                    wrong()
-                }
+            (Schema::Number(bounds), Value::Number(number)) => bounds.hold(number.as_f64()),
+            (Schema::Text(text), Value::String(given)) => text.fits(given),
+            (Schema::Word(word), Value::String(given)) => word == given,
+            (Schema::OneOrMany, Value::String(given)) => {
+                !given.is_empty() && given.split(',').count() <= MANY
             }
-            (Schema::Number(bounds), Value::Number(number)) if bounds.hold(number.as_f64()) => {
-                Ok(())
-            }
-            (Schema::Text(text), Value::String(given)) if text.fits(given) => Ok(()),
-            (Schema::Word(word), Value::String(given)) if word == given => Ok(()),
-            (Schema::OneOrMany, Value::String(given)) if !given.is_empty() => {
-                if given.split(',').count() <= MANY {
-                    Ok(())
-                } else {
-                    wrong()
-                }
-            }
-            (Schema::OneOrMany, Value::Array(values)) if (1..=MANY).contains(&values.len()) => {
-                if values
-                    .iter()
-                    .all(|value| value.as_str().is_some_and(|text| !text.is_empty()))
-                {
-                    return Ok(());
-                }
-                wrong()
+            (Schema::OneOrMany, Value::Array(values)) => {
+                let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+                (1..=MANY).contains(&values.len()) && values.iter().all(is_text)
             }
             (Schema::List { of, items }, Value::Array(values)) if items.holds(values.len()) => {
                 let mut values = values.iter().enumerate();
-                values.try_for_each(|(index, value)| of.check(value, &format!("{at}[{index}]")))
+                return values
+                    .try_for_each(|(index, value)| of.check(value, &format!("{at}[{index}]")));
             }
             (Schema::Object { members, others }, Value::Object(_)) => {
-                check_members(members, others.as_deref(), value, at)
+                return check_members(members, others.as_deref(), value, at);
             }
-            (Schema::Either(shapes), _) => either(shapes, value, at).unwrap_or_else(wrong),
-            _ => wrong(),
+            (Schema::Either(shapes), _) => match either(shapes, value, at) {
+                Some(outcome) => return outcome,
+                None => false,
+            },
+            _ => false,
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(format!("{at} must be {self}, not {}", Found(value))),
         }
     }
 
-    /// The members that an object of this shape may have: of each alternative, if there are
-    /// several.
+    /// Returns the members that an object of this shape may have, of all alternatives.
     pub(crate) fn members(&self) -> Vec<&Member> {
         match self {
             Schema::Object { members, .. } => members.iter().collect(),
@@ -147,7 +140,7 @@ impl Schema {
         }
     }
 
-    /// Whether `null` may stand for it.
+    /// Whether `null` has this shape.
     pub(crate) fn takes_null(&self) -> bool {
         match self {
             Schema::Any | Schema::Null => true,
@@ -157,23 +150,26 @@ impl Schema {
     }
 }
 
+/// The path of a member of the object at `at`.
+fn within(at: &str, name: &str) -> String {
+    match at {
+        "" => name.to_owned(),
+        _ => format!("{at}.{name}"),
+    }
+}
+
 fn check_members(
     members: &[Member],
     others: Option<&Schema>,
     value: &Value,
     at: &str,
 ) -> Result<(), String> {
-    let inner = |name: &str| {
-        if at.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{at}.{name}")
-        }
-    };
     for member in members {
         match value.get(&member.name) {
-            Some(value) => member.shape.check(value, &inner(&member.name))?,
-            None if member.required => return Err(format!("{} is missing", inner(&member.name))),
+            Some(value) => member.shape.check(value, &within(at, &member.name))?,
+            None if member.required => {
+                return Err(format!("{} is missing", within(at, &member.name)));
+            }
             None => {}
         }
     }
@@ -182,15 +178,15 @@ fn check_members(
         given.filter(|(name, _)| !members.iter().any(|member| member.name == **name))
     {
         match others {
-            Some(shape) => shape.check(value, &inner(name))?,
-            None => return Err(format!("{} is not known", inner(name))),
+            Some(shape) => shape.check(value, &within(at, name))?,
+            None => return Err(format!("{} is unknown", within(at, name))),
         }
     }
     Ok(())
 }
 
-/// One of several shapes. Where the value chose one by a word, it is held to that one; `None`:
-/// nothing better than "none fits".
+/// Checks a value against alternatives. If a member of the value selects one of them by a word, the
+/// error is about that alternative. `None`: no alternative fits, and no better error is known.
 fn either(shapes: &[Schema], value: &Value, at: &str) -> Option<Result<(), String>> {
     if shapes.iter().any(|shape| shape.check(value, at).is_ok()) {
         return Some(Ok(()));
@@ -205,7 +201,7 @@ fn either(shapes: &[Schema], value: &Value, at: &str) -> Option<Result<(), Strin
     let [first, _, ..] = objects[..] else {
         return Some(objects[0].check(value, at));
     };
-    // The member that tells them apart.
+    // The member that distinguishes the alternatives.
     let word = first
         .members()
         .into_iter()
@@ -217,11 +213,7 @@ fn either(shapes: &[Schema], value: &Value, at: &str) -> Option<Result<(), Strin
             .find(|member| member.name == word.name)
             .cloned()
     };
-    let inner = if at.is_empty() {
-        word.name.clone()
-    } else {
-        format!("{at}.{}", word.name)
-    };
+    let inner = within(at, &word.name);
     let Some(given) = value.get(&word.name) else {
         return Some(Err(format!("{inner} is missing")));
     };
@@ -268,10 +260,10 @@ impl Format {
         match self {
             Format::Uri => Url::parse(text).is_ok(),
             Format::PlainUri => Url::parse(text).is_ok_and(|url| url.query().is_none()),
-            Format::Uuid => drawn(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"),
+            Format::Uuid => matches_pattern(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"),
             Format::DateTime => is_date_time(text),
             Format::DateOrDay => is_day(text) || is_date_time(text),
-            Format::Month => drawn(text, "9999-99") && number(text, 5, 1..=12),
+            Format::Month => matches_pattern(text, "9999-99") && number(text, 5, 1..=12),
             Format::Name => {
                 text.bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
@@ -282,8 +274,8 @@ impl Format {
     }
 }
 
-/// Whether a text looks like the pattern: `9` stands for a digit, `x` for a hexadecimal one.
-fn drawn(text: &str, pattern: &str) -> bool {
+/// Whether a text matches the pattern, in which `9` is a digit and `x` a hexadecimal digit.
+fn matches_pattern(text: &str, pattern: &str) -> bool {
     let fits = |(byte, wanted): (u8, u8)| match wanted {
         b'9' => byte.is_ascii_digit(),
         b'x' => byte.is_ascii_hexdigit(),
@@ -292,7 +284,7 @@ fn drawn(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len() && text.bytes().zip(pattern.bytes()).all(fits)
 }
 
-/// Whether the two digits at this place of a drawn text are such a number.
+/// Whether the two digits at offset `at` are a number in the range.
 fn number(text: &str, at: usize, range: RangeInclusive<u8>) -> bool {
     text.get(at..at + 2)
         .and_then(|digits| digits.parse().ok())
@@ -300,10 +292,10 @@ fn number(text: &str, at: usize, range: RangeInclusive<u8>) -> bool {
 }
 
 fn is_day(text: &str) -> bool {
-    drawn(text, "9999-99-99") && number(text, 5, 1..=12) && number(text, 8, 1..=31)
+    matches_pattern(text, "9999-99-99") && number(text, 5, 1..=12) && number(text, 8, 1..=31)
 }
 
-/// RFC 3339: date, time, perhaps a fraction, and `Z` or an offset.
+/// Whether a text is a date and time of RFC 3339: with an optional fraction, and `Z` or an offset.
 fn is_date_time(text: &str) -> bool {
     let Some((start, rest)) = text.split_at_checked(19) else {
         return false;
@@ -318,18 +310,18 @@ fn is_date_time(text: &str) -> bool {
         }
         None => rest,
     };
-    let offset = drawn(zone, "+99:99") || drawn(zone, "-99:99");
+    let offset = matches_pattern(zone, "+99:99") || matches_pattern(zone, "-99:99");
     let zoned = zone.eq_ignore_ascii_case("z")
         || offset && number(zone, 1, 0..=23) && number(zone, 4, 0..=59);
     let Some((day, time)) = start.split_at_checked(10) else {
         return false;
     };
-    // A leap second has the number 60.
+    // A leap second is second 60.
     let timed = number(time, 1, 0..=23) && number(time, 4, 0..=59) && number(time, 7, 0..=60);
-    is_day(day) && drawn(time, "T99:99:99") && timed && zoned
+    is_day(day) && matches_pattern(time, "T99:99:99") && timed && zoned
 }
 
-/// A value as errors name it. A text may be private: its length is told, not what it says.
+/// A value in an error. A string may be private, so the error has its length and not its content.
 struct Found<'a>(&'a Value);
 
 impl fmt::Display for Found<'_> {
@@ -337,8 +329,8 @@ impl fmt::Display for Found<'_> {
         match self.0 {
             Value::Null => f.write_str("null"),
             Value::Bool(_) | Value::Number(_) => write!(f, "{}", self.0),
-            Value::String(text) => write!(f, "a text of length {}", text.chars().count()),
-            Value::Array(values) => write!(f, "an array of {}", values.len()),
+            Value::String(text) => write!(f, "a string of length {}", text.chars().count()),
+            Value::Array(values) => write!(f, "an array of length {}", values.len()),
             Value::Object(_) => f.write_str("an object"),
         }
     }
@@ -353,17 +345,17 @@ impl fmt::Display for Schema {
             Schema::Int(bounds) => write!(f, "an integer{bounds}"),
             Schema::Number(bounds) => write!(f, "a number{bounds}"),
             Schema::Text(Text { length, format }) => {
-                f.write_str(format.map_or("a text", Format::as_str))?;
-                length.tell(f, "characters")
+                f.write_str(format.map_or("a string", Format::as_str))?;
+                length.write(f, "characters")
             }
             Schema::Word(word) => write!(f, "{word:?}"),
             Schema::List { of, items } => {
                 write!(f, "an array")?;
-                items.tell(f, "items")?;
+                items.write(f, "items")?;
                 write!(f, ", each {of}")
             }
             Schema::Object { .. } => f.write_str("an object"),
-            Schema::OneOrMany => write!(f, "a text, or an array of 1 to {MANY} texts"),
+            Schema::OneOrMany => write!(f, "a string, or an array of 1 to {MANY} strings"),
             Schema::Either(shapes) => {
                 shapes
                     .iter()
@@ -404,7 +396,7 @@ impl fmt::Display for Bounds {
 }
 
 impl Length {
-    fn tell(self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+    fn write(self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
         match (self.least, self.most) {
             (0, None) => Ok(()),
             (least, Some(most)) if least == most => write!(f, " of {most} {what}"),

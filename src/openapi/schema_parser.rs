@@ -1,19 +1,19 @@
-//! Reads shapes as the table writes them, such as `{key_id: string, alias?: string (len 1..255)} |
+//! The parser of the shapes in the table, such as `{key_id: string, alias?: string (len 1..255)} |
 //! null`.
 
 use serde_json::Value;
 
 use super::schema::{Bounds, Format, Length, Member, Schema, Text};
 
-/// The shapes that have a name in the table so far.
+/// The named shapes of the table so far.
 pub(crate) type Named = Vec<(String, Schema)>;
 
-/// The whole of `text` as one shape.
+/// Parses `text` as one shape.
 pub(crate) fn shape(text: &str, named: &Named) -> Result<Schema, String> {
     whole(text, named).map(|(shape, _)| shape)
 }
 
-/// Parameters, separated by `;`.
+/// Parses parameters, which `;` separates.
 pub(crate) fn members(text: &str, named: &Named) -> Result<Vec<Member>, String> {
     let member = |part: &str| {
         let (name, shape) = part
@@ -54,7 +54,7 @@ fn optional(name: &str) -> (&str, bool) {
 struct Reader<'t, 'n> {
     rest: &'t str,
     named: &'n Named,
-    /// The last one that was read.
+    /// The last default that was parsed.
     default: Option<Value>,
 }
 
@@ -144,7 +144,7 @@ impl<'t> Reader<'t, '_> {
         })
     }
 
-    /// What stands in brackets after a shape, up to the closing one.
+    /// Parses the bounds after a shape, up to the closing parenthesis.
     fn bounded(&mut self, mut shape: Schema) -> Result<Schema, String> {
         loop {
             self.rest = self.rest.trim_start();
@@ -164,7 +164,7 @@ impl<'t> Reader<'t, '_> {
         }
     }
 
-    /// One JSON value.
+    /// Parses one JSON value.
     fn json(&mut self) -> Result<Value, String> {
         let length = match self.rest.as_bytes().first() {
             Some(b'[') => self.rest.find(']').map(|end| end + 1),
@@ -192,15 +192,14 @@ impl<'t> Reader<'t, '_> {
     }
 
     fn expect(&mut self, token: &str) -> Result<(), String> {
-        if self.takes(token) {
-            Ok(())
-        } else {
-            Err(format!("{token:?} is missing before {:?}", self.rest))
+        match self.takes(token) {
+            true => Ok(()),
+            false => Err(format!("{token:?} is missing before {:?}", self.rest)),
         }
     }
 }
 
-/// A shape with one more bound.
+/// Returns a shape with one more bound.
 fn bound(shape: Schema, bound: &str) -> Result<Schema, String> {
     let number = |text: &str| text.parse::<f64>().map_err(|e| format!("{bound:?}: {e}"));
     Ok(match (shape, bound) {
@@ -247,7 +246,7 @@ fn limit(
     }
 }
 
-/// `1..255`, where either end may be missing.
+/// Parses `1..255`. Either end may be missing.
 fn span(text: &str) -> Result<Length, String> {
     let (least, most) = text
         .split_once("..")

@@ -1,4 +1,4 @@
-//! Every row of the table holds together.
+//! Tests of the table and of the parser.
 
 use serde_json::json;
 
@@ -267,7 +267,7 @@ fn values_are_held_to_their_shapes() {
     }
     let not_a_day = |length| {
         format!(
-            "x is a text of length {length}, but has to be a date (YYYY-MM-DD), or a date and time as in RFC 3339"
+            "x must be a date (YYYY-MM-DD), or a date and time as in RFC 3339, not a string of length {length}"
         )
     };
     let many: Vec<_> = (0..51).map(|n| n.to_string()).collect();
@@ -275,45 +275,45 @@ fn values_are_held_to_their_shapes() {
         (
             "int (≥1, ≤100)",
             json!(0),
-            "x is 0, but has to be an integer from 1 to 100",
+            "x must be an integer from 1 to 100, not 0",
         ),
-        ("int", json!(1.5), "x is 1.5, but has to be an integer"),
+        ("int", json!(1.5), "x must be an integer, not 1.5"),
         (
             "int",
             json!("1"),
-            "x is a text of length 1, but has to be an integer",
+            "x must be an integer, not a string of length 1",
         ),
-        ("bool", json!(1), "x is 1, but has to be true or false"),
+        ("bool", json!(1), "x must be true or false, not 1"),
         (
             "string (len 1..3)",
             json!(""),
-            "x is a text of length 0, but has to be a text of 1 to 3 characters",
+            "x must be a string of 1 to 3 characters, not a string of length 0",
         ),
         (
             r#""a"|"b""#,
             json!("c"),
-            r#"x is a text of length 1, but has to be "a" or "b""#,
+            r#"x must be "a" or "b", not a string of length 1"#,
         ),
         (
             "OneOrMany",
             json!([]),
-            "x is an array of 0, but has to be a text, or an array of 1 to 50 texts",
+            "x must be a string, or an array of 1 to 50 strings, not an array of length 0",
         ),
         (
             "OneOrMany",
             json!(many),
-            "x is an array of 51, but has to be a text, or an array of 1 to 50 texts",
+            "x must be a string, or an array of 1 to 50 strings, not an array of length 51",
         ),
         (
             "OneOrMany",
             json!(many.join(",")),
-            "x is a text of length 142, but has to be a text, or an array of 1 to 50 texts",
+            "x must be a string, or an array of 1 to 50 strings, not a string of length 142",
         ),
         ("DateOrDay", json!("today"), &not_a_day(5)),
         (
             "string (date-time)",
             json!("2026-01-31T23:59:59"),
-            "x is a text of length 19, but has to be a date and time as in RFC 3339",
+            "x must be a date and time as in RFC 3339, not a string of length 19",
         ),
         ("DateOrDay", json!("2026-13-01"), &not_a_day(10)),
         ("DateOrDay", json!("2026-12-32"), &not_a_day(10)),
@@ -334,29 +334,29 @@ fn values_are_held_to_their_shapes() {
         (
             r"string (/^\d{4}-\d{2}$/)",
             json!("2026-13"),
-            "x is a text of length 7, but has to be a month (YYYY-MM)",
+            "x must be a month (YYYY-MM), not a string of length 7",
         ),
         (
             "{a: {b: int}}",
             json!({"a": {"b": null}}),
-            "x.a.b is null, but has to be an integer",
+            "x.a.b must be an integer, not null",
         ),
         ("{a: int}", json!({}), "x.a is missing"),
-        ("{a?: int}", json!({"b": 1}), "x.b is not known"),
+        ("{a?: int}", json!({"b": 1}), "x.b is unknown"),
         (
             "[int]",
             json!([1, "2"]),
-            "x[1] is a text of length 1, but has to be an integer",
+            "x[1] must be an integer, not a string of length 1",
         ),
         (
             r#"{t: "x", n: int (≥1)} | {t: "y", n: string}"#,
             json!({"t": "x", "n": 0}),
-            "x.n is 0, but has to be an integer of at least 1",
+            "x.n must be an integer of at least 1, not 0",
         ),
         (
             "{a: int} | null",
             json!({"a": true}),
-            "x.a is true, but has to be an integer",
+            "x.a must be an integer, not true",
         ),
     ];
     for (text, value, told) in bad {

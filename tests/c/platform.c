@@ -274,7 +274,7 @@ static void what_is_not_allowed_is_told(void)
 
     CHECK_STATUS(fal_client_platform(client, "keys.list", FAL_NUL, "{\"limit\": 0}", FAL_NUL, &response, &err),
                  FAL_E_INVALID_ARGUMENT);
-    CHECK_HAS(fal_error_message(err, NULL), "keys.list: limit is 0, but has to be an integer of at least 1");
+    CHECK_HAS(fal_error_message(err, NULL), "keys.list: limit must be an integer of at least 1, not 0");
     fal_error_free(err);
     err = NULL;
     CHECK_FAILS(fal_client_platform(client, "keys.list", FAL_NUL, "{", FAL_NUL, &response, &err), FAL_E_INVALID_ARGUMENT);

@@ -1,30 +1,33 @@
-//! The parameters of a call: checked before anything is sent, and put where they belong.
+//! The parameters of a call: checks them before anything is sent, and builds the path, the query and
+//! the body from them.
 
 use serde_json::{Map, Value};
 use url::form_urlencoded::{self, byte_serialize};
 
 use crate::error::{Error, Result};
+use crate::openapi::schema::Schema;
 use crate::openapi::{Body, Operation, Parameter, Place, Rule};
 
-/// The parameter that stands for the header `Idempotency-Key`.
+/// The parameter that sets the header `Idempotency-Key`.
 pub(super) const IDEMPOTENCY_KEY: &str = "idempotency_key";
 
-/// Parameters that take the public half of a key. It holds no colon (docs/protocol.md §2.1).
+/// Parameters whose value is the public id of a key. It contains no colon (docs/protocol.md §2.1).
 const KEY_IDS: [&str; 2] = ["key_id", "api_key_id"];
 
-/// Parameters that fit their operation.
+/// Checked parameters of an operation.
 #[derive(Clone, Debug)]
 pub(super) struct Arguments {
     given: Map<String, Value>,
 }
 
 impl Arguments {
-    /// Checks each parameter and all of them together. What is null and may be left out, is.
+    /// Checks each parameter, and the conditions on several parameters. Removes optional parameters
+    /// that are null.
     pub(super) fn check(operation: &Operation, params: &Value) -> Result<Self> {
         let mut given = match params {
             Value::Null => Map::new(),
             Value::Object(given) => given.clone(),
-            _ => return Err(wrong(operation, "the parameters are not a JSON object")),
+            _ => return Err(wrong(operation, "the parameters must be a JSON object")),
         };
         if let Some(name) = given
             .keys()
@@ -32,19 +35,18 @@ impl Arguments {
         {
             return Err(wrong(
                 operation,
-                &format!("there is no parameter {name:?}; {}", known(operation)),
+                &format!("{name:?} is not a parameter; {}", known(operation)),
             ));
         }
         for parameter in operation.parameters() {
             coerce(parameter, &mut given);
         }
         let body_given = operation
-            .parameters()
-            .iter()
-            .any(|p| p.place == Place::Body && given.contains_key(p.name()));
+            .parameters_in(Place::Body)
+            .any(|parameter| given.contains_key(parameter.name()));
         for parameter in operation.parameters() {
             let checked = match given.get(parameter.name()) {
-                // The body is checked as a whole.
+                // A JSON body is checked as a whole below.
                 _ if parameter.place == Place::Body
                     && matches!(operation.body, Body::Json { .. }) =>
                 {
@@ -81,7 +83,7 @@ impl Arguments {
         }
         for rule in &operation.rules {
             arguments
-                .keep(rule)
+                .check_rule(rule)
                 .map_err(|problem| wrong(operation, &problem))?;
         }
         arguments.path(operation)?;
@@ -104,14 +106,10 @@ impl Arguments {
         self.given.get(name) == Some(&Value::Bool(true))
     }
 
-    /// Path and query, beginning with `/v1`.
-    pub(super) fn address(&self, operation: &Operation) -> Result<String> {
+    /// Returns the path and the query. They begin with `/v1`.
+    pub(super) fn path_and_query(&self, operation: &Operation) -> Result<String> {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        for parameter in operation
-            .parameters()
-            .iter()
-            .filter(|parameter| parameter.place == Place::Query)
-        {
+        for parameter in operation.parameters_in(Place::Query) {
             let given = match self.given.get(parameter.name()) {
                 Some(Value::Array(values)) => values.iter().collect(),
                 Some(value) => vec![value],
@@ -122,51 +120,39 @@ impl Arguments {
             }
         }
         let (path, query) = (self.path(operation)?, query.finish());
-        Ok(if query.is_empty() {
-            format!("/v1{path}")
-        } else {
-            format!("/v1{path}?{query}")
+        Ok(match query.as_str() {
+            "" => format!("/v1{path}"),
+            _ => format!("/v1{path}?{query}"),
         })
     }
 
-    /// The JSON that is sent, if any is.
+    /// Returns the JSON body. `None`: the request has no JSON body.
     pub(super) fn body(&self, operation: &Operation) -> Option<Value> {
-        let mut in_body = operation
-            .parameters()
-            .iter()
-            .filter(|parameter| parameter.place == Place::Body);
         match &operation.body {
             Body::Json { required, .. } => {
                 let body = self.body_object(operation);
                 (*required || body.as_object().is_some_and(|body| !body.is_empty())).then_some(body)
             }
-            Body::Array => self.given.get(in_body.next()?.name()).cloned(),
+            Body::Array => {
+                let parameter = operation.parameters_in(Place::Body).next()?;
+                self.given.get(parameter.name()).cloned()
+            }
             Body::None | Body::Form => None,
         }
     }
 
     fn body_object(&self, operation: &Operation) -> Value {
-        let members = operation
-            .parameters()
-            .iter()
-            .filter(|parameter| parameter.place == Place::Body);
-        let given = members.filter_map(|member| {
-            Some((
-                member.name().to_owned(),
-                self.given.get(member.name())?.clone(),
-            ))
+        let given = operation.parameters_in(Place::Body).filter_map(|member| {
+            let name = member.name();
+            Some((name.to_owned(), self.given.get(name)?.clone()))
         });
         Value::Object(given.collect())
     }
 
-    /// The path with its parameters, escaped: what is given never becomes another path.
+    /// Returns the path with its parameters. They are escaped and cannot select another path.
     fn path(&self, operation: &Operation) -> Result<String> {
         let mut path = operation.path.to_owned();
-        for parameter in operation
-            .parameters()
-            .iter()
-            .filter(|parameter| parameter.place == Place::Path)
-        {
+        for parameter in operation.parameters_in(Place::Path) {
             let value = self.str(parameter.name()).unwrap_or_default();
             let segments: Vec<_> = if parameter.is_path() {
                 value.split('/').collect()
@@ -177,7 +163,7 @@ impl Arguments {
                 .iter()
                 .find(|segment| matches!(**segment, "" | "." | ".."))
             {
-                let problem = format!("{} may not be, or pass through, {bad:?}", parameter.name());
+                let problem = format!("{} must not have the segment {bad:?}", parameter.name());
                 return Err(wrong(operation, &problem));
             }
             let escaped: Vec<_> = segments.iter().map(|segment| escape(segment)).collect();
@@ -186,7 +172,7 @@ impl Arguments {
         Ok(path)
     }
 
-    fn keep(&self, rule: &Rule) -> std::result::Result<(), String> {
+    fn check_rule(&self, rule: &Rule) -> std::result::Result<(), String> {
         let has = |name: &&&str| {
             self.given
                 .get(**name)
@@ -194,61 +180,53 @@ impl Arguments {
         };
         match rule {
             Rule::One(names) if names.iter().filter(has).count() != 1 => {
-                Err(format!("exactly one of {} is needed", names.join(", ")))
+                Err(format!("exactly one of {} must be given", names.join(", ")))
             }
             Rule::Excludes(names) if names.iter().filter(has).count() > 1 => {
-                Err(format!("only one of {} may be given", names.join(", ")))
+                Err(format!("at most one of {} may be given", names.join(", ")))
             }
             Rule::Holds { list, any } => {
                 let values = self.given.get(*list).map(many).unwrap_or_default();
-                match values.is_empty()
-                    || any
-                        .iter()
-                        .any(|wanted| values.iter().any(|value| value == wanted))
+                match values.is_empty() || values.iter().any(|value| any.contains(&value.as_str()))
                 {
                     true => Ok(()),
-                    false => Err(format!("{list} needs at least one of {}", any.join(", "))),
+                    false => Err(format!(
+                        "{list} must contain at least one of {}",
+                        any.join(", ")
+                    )),
                 }
             }
             Rule::Only { name, other, is }
                 if self.given.contains_key(*name) && self.str(other) != Some(*is) =>
             {
-                Err(format!("{name} may be given only where {other} is {is:?}"))
+                Err(format!("{name} is allowed only if {other} is {is:?}"))
             }
             _ => Ok(()),
         }
     }
 }
 
-/// Takes away a null that says nothing, and takes true and false for the words that the service
-/// wants.
+/// Removes a null that has no meaning, and converts booleans to the words that the service expects.
 fn coerce(parameter: &Parameter, given: &mut Map<String, Value>) {
     let Some(value) = given.get(parameter.name()) else {
         return;
     };
-    // In a body null may be the wish to clear something; elsewhere it cannot be written.
+    // In a body, null may clear a value. Elsewhere it cannot be expressed.
     let sent = parameter.place == Place::Body && parameter.member.shape.takes_null();
     if value.is_null() && !parameter.is_required() && !sent {
         given.remove(parameter.name());
     } else if let Value::Bool(flag) = value
         && parameter.place == Place::Query
-        && parameter.member.shape.check(value, "").is_err()
-        && parameter
-            .member
-            .shape
-            .check(&Value::String(flag.to_string()), "")
-            .is_ok()
-        && matches!(
-            parameter.member.shape,
-            crate::openapi::schema::Schema::Either(_)
-        )
+        && let shape @ Schema::Either(_) = &parameter.member.shape
     {
         let word = Value::String(flag.to_string());
-        given.insert(parameter.name().to_owned(), word);
+        if shape.check(value, "").is_err() && shape.check(&word, "").is_ok() {
+            given.insert(parameter.name().to_owned(), word);
+        }
     }
 }
 
-/// The values of a filter that takes several.
+/// Returns the values of a filter.
 fn many(value: &Value) -> Vec<String> {
     match value {
         Value::Array(values) => values.iter().map(plain).collect(),
@@ -256,26 +234,27 @@ fn many(value: &Value) -> Vec<String> {
     }
 }
 
-/// A value in a query.
+/// Formats a value for a query.
 fn plain(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// One segment of a path. A form's escapes are stricter than a path's, but for the space.
+/// Escapes one segment of a path. The escapes of a form are stricter than those of a path, except for
+/// the space.
 fn escape(segment: &str) -> String {
     byte_serialize(segment.as_bytes())
         .collect::<String>()
         .replace('+', "%20")
 }
 
-/// Who gives a whole key where its id belongs would have its secret in an address; and fal, which
-/// takes an unknown id for one of a key that was revoked, would answer that the key is gone.
+/// Refuses a whole key in place of its id. Its secret would be in a URL, and fal, for which an unknown
+/// id is a revoked key, would report that the key was revoked.
 fn no_secret(parameter: &Parameter, value: &Value) -> std::result::Result<(), String> {
     match KEY_IDS.contains(&parameter.name()) && many(value).iter().any(|id| id.contains(':')) {
         true => Err(format!(
-            "{} is only what is before the colon of a key",
+            "{} must be the id of a key: the part before the colon",
             parameter.name()
         )),
         false => Ok(()),
@@ -283,20 +262,22 @@ fn no_secret(parameter: &Parameter, value: &Value) -> std::result::Result<(), St
 }
 
 fn missing(parameter: &Parameter) -> String {
-    format!("{} is missing: {}", parameter.name(), parameter.expects())
+    format!(
+        "{} is missing; it must be {}",
+        parameter.name(),
+        parameter.expects()
+    )
 }
 
 fn known(operation: &Operation) -> String {
     let names: Vec<_> = operation.parameters().iter().map(Parameter::name).collect();
-    if names.is_empty() {
-        "it takes none".to_owned()
-    } else {
-        format!("it takes {}", names.join(", "))
+    match names[..] {
+        [] => "the operation has no parameters".to_owned(),
+        _ => format!("the parameters are {}", names.join(", ")),
     }
 }
 
 pub(super) fn wrong(operation: &Operation, problem: &str) -> Error {
-    Error::invalid(format!("{}: {problem}", operation.name)).with_remedy(
-        "See docs/platform.md for the parameters of each operation (docs/protocol.md §14).",
-    )
+    Error::invalid(format!("{}: {problem}", operation.name))
+        .with_remedy("See docs/platform.md for the parameters of each operation.")
 }

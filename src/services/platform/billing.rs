@@ -1,5 +1,4 @@
-//! What calls cost, will cost and have cost (docs/protocol.md §14.5, §14.12), and the queue of an
-//! own app (§14.9).
+//! Prices, estimates and bills (docs/protocol.md §14.5, §14.12), and the queue of an own app (§14.9).
 
 use serde_json::{Map, Value, json};
 
@@ -8,44 +7,44 @@ use super::list::List;
 use crate::client::Client;
 use crate::error::{Error, Result};
 
-/// The price of an endpoint, with the account's discounts.
+/// The price of an endpoint, including the discounts of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Price {
     /// The endpoint.
     pub endpoint_id: String,
-    /// For one unit.
+    /// The price of one unit.
     pub unit_price: Decimal,
-    /// Such as `image` or `video`.
+    /// The unit, such as `image` or `video`.
     pub unit: String,
-    /// Three letters, such as `USD`.
+    /// The currency, in three letters, such as `USD`.
     pub currency: String,
 }
 
 /// Planned calls: the endpoints, and how much of each.
 #[derive(Clone, Copy, Debug)]
 pub enum Planned<'a> {
-    /// So many calls, at the average price of past ones.
+    /// Numbers of calls, at the average price of past calls.
     Calls(&'a [(&'a str, u64)]),
-    /// So many units, at the list price.
+    /// Numbers of units, at the list price.
     Units(&'a [(&'a str, f64)]),
 }
 
-/// What planned calls would cost.
+/// The cost of planned calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cost {
-    /// All of them together.
+    /// The sum over all endpoints.
     pub total: Decimal,
-    /// Three letters, such as `USD`.
+    /// The currency, in three letters, such as `USD`.
     pub currency: String,
 }
 
-/// What was billed in some time.
+/// The bill for a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// The begin of the time, as fal wrote it; `None` for the summary of all of it.
+    /// The start of the period, as fal wrote it. `None`: the summary of the whole range.
     pub bucket: Option<String>,
     /// One row for each endpoint and unit.
     pub rows: Vec<UsageRow>,
@@ -55,36 +54,36 @@ pub struct Usage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UsageRow {
-    /// What was called.
+    /// The endpoint.
     pub endpoint_id: String,
-    /// What is counted.
+    /// The unit.
     pub unit: String,
-    /// How many.
+    /// The number of units.
     pub quantity: Decimal,
-    /// For each.
+    /// The price of one unit.
     pub unit_price: Decimal,
-    /// In percent, if there is one.
+    /// The discount in percent, if there is one.
     pub percent_discount: Option<Decimal>,
-    /// What is to be paid.
+    /// The amount to pay.
     pub cost_total: Decimal,
-    /// Three letters, such as `USD`.
+    /// The currency, in three letters, such as `USD`.
     pub currency: String,
 }
 
-/// The account that pays.
+/// The account that is billed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Billing {
-    /// Its name.
+    /// The name of the account.
     pub username: String,
-    /// What is left of its credits.
+    /// The remaining credits.
     pub balance: Option<Decimal>,
-    /// Three letters, such as `USD`.
+    /// The currency, in three letters, such as `USD`.
     pub currency: Option<String>,
 }
 
 impl Client {
-    /// The prices of 1 to 50 endpoints.
+    /// Returns the prices of 1 to 50 endpoints.
     pub async fn prices(&self, endpoint_ids: &[&str]) -> Result<Vec<Price>> {
         let name = "models.pricing";
         let answer = self
@@ -97,7 +96,7 @@ impl Client {
             .collect()
     }
 
-    /// What planned calls would cost. Nothing is run.
+    /// Returns the cost of planned calls. It runs nothing.
     pub async fn estimate(&self, planned: Planned<'_>) -> Result<Cost> {
         let name = "models.pricing.estimate";
         let (kind, endpoints) = match planned {
@@ -117,13 +116,13 @@ impl Client {
         })
     }
 
-    /// What was billed, for each bucket of time, or all together with `expand` `summary`. The
-    /// parameters are those of `models.usage`. It needs a key of scope ADMIN.
+    /// Returns the bill for each period, or for the whole range if `expand` is `summary`. The parameters
+    /// are those of `models.usage`. It needs a key with scope ADMIN.
     pub fn usage(&self, params: Value) -> Result<List<Usage>> {
         List::start(self, "models.usage", params, usage)
     }
 
-    /// The account, and what is left of its credits. It needs a key of scope ADMIN.
+    /// Returns the account and its remaining credits. It needs a key with scope ADMIN.
     pub async fn billing(&self) -> Result<Billing> {
         let name = "account.billing";
         let answer = self.platform(name, json!({ "expand": "credits" })).await?;
@@ -142,14 +141,14 @@ impl Client {
         })
     }
 
-    /// How many requests wait for an app of one's own, such as `acme/my-app`.
+    /// Returns the number of requests that wait for an app of the account, such as `acme/my-app`.
     pub async fn app_queue_size(&self, app: &str) -> Result<u64> {
         let name = "serverless.apps.queue.get";
         let answer = self.platform(name, of_app(app)?).await?;
         Fields::read(answer.body(), name)?.integer("queue_size")
     }
 
-    /// Cancels every request that waits for an app of one's own. What runs goes on.
+    /// Cancels every request that waits for an app of the account. Running requests continue.
     pub async fn flush_app_queue(&self, app: &str) -> Result<()> {
         self.platform("serverless.apps.queue.flush", of_app(app)?)
             .await
@@ -171,7 +170,7 @@ fn of_each<T: Copy + Into<Value>>(planned: &[(&str, T)], quantity: &str) -> Map<
 
 fn of_app(app: &str) -> Result<Value> {
     let halves = app.split_once('/').filter(|(_, name)| !name.contains('/'));
-    let (owner, name) = halves.ok_or_else(|| Error::invalid("an app is <owner>/<name>"))?;
+    let (owner, name) = halves.ok_or_else(|| Error::invalid("app must be <owner>/<name>"))?;
     Ok(json!({ "owner": owner, "name": name }))
 }
 

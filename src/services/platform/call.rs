@@ -1,4 +1,4 @@
-//! Calls of the Platform API by name.
+//! Calls the operations of the Platform API by name.
 
 use std::time::Duration;
 
@@ -22,41 +22,41 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::service_error::{confirming, with_content};
 
-/// Live logs go on until the caller has enough.
+/// The default time limit of live logs, which have no end.
 const STREAM_TIME: Duration = Duration::from_secs(24 * 3600);
 
 impl Client {
     /// Starts an operation of the Platform API (docs/protocol.md §14) by its
     /// [name](super::operations), such as `models.pricing`.
     ///
-    /// `params` is a JSON object of its parameters, wherever they go: path, query, header or body;
-    /// null for none. They are checked first: what is missing, unknown, of a wrong type or out of
-    /// bounds is [`Code::InvalidArgument`](crate::Code), and nothing is sent. The answer is what
-    /// fal sent: JSON, nothing, a file, CSV or text. `serverless.logs.stream` gives each line as an
-    /// event [`Item`](EventKind::Item), until it is cancelled.
+    /// `params` is a JSON object with the parameters, whether they belong to the path, the query, a
+    /// header or the body; or null. They are checked first: if one is missing, unknown, of a wrong type
+    /// or out of bounds, the call fails with [`Code::InvalidArgument`](crate::Code), and nothing is
+    /// sent. The response is that of fal: JSON, nothing, a file, CSV or text. `serverless.logs.stream`
+    /// returns each line as an event [`Item`](EventKind::Item) until it is cancelled.
     ///
-    /// GET is repeated freely, and so is an operation that takes an idempotency key, of which a
-    /// random one is sent unless `idempotency_key` gives another. No other is sent twice once it
-    /// may have been executed.
+    /// A GET is retried, and so is an operation that takes an idempotency key. The key is random, unless
+    /// the parameter `idempotency_key` sets it. Any other operation is not sent again once it may have
+    /// been executed.
     ///
-    /// The answer of `keys.create` holds a secret, so it is refused here: see
-    /// [`Client::create_key`].
+    /// `keys.create` is refused, because its response contains a secret: see [`Client::create_key`].
     pub fn platform_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = find(name)?;
         if operation.name == CREATE {
             return Err(wrong(
                 operation,
-                "the answer holds a secret, which a response is not made for; nothing was sent",
+                "the response contains a secret, which a response object does not protect; nothing was sent",
             )
             .with_remedy(
-                "Use create_key (in C: fal_client_create_key), whose result keeps the secret safe.",
+                "Call create_key (in C: fal_client_create_key()), whose result protects the secret.",
             ));
         }
         let arguments = Arguments::check(operation, &params)?;
         self.start_operation(operation, arguments)
     }
 
-    /// Calls such an operation and waits for its answer, on any async runtime.
+    /// Calls an operation like [`platform_start`](Self::platform_start), and returns its response. It
+    /// works on any async runtime.
     pub async fn platform(&self, name: &str, params: Value) -> Result<Response> {
         self.platform_start(name, params)?.outcome().await
     }
@@ -66,12 +66,10 @@ impl Client {
         operation: &'static Operation,
         arguments: Arguments,
     ) -> Result<Op> {
-        let usual = if operation.answer == Answer::Events {
-            STREAM_TIME
-        } else {
-            TIMEOUT
-        };
-        let timeout = self.timeout_or(usual);
+        let timeout = self.timeout_or(match operation.answer {
+            Answer::Events => STREAM_TIME,
+            _ => TIMEOUT,
+        });
         let request = request(operation, &arguments, timeout)?;
         let form = match operation.body {
             Body::Form => Some(Form::read(operation, &arguments)?),
@@ -85,16 +83,16 @@ impl Client {
                 _ => {
                     let idempotency = request.idempotency();
                     let answer = exchange.send(request).await?;
-                    answered(operation, answer, &exchange, idempotency).await
+                    check_response(operation, answer, &exchange, idempotency).await
                 }
             }
         })
     }
 }
 
-/// Lets an answer pass that may be the one to this operation: with something in it where there has
-/// to be, and without a failure that is told with success.
-async fn answered(
+/// Checks a 2xx response: it has a body if the operation requires one, and the body reports no
+/// failure.
+async fn check_response(
     operation: &Operation,
     answer: Response,
     exchange: &Exchange,
@@ -110,19 +108,19 @@ async fn answered(
     }
     let look = |body: Bytes| {
         let [success] = json::members(&body, ["success"]).unwrap_or_default();
-        let is_none = success.is_some_and(|success| success.get() == "false");
-        (json::is_json(&body), is_none)
+        let is_failure = success.is_some_and(|success| success.get() == "false");
+        (json::is_json(&body), is_failure)
     };
     let error = match json::look(answer.body().clone(), look).await? {
         (true, true) if idempotency.leaves_doubt() => {
-            let told = format!(
+            let message = format!(
                 "fal answered {} to {name}: success is false",
                 answer.status()
             );
-            Error::new(Code::ServiceFailed, told)
+            Error::new(Code::ServiceFailed, message)
         }
         (true, _) => return Ok(answer),
-        (false, _) => fields::wrong(name, &"it is not JSON"),
+        (false, _) => fields::wrong(name, &"the body is not JSON"),
     };
     let answer = answer.into_answer(secrets).await;
     Err(error
@@ -130,7 +128,7 @@ async fn answered(
         .with_outcome_unknown(idempotency.leaves_doubt()))
 }
 
-/// Gives each event of a stream to the host as it arrives.
+/// Delivers each event of a stream to the host as it arrives.
 async fn events(exchange: Exchange, request: Request) -> Result<Response> {
     let mut opened = exchange.open(request).await?.output().await?;
     let kind = opened
@@ -143,10 +141,10 @@ async fn events(exchange: Exchange, request: Request) -> Result<Response> {
         .to_ascii_lowercase()
         .starts_with("text/event-stream")
     {
-        let told = format!("fal answered {kind:?} where a stream of events was expected");
-        return Err(Error::new(crate::Code::Protocol, told));
+        let message = format!("fal answered with {kind:?} to a request for a stream of events");
+        return Err(Error::new(Code::Protocol, message));
     }
-    // A line of the log: JSON, as far as is known (docs/protocol.md §16.41).
+    // A line of the log is JSON, as far as is known (docs/protocol.md §16.41).
     let read = |data| json::look(data, |data| Event::read(EventKind::Item, data));
     let mut parser = Parser::new(exchange.response_limit());
     let mut count = 0_u64;

@@ -1,16 +1,16 @@
-//! Whether a list's cursors go round in a circle, told with a bounded memory.
+//! Detects in bounded memory that the cursors of a list repeat.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-/// So many cursors are known by a hash each: 1 MiB at most.
+/// The number of cursors whose hashes are stored: at most 1 MiB.
 const KNOWN: usize = 1 << 16;
 
-/// The cursors that came so far.
+/// The cursors of a list so far.
 ///
-/// What comes back to one of the first is noticed at once. A circle further on is noticed when it
-/// comes round to the mark, which moves on after 1, 2, 4, … cursors, so that it lies on any circle
-/// in the end and stays there for a whole round (Brent's way).
+/// The repetition of one of the first cursors is detected at once. A later cycle is detected by Brent's
+/// algorithm: the mark moves to the current cursor after 1, 2, 4, … cursors, so it eventually lies on
+/// the cycle and stays there for a whole round.
 pub(super) struct CursorCycle {
     random: RandomState,
     first: HashSet<u64>,
@@ -29,7 +29,7 @@ impl Default for CursorCycle {
 impl CursorCycle {
     #[allow(
         clippy::disallowed_methods,
-        reason = "only here is it known which cursors it tells apart"
+        reason = "a random hash, so that a server cannot choose cursors that collide"
     )]
     fn of(known: usize) -> Self {
         CursorCycle {
@@ -42,13 +42,12 @@ impl CursorCycle {
         }
     }
 
-    /// Whether this cursor was here before.
+    /// Adds a cursor. Returns whether it repeats.
     pub(super) fn closes(&mut self, cursor: &str) -> bool {
         let hash = self.random.hash_one(cursor);
-        let seen = if self.first.len() < self.known {
-            !self.first.insert(hash)
-        } else {
-            self.first.contains(&hash)
+        let seen = match self.first.len() < self.known {
+            true => !self.first.insert(hash),
+            false => self.first.contains(&hash),
         };
         if seen || self.mark.as_deref() == Some(cursor) {
             return true;
@@ -67,8 +66,8 @@ impl CursorCycle {
 mod tests {
     use super::CursorCycle;
 
-    /// After how many cursors a way is found to go round: it has so many before the circle, and so
-    /// many in it.
+    /// Returns after how many cursors a cycle of length `round` after `before` other cursors is
+    /// detected.
     fn noticed(known: usize, before: u64, round: u64) -> u64 {
         let mut circle = CursorCycle::of(known);
         let cursor = |step: u64| {

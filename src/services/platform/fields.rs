@@ -1,26 +1,26 @@
-//! The members of an answer, read without loss: numbers as fal wrote them.
+//! Reads the members of a JSON response. Numbers keep the form in which fal wrote them.
 
 use std::collections::HashMap;
 use std::fmt;
 
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Error, Result};
 
-/// A number as fal wrote it, to the last digit. Money is not rounded to what a computer's fractions
-/// can express.
+/// A number as fal wrote it, with all digits. Amounts of money are not rounded to binary fractions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decimal(String);
 
 impl Decimal {
-    /// As it was written, such as `0.0250` or `2e7`.
+    /// The number as fal wrote it, such as `0.0250` or `2e7`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// The nearest floating-point number.
     pub fn to_f64(&self) -> f64 {
-        // A number of JSON is one of Rust's.
+        // Rust parses every JSON number.
         self.0.parse().unwrap_or(f64::NAN)
     }
 }
@@ -31,7 +31,7 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// The members of one object, and the operation that it is of.
+/// The members of one object, and the operation whose response has it.
 pub(super) struct Fields<'a> {
     members: HashMap<String, &'a RawValue>,
     of: &'static str,
@@ -43,7 +43,7 @@ impl<'a> Fields<'a> {
         Ok(Fields { members, of })
     }
 
-    /// The value of a member; `None` if it is absent or null.
+    /// Returns the value of a member, or `None` if it is absent or null.
     fn get(&self, name: &str) -> Option<&'a str> {
         self.members
             .get(name)
@@ -61,8 +61,13 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn maybe_text(&self, name: &str) -> Result<Option<String>> {
-        let read = |text: &str| serde_json::from_str(text).map_err(|_| self.not(name, "a text"));
-        self.get(name).map(read).transpose()
+        self.parse(name, "a string")
+    }
+
+    /// Parses a member; `None` if it is absent or null.
+    fn parse<T: DeserializeOwned>(&self, name: &str, expected: &str) -> Result<Option<T>> {
+        let parse = |text| serde_json::from_str(text).map_err(|_| self.not(name, expected));
+        self.get(name).map(parse).transpose()
     }
 
     pub(super) fn decimal(&self, name: &str) -> Result<Decimal> {
@@ -71,21 +76,16 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn maybe_decimal(&self, name: &str) -> Result<Option<Decimal>> {
-        let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-        let read = |text: &str| {
-            if begins(text) {
-                Ok(Decimal(text.to_owned()))
-            } else {
-                Err(self.not(name, "a number"))
-            }
+        let is_number = |c: char| c.is_ascii_digit() || c == '-';
+        let read = |text: &str| match text.starts_with(is_number) {
+            true => Ok(Decimal(text.to_owned())),
+            false => Err(self.not(name, "a number")),
         };
         self.get(name).map(read).transpose()
     }
 
     pub(super) fn maybe_integer(&self, name: &str) -> Result<Option<u64>> {
-        let read =
-            |text: &str| serde_json::from_str(text).map_err(|_| self.not(name, "an integer"));
-        self.get(name).map(read).transpose()
+        self.parse(name, "an integer")
     }
 
     pub(super) fn integer(&self, name: &str) -> Result<u64> {
@@ -94,16 +94,10 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>> {
-        let read = |text: &str| {
-            serde_json::from_str(text).map_err(|_| self.not(name, "an array of texts"))
-        };
-        self.get(name)
-            .map(read)
-            .transpose()
-            .map(Option::unwrap_or_default)
+        Ok(self.parse(name, "an array of strings")?.unwrap_or_default())
     }
 
-    /// A member as JSON text.
+    /// Returns a member as JSON text.
     pub(super) fn json(&self, name: &str) -> Option<String> {
         self.get(name).map(str::to_owned)
     }
@@ -130,10 +124,10 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Where the text stops being JSON, without what it says there.
+/// Describes where the text is not valid JSON, without its content.
 fn position(error: &serde_json::Error) -> String {
     format!(
-        "no JSON object from line {}, column {}",
+        "not a JSON object at line {}, column {}",
         error.line(),
         error.column()
     )
@@ -142,6 +136,6 @@ fn position(error: &serde_json::Error) -> String {
 pub(super) fn wrong(of: &str, problem: &dyn fmt::Display) -> Error {
     Error::new(
         Code::Protocol,
-        format!("the answer of {of} is not what it should be: {problem}"),
+        format!("the response to {of} is not as documented: {problem}"),
     )
 }

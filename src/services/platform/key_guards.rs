@@ -1,4 +1,4 @@
-//! What is asked before a key is revoked.
+//! The operations on keys that need more than the table says.
 
 use super::arguments::{Arguments, wrong};
 use crate::client::Exchange;
@@ -9,7 +9,7 @@ use crate::openapi::Operation;
 pub(super) const CREATE: &str = "keys.create";
 pub(super) const REVOKE: &str = "keys.revoke";
 
-/// Refuses to revoke the key in use, unless that is what the caller wants.
+/// Refuses to revoke the key that the client uses, unless the caller sets `allow_own`.
 pub(super) async fn confirm(
     operation: &Operation,
     arguments: &Arguments,
@@ -20,11 +20,12 @@ pub(super) async fn confirm(
     }
     match &exchange.active().await?.credential {
         Credential::Key(key) if Some(key.id()) == arguments.str("key_id") => {
-            let told = format!(
+            let problem = format!(
                 "{} is the key that this client uses; nothing was sent",
                 key.printable_id()
             );
-            Err(wrong(operation, &told).with_remedy("If you mean it, set the option allow_own."))
+            Err(wrong(operation, &problem)
+                .with_remedy("Set the option allow_own to revoke this key anyway."))
         }
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! Making, listing and revoking keys (docs/protocol.md §2.3, §14.11). All of it needs a key of
+//! Creates, lists and revokes keys (docs/protocol.md §2.3, §14.11). Each operation needs a key with
 //! scope ADMIN.
 
 use std::sync::Arc;
@@ -21,25 +21,25 @@ use crate::operation::Op;
 use crate::response::Response;
 use crate::service_error::with_content;
 
-/// A key as the list shows it. Keys of scope API only are listed, and never with their secrets.
+/// A key in the list of keys. The list has only keys with scope API, and no secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyInfo {
-    /// The public half.
+    /// The public id.
     pub id: String,
-    /// What it was called when it was made.
+    /// The name.
     pub alias: String,
-    /// `API`.
+    /// The scope: `API`.
     pub scope: String,
-    /// When it was made, as fal wrote it.
+    /// When the key was created, as fal wrote it.
     pub created_at: String,
-    /// Who made it, if that was asked for and is known.
+    /// The name of its creator, if fal knows it.
     pub creator_nickname: Option<String>,
-    /// The same person's address.
+    /// The e-mail address of its creator.
     pub creator_email: Option<String>,
 }
 
-/// A key that is being made: an operation, and in the end the key.
+/// A key that is being created: an operation and, after its success, the key.
 #[derive(Clone, Debug)]
 pub struct CreatingKey {
     op: Op,
@@ -49,17 +49,17 @@ pub struct CreatingKey {
 type Slot = Arc<ArcSwapOption<Key>>;
 
 impl CreatingKey {
-    /// The operation, to poll, to wait for, to cancel. Its response has the `key_id` and no secret.
+    /// The operation. Its response has the `key_id` and no secret.
     pub fn op(&self) -> &Op {
         &self.op
     }
 
-    /// The key, once: `None` before the operation has ended well, and after the first time.
+    /// Takes the key. `None` before the operation has succeeded, and after the first call.
     pub fn take_key(&self) -> Option<Key> {
         self.key.swap(None).map(owned)
     }
 
-    /// The same, and leaves it there.
+    /// Returns the key without taking it.
     #[cfg(feature = "capi")]
     pub(crate) fn key(&self) -> Option<Arc<Key>> {
         self.key.load_full()
@@ -67,15 +67,16 @@ impl CreatingKey {
 }
 
 impl Client {
-    /// Starts making a key of scope API with this name of 1 to 255 characters. It works at once.
+    /// Starts to create a key with scope API. `alias` is its name, 1 to 255 characters. The key is valid
+    /// immediately.
     ///
-    /// The secret comes only this time, in the [`Key`] and nowhere else: neither the response nor
-    /// an error nor the log has it, and it is overwritten when the key is dropped. Keep it with
+    /// Only the [`Key`] has the secret, which cannot be requested again. No response, error or log has
+    /// it, and dropping the key overwrites it. Store it with
     /// [`Store::store_key`](crate::credentials::store::Store::store_key) or
     /// [`store_in_keyring`](crate::credentials::store_in_keyring).
     ///
-    /// fal takes no idempotency key here (docs/protocol.md §16.21), so it is never repeated once it
-    /// may have been executed.
+    /// fal accepts no idempotency key for this operation (docs/protocol.md §16.21), so it is not sent
+    /// again once it may have been executed.
     pub fn create_key_start(&self, alias: &str) -> Result<CreatingKey> {
         let operation = request::find(CREATE)?;
         let alias = alias.to_owned();
@@ -90,7 +91,7 @@ impl Client {
                 with_content(response, "a key", secrets, Idempotency::NonIdempotent)
             });
             let made = match made {
-                // An answer was there, whatever is in it.
+                // fal responded, so the key may exist even if the response is not valid.
                 Ok(response) => json::look(response.into_body(), read)
                     .await
                     .flatten()
@@ -105,27 +106,27 @@ impl Client {
         Ok(CreatingKey { op, key })
     }
 
-    /// Makes a key and waits for it, on any async runtime.
+    /// Creates a key. It works on any async runtime.
     pub async fn create_key(&self, alias: &str) -> Result<Key> {
         let CreatingKey { op, key } = self.create_key_start(alias)?;
         op.outcome().await?;
         key.swap(None).map(owned).ok_or_else(no_key)
     }
 
-    /// The account's keys of scope API, page by page.
+    /// Lists the keys of the account that have scope API.
     pub fn keys(&self) -> Result<List<KeyInfo>> {
         List::start(self, "keys.list", json!({ "expand": "creator_info" }), info)
     }
 
-    /// Starts revoking a key of scope API. It stops at once; that there is none of this id is no
-    /// error.
+    /// Starts to revoke a key with scope API. The key becomes invalid immediately. An unknown id is not
+    /// an error.
     ///
-    /// The key that the client itself uses is revoked only if `allow_own`.
+    /// The key that the client uses is revoked only if `allow_own` is set.
     pub fn revoke_key_start(&self, id: &str, allow_own: bool) -> Result<Op> {
         self.platform_start(REVOKE, json!({ "key_id": id, "allow_own": allow_own }))
     }
 
-    /// Revokes a key and waits, on any async runtime.
+    /// Revokes a key. It works on any async runtime.
     pub async fn revoke_key(&self, id: &str, allow_own: bool) -> Result<()> {
         self.revoke_key_start(id, allow_own)?
             .outcome()
@@ -138,7 +139,7 @@ fn owned(key: Arc<Key>) -> Key {
     Arc::try_unwrap(key).unwrap_or_else(|shared| Key::clone(&shared))
 }
 
-/// The key in the answer, of which no copy of ours stays behind.
+/// Reads the key in the response, and overwrites the body.
 fn read(body: Bytes) -> Result<Key> {
     let made = Fields::read(&body, CREATE).and_then(|fields| {
         let (id, secret) = (
@@ -149,7 +150,7 @@ fn read(body: Bytes) -> Result<Key> {
             .map(|(key, _)| key)
             .map_err(|(_, problem)| fields::wrong(CREATE, &problem))
     });
-    // The HTTP stack may hold the piece in which it came; what is ours alone is overwritten.
+    // The body can be overwritten only if the HTTP stack does not share its buffer.
     if let Ok(mut body) = body.try_into_mut() {
         body.as_mut().zeroize();
     }
@@ -160,13 +161,13 @@ fn no_key() -> Error {
     Error::new(Code::Protocol, "the operation ended without a key")
 }
 
-/// What to do about a key that may be there without anybody knowing its secret.
+/// Adds the remedy for a key that may exist although its secret is lost.
 fn maybe_made(error: Error, alias: &str) -> Error {
     if !error.may_have_executed() {
         return error;
     }
     error.with_remedy(format!(
-        "A key may have been made whose secret is lost. List the keys and revoke the newest one of the name {alias:?}."
+        "List the keys and revoke the newest one with the name {alias:?}: fal may have created it, but its secret is lost."
     ))
 }
 

@@ -12,11 +12,10 @@ use crate::operation::{NextEvent, Op};
 
 type Read<T> = fn(&Fields<'_>) -> Result<T>;
 
-/// A list that is read one element at a time: asynchronously with [`next_item`](List::next_item),
-/// or as an iterator, which blocks.
+/// A list whose elements are read one at a time: asynchronously with [`next_item`](List::next_item), or
+/// as an iterator, which blocks.
 ///
-/// The next page is asked for when the last element before it was read. Dropping it ends the
-/// reading.
+/// The next page is requested after the last element of a page was read. Dropping the list cancels it.
 #[derive(Debug)]
 pub struct List<T> {
     op: Op,
@@ -44,7 +43,7 @@ impl<T> List<T> {
         })
     }
 
-    /// The next element, or why there is none; `None` at the end.
+    /// Returns the next element, or the error that ended the list. `None` at the end.
     pub async fn next_item(&mut self) -> Option<Result<T>> {
         loop {
             if self.ended {

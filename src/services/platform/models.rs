@@ -1,4 +1,4 @@
-//! Models, and the requests that were made of them (docs/protocol.md §14.5).
+//! Models, and past requests to them (docs/protocol.md §14.5).
 
 use serde_json::{Value, json};
 
@@ -11,59 +11,58 @@ use crate::error::{Code, Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Model {
-    /// What to call it by.
+    /// The endpoint id.
     pub endpoint_id: String,
-    /// What people call it. This and what follows is unknown of an endpoint that is not in the
-    /// registry.
+    /// The name for people. fal knows this and the following fields only for endpoints in its registry.
     pub display_name: Option<String>,
-    /// Such as `text-to-image`.
+    /// The category, such as `text-to-image`.
     pub category: Option<String>,
-    /// What it does.
+    /// The description.
     pub description: Option<String>,
-    /// `active` or `deprecated`.
+    /// The status: `active` or `deprecated`.
     pub status: Option<String>,
-    /// More words about it.
+    /// The tags.
     pub tags: Vec<String>,
-    /// When it was changed last, as fal wrote it.
+    /// When the model was last changed, as fal wrote it.
     pub updated_at: Option<String>,
-    /// Everything that fal tells of it besides, as JSON: the member `metadata`.
+    /// The member `metadata` as JSON, with everything else that fal states about the model.
     pub metadata: Option<String>,
-    /// Its OpenAPI description as JSON, if `expand` asked for `openapi-3.0`.
+    /// The OpenAPI description as JSON, if `expand` has `openapi-3.0`.
     pub openapi: Option<String>,
 }
 
-/// A request that was made.
+/// A past request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PastRequest {
-    /// fal's id of it.
+    /// fal's id of the request.
     pub request_id: String,
-    /// What was called.
+    /// The endpoint.
     pub endpoint_id: String,
-    /// When it arrived, as fal wrote it.
+    /// When the request arrived, as fal wrote it.
     pub sent_at: String,
-    /// When it was begun.
+    /// When the request started.
     pub started_at: String,
-    /// When it ended, if it has.
+    /// When the request ended, if it has ended.
     pub ended_at: Option<String>,
-    /// The HTTP status of its result.
+    /// The HTTP status of the result.
     pub status_code: Option<u64>,
-    /// How long it took, in seconds.
+    /// The duration in seconds.
     pub duration: Option<Decimal>,
-    /// Its input as JSON, if `expand` asked for `payloads`.
+    /// The input as JSON, if `expand` has `payloads`.
     pub input: Option<String>,
-    /// Its output, likewise.
+    /// The output as JSON, if `expand` has `payloads`.
     pub output: Option<String>,
 }
 
 impl Client {
-    /// Models: all of them, those that `q`, `category` or `status` find, or those of `endpoint_id`.
-    /// The parameters are those of `models.list`. It needs no key.
+    /// Lists all models, those that match `q`, `category` or `status`, or those in `endpoint_id`. The
+    /// parameters are those of `models.list`. It needs no key.
     pub fn models(&self, params: Value) -> Result<List<Model>> {
         List::start(self, "models.list", params, model)
     }
 
-    /// One model, by its endpoint id. [`Code::NotFound`] if there is none.
+    /// Returns a model by its endpoint id. Fails with [`Code::NotFound`] if fal lists no such model.
     pub async fn model(&self, endpoint_id: &str) -> Result<Model> {
         let found = self
             .models(json!({ "endpoint_id": [endpoint_id] }))?
@@ -77,15 +76,15 @@ impl Client {
         })
     }
 
-    /// The requests that were made of these endpoints, the last first. The other parameters are
-    /// those of `models.requests.by_endpoint`.
+    /// Lists the past requests to these endpoints, the newest first. The other parameters are those of
+    /// `models.requests.by_endpoint`.
     pub fn requests(&self, endpoint_ids: &[&str], mut params: Value) -> Result<List<PastRequest>> {
         if params.is_null() {
             params = json!({});
         }
         let given = params
             .as_object_mut()
-            .ok_or_else(|| Error::invalid("the parameters are not a JSON object"))?;
+            .ok_or_else(|| Error::invalid("the parameters must be a JSON object"))?;
         given.insert("endpoint_id".into(), json!(endpoint_ids));
         List::start(self, "models.requests.by_endpoint", params, request)
     }

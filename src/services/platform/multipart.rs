@@ -1,4 +1,7 @@
-//! A file sent as multipart/form-data (docs/protocol.md §14.9).
+//! Sends a file as multipart/form-data (docs/protocol.md §14.9).
+//!
+//! The forms of reqwest produce a body of reqwest. The transport sends only bodies that it reads and
+//! watches itself, so this file builds the form.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use crate::services::storage::{FileBody, confirmed};
 use crate::system::random;
 use crate::transport::{Call, Payload, Pieces, Source};
 
-/// The one field of a form, and the file in it.
+/// A form with one field, which is a file.
 pub(super) struct Form {
     field: String,
     file_name: String,
@@ -82,7 +85,7 @@ impl Form {
         })
     }
 
-    /// Sends it. A file is read while it is sent.
+    /// Sends the form. A local file is read while it is sent.
     pub(super) async fn send(self, exchange: &Exchange, request: Request) -> Result<Response> {
         let boundary = format!("libfal-{}", random::uuid()?);
         let head = format!(
@@ -116,7 +119,7 @@ impl Form {
             confirmed(exchange.send_call(&call).await?, exchange, call.idempotency).await?;
         if let Some(local) = local {
             local.unchanged().await.map_err(|error| {
-                let remedy = "fal has what was sent of it: look for it there before you send the file again.";
+                let remedy = "Look for the file at fal before you send it again: fal has the part that was sent.";
                 error.with_remedy(remedy).with_outcome_unknown(true)
             })?;
         }
@@ -124,14 +127,14 @@ impl Form {
     }
 }
 
-/// A name between quotes in a header, escaped as the HTML standard says.
+/// Escapes a name for a quoted string in a header, as the HTML standard requires.
 fn quoted(name: &str) -> String {
     name.replace('"', "%22")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
-/// A body between two others.
+/// The body of a form: the file between a head and a tail.
 struct Framed {
     head: Bytes,
     file: Payload,

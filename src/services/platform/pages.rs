@@ -1,4 +1,4 @@
-//! Lists that come in pages, one element at a time (docs/protocol.md §14.1).
+//! Reads lists with pages, and delivers their elements one at a time (docs/protocol.md §14.1).
 
 use std::time::Duration;
 
@@ -18,32 +18,35 @@ use crate::operation::event::{Event, EventKind};
 use crate::response::Response;
 use crate::service_error::with_content;
 
-/// For the whole of a list, the host's own pauses included.
+/// The time limit of a whole list, including the time in which the host does not read.
 const LIST_TIME: Duration = Duration::from_secs(24 * 3600);
-/// Of a list that is paged by offset, unless the caller wishes otherwise (docs/protocol.md §14.7).
-const PAGE: u64 = 50;
-/// So many elements are taken out of a page at once.
-const FEW: usize = 1024;
-/// So many pages without an element, one after the other, are no list.
-const EMPTY: u32 = 1000;
+/// The default page size of a list that is paged by offset (docs/protocol.md §14.7).
+const PAGE_SIZE: u64 = 50;
+/// The number of elements that are taken out of a page at once.
+const BATCH: usize = 1024;
+/// The number of consecutive empty pages that ends a list with an error.
+const MAX_EMPTY: u32 = 1000;
+
+const MISTAKE: &str =
+    "Try again later; this is a mistake of the service. The elements before it are valid.";
 
 impl Client {
-    /// Starts reading a list of the Platform API, such as `keys.list`: each element is an event
+    /// Starts to read a list of the Platform API, such as `keys.list`. Each element is an event
     /// [`Item`](EventKind::Item), as fal sent it, in order.
     ///
-    /// The next page is asked for when the last element before it was read, so a list may be longer
-    /// than the memory. Cancel the operation to stop early. The client's time holds for each page.
-    /// The parameters are those of [`platform_start`](Client::platform_start); `limit` is the size
-    /// of a page, not of the list. The response tells the number of `pages` and `items`.
+    /// The next page is requested after the last element of a page was read, so a list may be larger
+    /// than the memory. Cancel the operation to stop early. The time limit of the client applies to
+    /// each page. The parameters are those of [`platform_start`](Client::platform_start); `limit` is
+    /// the size of a page, not of the list. The response has the number of `pages` and `items`.
     ///
-    /// A list is whole or an error, [`Code::Protocol`]: a page that says there are more and not
-    /// where, a total that is not reached, a cursor that comes again, since the list would never
-    /// end, 1000 pages in a row without an element. Of the totals of several pages the least
-    /// counts, since a list may change while it is read; none of a list that is read from a cursor
-    /// of the caller's, or of a search that did not look at everything (`scope_truncated`). The
-    /// memory that this takes is bounded, however long the list is.
+    /// The operation succeeds only if the list is complete. It fails with [`Code::Protocol`] if a page
+    /// says that there are more elements but not where, if a total is not reached, if a cursor repeats,
+    /// so that the list would never end, or after 1000 consecutive pages without an element. The
+    /// smallest total of all pages counts, because a list may change while it is read. No total counts
+    /// for a list that starts at a cursor of the caller, or for a search that did not cover everything
+    /// (`scope_truncated`). The memory for these checks is bounded.
     ///
-    /// The lines of `serverless.logs.stream` are such elements too: of a list that goes on until it
+    /// The lines of `serverless.logs.stream` are also such elements, of a list that continues until it
     /// is cancelled.
     pub fn platform_list_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = request::find(name)?;
@@ -53,25 +56,23 @@ impl Client {
         let pages = operation
             .pages
             .as_ref()
-            .ok_or_else(|| wrong(operation, "its answer is no list"))?;
+            .ok_or_else(|| wrong(operation, "the response is not a list"))?;
         let mut arguments = Arguments::check(operation, &params)?;
         if pages.paging == Paging::Offset && arguments.get("limit").is_none() {
-            arguments.set("limit", PAGE.into());
+            arguments.set("limit", PAGE_SIZE.into());
         }
         let time = self.timeout_or(TIMEOUT);
         self.start_exchange_within(LIST_TIME, move |exchange| async move {
-            let is_from_start = arguments.get("cursor").is_none();
-            let circle = CursorCycle::default();
             let walk = Walk {
                 operation,
                 pages,
+                is_from_start: arguments.get("cursor").is_none(),
                 arguments,
                 exchange,
                 time,
-                is_from_start,
                 items: 0,
                 least: None,
-                circle,
+                cycle: CursorCycle::default(),
                 empty: 0,
             };
             walk.run().await
@@ -79,31 +80,32 @@ impl Client {
     }
 }
 
+/// The reading of one list.
 struct Walk {
     operation: &'static Operation,
     pages: &'static Pages,
     arguments: Arguments,
     exchange: Exchange,
-    /// For each page.
+    /// The time limit of each page.
     time: Duration,
     is_from_start: bool,
     items: u64,
-    /// The least length of the whole list that a page told.
+    /// The smallest total that a page stated.
     least: Option<u64>,
-    circle: CursorCycle,
-    /// Pages without an element since the last that had one.
+    cycle: CursorCycle,
+    /// The number of consecutive pages without an element.
     empty: u32,
 }
 
-/// A page, taken apart without loss.
+/// The parts of a page.
 struct Page {
-    /// Its elements, as arrays.
+    /// The elements, as raw JSON arrays.
     lists: Vec<Bytes>,
-    /// The cursor of the next one.
+    /// The cursor of the next page.
     next: Option<String>,
-    /// Whether there are more, if it says so.
+    /// Whether there are more elements, if the page states it.
     more: Option<bool>,
-    /// The length of the whole list, if it says so.
+    /// The length of the whole list, if the page states it.
     total: Option<u64>,
 }
 
@@ -125,9 +127,9 @@ impl Walk {
                     &json!({ "pages": number, "items": self.items }),
                 ));
             }
-            if self.empty == EMPTY {
+            if self.empty == MAX_EMPTY {
                 return Err(self.endless(&format!(
-                    "{EMPTY} pages of {} in a row without an element",
+                    "{MAX_EMPTY} pages of {} in a row without an element",
                     self.operation.name
                 )));
             }
@@ -136,17 +138,17 @@ impl Walk {
         Err(self.endless("more pages than can be counted"))
     }
 
-    /// Hands over the elements of a page, as they were sent; how many they are. A list of tiny ones
-    /// would take many times their memory.
+    /// Delivers the elements of a page as fal sent them, and returns their number. It parses a few at a
+    /// time, because a list of all elements could take many times the memory of the page.
     async fn deliver(&mut self, lists: &[Bytes], last: Option<&[Bytes]>) -> Result<u64> {
         let begun = self.items;
         for list in lists {
             let entries = Entries::of(list.clone());
             let mut entries =
-                entries.ok_or_else(|| broken(self.operation, "its list is no array"))?;
+                entries.ok_or_else(|| broken(self.operation, "the list is not an array"))?;
             loop {
                 let (left, few) = json::look(entries.rest(), move |_| {
-                    let few = entries.next(FEW);
+                    let few = entries.next(BATCH);
                     (entries, few)
                 })
                 .await?;
@@ -155,7 +157,7 @@ impl Walk {
                     break;
                 }
                 if self.items == begun && last == Some(lists) {
-                    return Err(self.twice("page"));
+                    return Err(self.repeated("page"));
                 }
                 for element in few {
                     self.items += 1;
@@ -175,7 +177,7 @@ impl Walk {
         let idempotency = request.idempotency();
         let page = tokio::time::timeout(self.time, exchange.send(request)).await;
         let page = page.unwrap_or_else(|_| {
-            let what = format!("the {} ms for a page were over", self.time.as_millis());
+            let what = format!("a page took more than {} ms", self.time.as_millis());
             Err(self.exchange.task.progress.cut_short(Code::Deadline, &what))
         })?;
         with_content(
@@ -186,12 +188,11 @@ impl Walk {
         )
     }
 
-    /// Turns to the next page; false if the list has been read to its end, for which the page has
-    /// to speak.
+    /// Moves to the next page. Returns `false` at the end of the list, which the page must confirm.
     fn turn(&mut self, page: Page, count: u64) -> Result<bool> {
         match self.pages.paging {
             Paging::Whole if page.more == Some(true) || page.next.is_some() => {
-                Err(self.cut("has_more or a next_cursor, where there are no pages"))
+                Err(self.cut("has_more or a next_cursor, although the list has no pages"))
             }
             Paging::Whole => Ok(false),
             Paging::Cursor => self.turn_to_cursor(page),
@@ -199,8 +200,8 @@ impl Walk {
         }
     }
 
-    /// That a list has ended, its cursors say (§14.1). One that ends before as many as were always
-    /// told is not whole all the same.
+    /// Checks the number of elements. The cursors say that a list has ended (§14.1), but a list with
+    /// fewer elements than every stated total is incomplete.
     fn check_total(&self) -> Result<()> {
         match self.least {
             Some(total)
@@ -221,11 +222,11 @@ impl Walk {
                 _ => Ok(false),
             };
         };
-        let again = self.arguments.str("cursor") == Some(&next) || self.circle.closes(&next);
+        let again = self.arguments.str("cursor") == Some(&next) || self.cycle.closes(&next);
         match page.more {
-            // A cursor all the same: what may be behind it is looked at, once.
+            // The page has a cursor although it is the last one, so the cursor is followed once.
             Some(false) if again => Ok(false),
-            _ if again => Err(self.twice("cursor")),
+            _ if again => Err(self.repeated("cursor")),
             _ => {
                 self.arguments.set("cursor", next.into());
                 Ok(true)
@@ -233,8 +234,8 @@ impl Walk {
         }
     }
 
-    /// A page may hold less than was asked for, so only an empty one is the last, unless fal says
-    /// how much there is, and not that there is more.
+    /// A page may have fewer elements than requested, so only an empty page is the last one, unless fal
+    /// states a total and does not state that there are more.
     fn turn_to_offset(&mut self, page: Page, count: u64) -> Result<bool> {
         let offset = self
             .arguments
@@ -256,26 +257,21 @@ impl Walk {
         }
     }
 
-    fn twice(&self, what: &str) -> Error {
+    fn repeated(&self, what: &str) -> Error {
         self.endless(&format!("the same {what} of {} twice", self.operation.name))
     }
 
     fn cut(&self, what: &str) -> Error {
-        let told = format!(
+        let message = format!(
             "a page of {} has {what}, so the list may not be whole",
             self.operation.name
         );
-        Error::new(Code::Protocol, told).with_remedy(
-            "What came before is good. Ask again later; this is a mistake of the service.",
-        )
+        Error::new(Code::Protocol, message).with_remedy(MISTAKE)
     }
 
     fn endless(&self, what: &str) -> Error {
-        Error::new(
-            Code::Protocol,
-            format!("fal gave {what}, so the list would never end"),
-        )
-        .with_remedy("What came before is good. Ask again later; this is a mistake of the service.")
+        let message = format!("fal sent {what}, so the list would never end");
+        Error::new(Code::Protocol, message).with_remedy(MISTAKE)
     }
 }
 
@@ -298,22 +294,22 @@ fn read(operation: &Operation, pages: &Pages, body: &Bytes) -> Result<Page> {
         "total_count",
         "scope_truncated",
     ];
-    let members =
-        json::members(body, names).ok_or_else(|| broken(operation, "it is no JSON object"))?;
+    let members = json::members(body, names)
+        .ok_or_else(|| broken(operation, "the body is not a JSON object"))?;
     let [next, more, total, total_count, truncated] = members;
     let named = |name: &&str| json::members(body, [*name]).and_then(|[found]| found);
     let lists: Vec<_> = pages.members.iter().filter_map(named).map(list).collect();
     if lists.is_empty() {
-        let told = format!(
+        let message = format!(
             "a page of {} has no {}",
             operation.name,
             pages.members.join(" and no ")
         );
-        return Err(Error::new(Code::Protocol, told));
+        return Err(Error::new(Code::Protocol, message));
     }
     let next = next.filter(|cursor| !json::is_null(cursor));
     let next = next.map(|cursor| {
-        json::text(cursor).ok_or_else(|| broken(operation, "its next_cursor is no text"))
+        json::text(cursor).ok_or_else(|| broken(operation, "next_cursor is not a string"))
     });
     let next = next.transpose()?.filter(|cursor| !cursor.is_empty());
     let more = more
@@ -323,7 +319,7 @@ fn read(operation: &Operation, pages: &Pages, body: &Bytes) -> Result<Page> {
         .into_iter()
         .flatten()
         .find_map(|total| total.get().parse().ok());
-    // What else is counted than the elements of the one list, nobody says.
+    // With several lists, or a search that was cut off, the total may count other elements.
     let counts = pages.members.len() == 1 && truncated.is_none_or(|cut| cut.get() != "true");
     Ok(Page {
         lists,
@@ -336,9 +332,6 @@ fn read(operation: &Operation, pages: &Pages, body: &Bytes) -> Result<Page> {
 fn broken(operation: &Operation, what: &str) -> Error {
     Error::new(
         Code::Protocol,
-        format!(
-            "a page of {} is not what it should be: {what}",
-            operation.name
-        ),
+        format!("a page of {} is not as documented: {what}", operation.name),
     )
 }

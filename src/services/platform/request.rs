@@ -11,11 +11,11 @@ use crate::openapi::{Answer, Body, Operation, operations};
 use crate::request::Request;
 use crate::system::random;
 
-/// So long does fal know an idempotency key (docs/protocol.md §14.1); behind that a repeat would be
-/// a second call.
+/// How long fal remembers an idempotency key (docs/protocol.md §14.1). After that, a retry would be a
+/// second call.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
-/// The operation of this name.
+/// Returns the operation with this name.
 pub(super) fn find(name: &str) -> Result<&'static Operation> {
     operations()
         .iter()
@@ -30,35 +30,34 @@ fn unknown(name: &str) -> Error {
     let near: Vec<_> = near
         .filter(|known| known.split('.').next() == Some(group))
         .collect();
-    let told = format!("the Platform API has no operation {name:?}");
-    Error::invalid(told).with_remedy(match near.is_empty() {
+    let message = format!("the Platform API has no operation {name:?}");
+    Error::invalid(message).with_remedy(match near.is_empty() {
         true => "See docs/platform.md for the names.".to_owned(),
-        false => format!("Those of {group} are {}.", near.join(", ")),
+        false => format!("Use one of the operations of {group}: {}.", near.join(", ")),
     })
 }
 
-/// The request of a call that may take so long.
+/// Returns the request of a call with this time limit.
 pub(super) fn request(
     operation: &Operation,
     arguments: &Arguments,
     timeout: Duration,
 ) -> Result<Request> {
-    let mut request = Request::new(operation.method(), &arguments.address(operation)?)?;
+    let mut request = Request::new(operation.method(), &arguments.path_and_query(operation)?)?;
     if let Some(body) = arguments.body(operation) {
         request.set_json(body);
     }
-    match operation.answer {
-        Answer::Events => request
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("text/event-stream")),
-        Answer::Csv => request
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("text/csv")),
-        Answer::Text => request
-            .headers
-            .insert(ACCEPT, HeaderValue::from_static("text/plain")),
+    let accepted = match operation.answer {
+        Answer::Events => Some("text/event-stream"),
+        Answer::Csv => Some("text/csv"),
+        Answer::Text => Some("text/plain"),
         _ => None,
     };
+    if let Some(kind) = accepted {
+        request
+            .headers
+            .insert(ACCEPT, HeaderValue::from_static(kind));
+    }
     if operation.is_idempotent() {
         let key = arguments
             .str(IDEMPOTENCY_KEY)
@@ -67,7 +66,7 @@ pub(super) fn request(
         request.recognized = timeout <= REMEMBERED;
     }
     if operation.body == Body::Form {
-        // The body is made while it is sent; the transport has to know that it is not JSON.
+        // The body is created while it is sent. The transport needs to know that it is not JSON.
         request.set_bytes(Bytes::new(), "multipart/form-data")?;
     }
     Ok(request)

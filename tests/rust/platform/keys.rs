@@ -154,7 +154,7 @@ fn a_key_whose_answer_is_lost_is_never_asked_for_again() {
     assert!(
         error
             .remedy()
-            .contains("revoke the newest one of the name \"lost\""),
+            .contains("revoke the newest one with the name \"lost\""),
         "{}",
         error.remedy()
     );
@@ -186,7 +186,7 @@ fn a_key_whose_answer_is_lost_is_never_asked_for_again() {
         assert!(
             error
                 .remedy()
-                .contains("the newest one of the name \"odd\""),
+                .contains("the newest one with the name \"odd\""),
             "{}",
             error.remedy()
         );
