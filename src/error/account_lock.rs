@@ -1,6 +1,6 @@
 //! Why an account is locked (docs/protocol.md §2.5).
 
-/// The reason that fal gives for locking an account. The key itself is good.
+/// The reason that fal gives for locking an account. The key itself is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LockReason {
@@ -8,20 +8,21 @@ pub enum LockReason {
     Balance,
     /// The account has no payment method.
     PaymentMethod,
-    /// The budget that the user set for himself is used up.
+    /// The budget that the user set for the account is used up.
     Budget,
     /// fal locked it.
     Admin,
     /// The account was archived.
     Archived,
-    /// fal gives no reason, or one that this version does not know: see the message.
+    /// fal gives no reason, or one that this version of libfal does not know. The error's message has
+    /// the text.
     Unknown,
 }
 
 struct Row {
     reason: LockReason,
     name: &'static str,
-    /// How fal's text begins; all of §2.5.
+    /// The beginning of fal's text, in lower case (docs/protocol.md §2.5).
     begins: &'static str,
     remedy: &'static str,
 }
@@ -43,7 +44,7 @@ const fn row(
 const TOP_UP: &str = "Top up the balance at https://fal.ai/dashboard/billing; the key is good. If the balance is positive, the lock was not \
      lifted: write to support@fal.ai with the request id.";
 
-/// What a locked account's refusal says before its reason.
+/// The text of fal before the reason.
 const LOCKED: &str = "User is locked";
 
 #[rustfmt::skip]
@@ -54,11 +55,11 @@ static REASONS: [Row; 7] = [
     row(LockReason::Budget, "budget", "user budget is exceeded", "Raise the budget at https://fal.ai/dashboard/billing; the key is good."),
     row(LockReason::Admin, "admin", "admin lock", "Write to support@fal.ai: fal locked this account. The key is good; billing is at https://fal.ai/dashboard/billing."),
     row(LockReason::Archived, "archived", "this account has been archived", "Write to support@fal.ai, or use a key of another account."),
-    row(LockReason::Unknown, "unknown", "", "Look at https://fal.ai/dashboard/billing, and write to support@fal.ai, with the request id, if nothing is amiss there."),
+    row(LockReason::Unknown, "unknown", "", "Look at https://fal.ai/dashboard/billing. If nothing is wrong there, write to support@fal.ai with the request id."),
 ];
 
 impl LockReason {
-    /// `balance`, `payment_method`, `budget`, `admin`, `archived` or `unknown`.
+    /// Returns `balance`, `payment_method`, `budget`, `admin`, `archived` or `unknown`.
     pub fn as_str(self) -> &'static str {
         self.row().name
     }
@@ -67,7 +68,7 @@ impl LockReason {
         self.row().remedy
     }
 
-    /// The reason in the text of a refusal, if it is one of a locked account.
+    /// Reads the reason from the text of a refusal. `None`: the text is not about a locked account.
     pub(crate) fn of(text: &str) -> Option<LockReason> {
         let (_, rest) = text.split_once(LOCKED)?;
         let reason = rest

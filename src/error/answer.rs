@@ -1,36 +1,31 @@
-//! The service's answer that an error is made from.
+//! The response of the service that an error is made from.
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::secrets::Secrets;
 
-/// An answer that is no success. There is no way to make one but those here, so that nobody reads a
-/// secret in it.
+/// A response that is not a success. Its constructors remove secrets, so every `Answer` is free of
+/// them.
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) error_type: Option<String>,
-    /// From the body, where the header does not say it.
+    /// The id in the body, for a response without the header.
     pub(super) request_id: Option<String>,
 }
 
 impl Answer {
-    /// An answer with these parts, without those of `secrets` that the service repeats in them.
+    /// A response with these parts, from which the `secrets` are removed.
     pub(crate) fn new(secrets: &Secrets, status: u16, headers: HeaderMap, body: Bytes) -> Self {
         let body = secrets.hidden(&body).map_or(body, Bytes::from);
-        Answer {
-            status,
-            headers: veiled(secrets, headers),
-            body,
-            error_type: None,
-            request_id: None,
-        }
+        Answer::clean(status, veiled(secrets, headers), body)
     }
 
-    /// The same for a body that may be large.
+    /// Like [`new`](Self::new), for a body that may be large: the search for secrets yields to other
+    /// tasks.
     pub(crate) async fn of_large(
         secrets: &Secrets,
         status: u16,
@@ -38,17 +33,11 @@ impl Answer {
         body: Bytes,
     ) -> Self {
         let body = secrets.hidden_slowly(&body).await.unwrap_or(body);
-        Answer {
-            status,
-            headers: veiled(secrets, headers),
-            body,
-            error_type: None,
-            request_id: None,
-        }
+        Answer::clean(status, veiled(secrets, headers), body)
     }
 
-    /// An answer that is put together from what another one said, which has no secret any more.
-    pub(crate) fn told(status: u16, headers: HeaderMap, body: Bytes) -> Self {
+    /// A response whose parts contain no secrets, such as parts of another `Answer`.
+    pub(crate) fn clean(status: u16, headers: HeaderMap, body: Bytes) -> Self {
         Answer {
             status,
             headers,
@@ -79,13 +68,12 @@ impl Answer {
         self
     }
 
-    pub(crate) fn with_error_type(mut self, error_type: Option<&str>) -> Self {
-        self.error_type = error_type.map(str::to_owned);
-        self
+    pub(crate) fn with_error_type(self, error_type: Option<&str>) -> Self {
+        self.with_names(error_type.map(str::to_owned), None)
     }
 }
 
-/// Headers without the secrets that the service repeats in them.
+/// Removes the secrets from headers.
 pub(crate) fn veiled(secrets: &Secrets, headers: HeaderMap) -> HeaderMap {
     let seen = |name: &HeaderName, value: &HeaderValue| {
         secrets.are_in(name.as_str()) || secrets.hidden(value.as_bytes()).is_some()
@@ -93,21 +81,17 @@ pub(crate) fn veiled(secrets: &Secrets, headers: HeaderMap) -> HeaderMap {
     if !headers.iter().any(|(name, value)| seen(name, value)) {
         return headers;
     }
-    // A header whose name says a secret is left out: another name would be another header.
+    // A header with a secret in its name is left out: renaming it would make another header.
     let named = headers
         .iter()
         .filter(|(name, _)| !secrets.are_in(name.as_str()));
     let hidden = named.map(|(name, value)| {
-        let hidden = secrets
-            .hidden(value.as_bytes())
-            .map(|value| HeaderValue::from_maybe_shared(Bytes::from(value)));
-        (
-            name.clone(),
-            hidden.map_or_else(
-                || value.clone(),
-                |value| value.unwrap_or(HeaderValue::from_static("****")),
-            ),
-        )
+        let value = match secrets.hidden(value.as_bytes()) {
+            Some(hidden) => HeaderValue::from_maybe_shared(Bytes::from(hidden))
+                .unwrap_or(HeaderValue::from_static("****")),
+            None => value.clone(),
+        };
+        (name.clone(), value)
     });
     hidden.collect()
 }

@@ -1,10 +1,10 @@
-//! Texts of a service within sentences of ours.
+//! Texts of a service as parts of a message.
 
-/// A text without the marks that end a sentence, so that more can follow it. What is left may be
-/// empty.
+/// Removes the punctuation at the end of a text, so that a message can continue after it. The result
+/// may be empty.
 pub(crate) fn clause(text: &str) -> &str {
     let text = text.trim();
-    // Three points say that more was left out.
+    // An ellipsis says that the text was shortened.
     let text = if text.ends_with("..") {
         text
     } else {

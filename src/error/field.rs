@@ -1,4 +1,4 @@
-//! What is wrong with which field of the input (docs/protocol.md §12.1, §12.2).
+//! The fields of the input that the service refused (docs/protocol.md §12.1, §12.2).
 
 use serde_json::Value;
 
@@ -32,46 +32,46 @@ impl FieldError {
         values.for_each(|value| secrets.hide_json(value));
     }
 
-    /// Where the field is, its segments joined by dots: `body.image_size.width`. Empty if the
-    /// service does not say.
+    /// The place of the field, as names and indices joined by dots: `body.image_size.width`. Empty if
+    /// the service does not state it.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The same as the service gave it: names are strings, places in a list are integers.
+    /// The place of the field as the service sent it: names are strings, indices are integers.
     pub fn location(&self) -> &[Value] {
         &self.location
     }
 
-    /// What is wrong with it, for people.
+    /// What is wrong with the field, for people.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// fal's name of what is wrong, such as `image_too_large`, for programs.
+    /// fal's name of the error, for programs, such as `image_too_large`.
     pub fn error_type(&self) -> Option<&str> {
         self.kind.as_deref()
     }
 
-    /// The page that documents it.
+    /// The URL of the page that documents the error.
     pub fn url(&self) -> Option<&str> {
         self.url.as_deref()
     }
 
-    /// What would be right, such as `{"max_height": 1024, "max_width": 1024}`. Left out if it has
-    /// very many values.
+    /// The limits that the field must keep, such as `{"max_height": 1024, "max_width": 1024}`. `None`
+    /// if there are very many values.
     pub fn context(&self) -> Option<&Value> {
         self.context.as_ref()
     }
 
-    /// The value that was refused, if the service repeats it. It may be private. Left out if it has
-    /// very many values, which the body has.
+    /// The refused value, if the service repeats it. It may be private. `None` if it contains very
+    /// many values; [`Error::body`](crate::Error::body) has them.
     pub fn input(&self) -> Option<&Value> {
         self.input.as_ref()
     }
 }
 
-/// `body.image_size: Input should be …`.
+/// Writes the path and the message: `body.image_size: Input should be …`.
 impl std::fmt::Display for FieldError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.path.is_empty() {

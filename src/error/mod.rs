@@ -1,11 +1,11 @@
-//! One error type for everything.
+//! The one error type of the library.
 
-mod about;
 mod account_lock;
 mod answer;
 mod clause;
 mod code;
 mod field;
+mod refusal_reason;
 pub(crate) mod retry_rules;
 
 use std::any::Any;
@@ -14,12 +14,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use about::RefusalReason;
 pub use account_lock::LockReason;
 pub(crate) use answer::{Answer, veiled};
 pub(crate) use clause::clause;
 pub use code::Code;
 pub use field::FieldError;
+pub(crate) use refusal_reason::RefusalReason;
 pub(crate) use retry_rules::Idempotency;
 
 use crate::key::Scope;
@@ -31,8 +31,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong, what it means for the request, and what to do.
 ///
-/// It never contains a secret: keys appear as their public id, and where the service repeats what
-/// it was sent, in whatever form, there is `****` in its place.
+/// An error never contains a secret. A key appears as its public id. Where the service repeats a
+/// secret that it was sent, in any encoding, the error has `****` instead.
 #[derive(Clone)]
 pub struct Error(Box<Inner>);
 
@@ -48,7 +48,7 @@ struct Inner {
     retry_after: Option<Duration>,
     needed_scope: Option<Scope>,
     fields: Arc<[FieldError]>,
-    /// There is no secret in the fields any more.
+    /// Whether the secrets in `fields` have been removed.
     is_masked: bool,
     lock_reason: Option<LockReason>,
     about: Option<RefusalReason>,
@@ -57,7 +57,7 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of this code with this message, and the code's usual remedy.
+    /// An error with this code and message, and with the remedy of the code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Error(Box::new(Inner {
             code,
@@ -102,7 +102,7 @@ impl Error {
         self
     }
 
-    /// The request that the error is about, where the answer names another one or none.
+    /// Sets the id of the request that the error is about, if the response has another id or no id.
     pub(crate) fn with_request_id(mut self, id: impl Into<String>) -> Self {
         self.0.request_id = Some(id.into());
         self
@@ -143,13 +143,13 @@ impl Error {
         self
     }
 
-    /// Where the credential came from, of a type that its module knows.
+    /// Attaches the origin of the credential. Its type belongs to a higher module.
     pub(crate) fn with_resolution_of<T: Any + Send + Sync>(mut self, resolution: Arc<T>) -> Self {
         self.0.resolution = Some(resolution);
         self
     }
 
-    /// The same without a secret in anything that it says. Its answer has none from the beginning.
+    /// Removes the secrets from everything but the response, which never has any.
     pub(crate) fn without(mut self, secrets: &Secrets) -> Self {
         let inner = &mut *self.0;
         secrets.hide(&mut inner.message);
@@ -159,13 +159,7 @@ impl Error {
             secrets.hide_in(&mut answer.error_type);
             secrets.hide_in(&mut answer.request_id);
         }
-        if inner
-            .source
-            .as_deref()
-            .is_some_and(|source| says(source, secrets))
-        {
-            inner.source = None;
-        }
+        inner.source.take_if(|source| says(&**source, secrets));
         if inner.is_masked {
             self
         } else {
@@ -173,15 +167,12 @@ impl Error {
         }
     }
 
-    /// The same of what it says of fields, which may be long: where it is read, so that nobody
-    /// waits for it later.
+    /// Removes the secrets from the fields, which may be long. The thread that reads the response does
+    /// it, so that no other thread waits for it later.
     pub(crate) fn masked(mut self, secrets: &Secrets) -> Self {
         let inner = &mut *self.0;
-        if Arc::get_mut(&mut inner.fields).is_none() {
-            inner.fields = inner.fields.iter().cloned().collect();
-        }
-        if let Some(fields) = Arc::get_mut(&mut inner.fields) {
-            fields.iter_mut().for_each(|field| field.hide(secrets));
+        for field in Arc::make_mut(&mut inner.fields) {
+            field.hide(secrets);
         }
         inner.is_masked = true;
         self
@@ -192,34 +183,35 @@ impl Error {
         self
     }
 
-    /// The code to branch on.
+    /// The code, for a program to branch on.
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// What happened, in one or two sentences for people: at most 4 KiB, whatever the service said.
+    /// What happened, in one or two sentences for people. At most 4 KiB.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What to do about it, for people.
+    /// What to do about the error, for people.
     pub fn remedy(&self) -> &str {
         self.0.remedy.as_deref().unwrap_or(self.0.code.remedy())
     }
 
-    /// The HTTP status, if the service answered.
+    /// The HTTP status of the response, if there was one.
     pub fn http_status(&self) -> Option<u16> {
         self.0.answer.as_ref().map(|answer| answer.status)
     }
 
-    /// fal's own name of the error, such as `image_too_large` or `runner_disconnected`
+    /// fal's name of the error, such as `image_too_large` or `runner_disconnected`
     /// (docs/protocol.md §12.2, §12.3, §14.2).
     pub fn error_type(&self) -> Option<&str> {
         self.0.answer.as_ref()?.error_type.as_deref()
     }
 
-    /// fal's id of the request: of a queued one, as it was submitted; else from the header
-    /// `x-fal-request-id` or, as the Platform API has it, from the body (docs/protocol.md §14.2).
+    /// fal's id of the request. For a queued request it is the id of the submission; otherwise it is
+    /// from the header `x-fal-request-id` or, for the Platform API, from the body (docs/protocol.md
+    /// §14.2).
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref().or_else(|| self.answered_id())
     }
@@ -229,18 +221,18 @@ impl Error {
             .or_else(|| self.0.answer.as_ref()?.request_id.as_deref())
     }
 
-    /// A header of the answer, if there was one; the name's case does not matter.
+    /// The value of a header of the response. The case of the name does not matter.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.0.answer.as_ref()?.headers.get(name)?.to_str().ok()
     }
 
-    /// Every header of the answer, in the order of arrival. Values that are not text are left out.
+    /// Every header of the response, in the order of arrival. Values that are not text are left out.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let headers = self.0.answer.iter().flat_map(|answer| &answer.headers);
         headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
     }
 
-    /// The body of the answer as received; empty if there was none.
+    /// The body of the response as received; empty if there was none.
     pub fn body(&self) -> &[u8] {
         self.0.answer.as_ref().map_or(&[], |answer| &answer.body)
     }
@@ -258,44 +250,44 @@ impl Error {
         self.0.retryable
     }
 
-    /// How long the service asked to wait, if it did.
+    /// How long the service asks the caller to wait before a retry, if it does.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The scope that the operation needs, where fal says so and the answer was a refusal.
+    /// The scope that the operation needs, if fal documents one and refused the request.
     pub fn needed_scope(&self) -> Option<Scope> {
         self.0.needed_scope
     }
 
-    /// What is wrong with which field of the input, in the service's order; empty if it named none.
-    /// At most 1000.
+    /// The fields of the input that the service refused, in the order of the response. At most 1000;
+    /// empty if the response names none.
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
     }
 
-    /// Why the account is locked, if [`Code::AccountLocked`] says that it is.
+    /// Why the account is locked, for an error with [`Code::AccountLocked`].
     pub fn lock_reason(&self) -> Option<LockReason> {
         self.0.lock_reason
     }
 
-    /// What a refusal was about, where fal's text tells.
+    /// Why the service refused the request, if its text says so.
     pub(crate) fn about(&self) -> Option<RefusalReason> {
         self.0.about
     }
 
-    /// Whether fal refused the credential: it, and not an app for reasons of its own.
+    /// Whether fal refused the credential. A refusal by an app does not count.
     pub(crate) fn refuses_credential(&self) -> bool {
         self.code() == Code::Unauthenticated && self.about() != Some(RefusalReason::AppsOwn)
     }
 
-    /// What [`with_resolution_of`](Self::with_resolution_of) was given, if it is of this type.
+    /// The value that [`with_resolution_of`](Self::with_resolution_of) attached, if it has this type.
     pub(crate) fn resolution_of<T: Any>(&self) -> Option<&T> {
         self.0.resolution.as_deref()?.downcast_ref()
     }
 }
 
-/// Whether an error, or what it comes from, says one of the secrets.
+/// Whether an error, or one of its sources, contains a secret.
 fn says(error: &(dyn StdError + 'static), secrets: &Secrets) -> bool {
     secrets.are_in(&format!("{error} {error:?}"))
         || error.source().is_some_and(|source| says(source, secrets))

@@ -1,122 +1,95 @@
-//! What is sent again, what is not, and why.
+//! Which requests are sent again, which are not, and why.
 
-/// What a second copy of a request does.
+/// The effect of a second copy of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idempotency {
-    /// Nothing, or the same once more.
+    /// None, or the same effect again.
     Safe,
-    /// Nothing, because fal knows it from the first by its idempotency key. The caller's next call
-    /// has another key, so he has to be told if this one may have been executed.
+    /// None: fal recognizes the copy by its idempotency key. The next call has another key, so an
+    /// error must say whether this call may have been executed.
     Keyed,
-    /// What the first did, once more.
+    /// The effect of the first request, again: a second job, a second bill.
     NonIdempotent,
 }
 
 impl Idempotency {
-    /// Whether it matters that nobody knows if it was executed.
+    /// Whether an unknown outcome matters.
     pub(crate) fn leaves_doubt(self) -> bool {
         self != Idempotency::Safe
     }
 }
 
-/// What became of a request, as far as one can know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Situation {
-    NotConnected,
-    ConnectionLost,
-    NotHttp,
-    TooMany,
-    NotProcessed,
-    NotReached,
-    Contradiction,
-    StartDeadline,
-    TimedOut,
-    RunnerLost,
-    PlatformFailed,
-    GaveUp,
-    Ingress,
-    NotTheGateway,
-    Unavailable,
-    AppBusy,
-    AppRefused,
-    Failed,
-    Refused,
-}
-
-/// A row of the table.
+/// The rule for a situation.
 #[derive(Debug)]
 pub(crate) struct Rule {
     situation: Situation,
     /// Whether a POST is sent again.
     pub(crate) post: bool,
-    /// Whether a GET or HEAD is.
+    /// Whether a GET or HEAD is sent again.
     pub(crate) get: bool,
-    /// Whether the caller is told that the same request may succeed later.
+    /// Whether the error says that the same request may succeed later.
     pub(crate) retryable: bool,
-    /// Whether a POST may have been executed without anybody knowing its outcome.
+    /// Whether a POST may have been executed with an unknown outcome.
     pub(crate) unknown: bool,
-    /// Why.
+    /// The reason, for the log.
     pub(crate) why: &'static str,
-    /// Where docs/protocol.md, or the standard that is named, has it.
+    /// The section of docs/protocol.md or of another standard.
     pub(crate) source: &'static str,
 }
 
 const YES: bool = true;
 const NO: bool = false;
 
-/// In this order: POST again, GET again, retryable, outcome of a POST unknown.
-const fn rule(
-    situation: Situation,
-    answers: [bool; 4],
-    source: &'static str,
-    why: &'static str,
-) -> Rule {
-    let [post, get, retryable, unknown] = answers;
-    Rule {
-        situation,
-        post,
-        get,
-        retryable,
-        unknown,
-        why,
-        source,
-    }
+macro_rules! situations {
+    ($($situation:ident [$post:ident $get:ident $retryable:ident $unknown:ident], $source:literal, $why:literal;)+) => {
+        /// What happened to a request, as far as the client can know.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Situation {
+            $($situation,)+
+        }
+
+        /// One rule for each situation, in the order of the enum.
+        static RULES: &[Rule] = &[$(Rule {
+            situation: Situation::$situation,
+            post: $post,
+            get: $get,
+            retryable: $retryable,
+            unknown: $unknown,
+            why: $why,
+            source: $source,
+        }),+];
+    };
 }
 
-#[rustfmt::skip]
-static RULES: &[Rule] = &[
-    rule(Situation::NotConnected, [YES, YES, YES, NO], "§13.1", "no byte of it left"),
-    rule(Situation::ConnectionLost, [NO, YES, NO, YES], "§13.5", "it left, and fal knows no second copy from the first"),
-    rule(Situation::NotHttp, [NO, NO, NO, YES], "§13.5", "whoever answered will not answer otherwise"),
-    rule(Situation::TooMany, [YES, YES, YES, NO], "§12.4", "429: it was refused before it was taken"),
-    rule(Situation::NotProcessed, [YES, YES, YES, NO], "RFC 9113 §8.7", "HTTP/2 says that it was not processed"),
-    rule(Situation::NotReached, [YES, YES, YES, NO], "§12.3", "no runner was reached, as the gateway itself says"),
-    rule(Situation::Contradiction, [NO, YES, YES, YES], "§5.8, §12.3", "it says that no runner was reached, but the gateway does not: an app may have said so"),
-    rule(Situation::StartDeadline, [NO, NO, NO, NO], "§5.7, §12.3", "the caller's own limit was over before any runner had it"),
-    rule(Situation::TimedOut, [NO, YES, YES, YES], "§13.1", "408: nobody says whether it was taken"),
-    rule(Situation::RunnerLost, [NO, YES, YES, YES], "§12.3", "a runner may have had it"),
-    rule(Situation::PlatformFailed, [NO, NO, NO, YES], "§12.3", "a runner may have had it, and a retry makes no sense by itself"),
-    rule(Situation::GaveUp, [NO, YES, YES, YES], "§12.4", "a gateway that gave up says nothing of the run"),
-    rule(Situation::Ingress, [NO, YES, YES, YES], "§13.1", "the ingress may have passed it on"),
-    rule(Situation::NotTheGateway, [NO, NO, NO, YES], "§13.1", "a failure without fal's request id says nothing about what was passed on"),
-    rule(Situation::Unavailable, [NO, YES, YES, NO], "§12.4", "the gateway or the app answered, so that the outcome is known: a failure"),
-    rule(Situation::AppBusy, [NO, YES, YES, YES], "§5.8", "429, and not provably the gateway's: an app may have run before"),
-    rule(Situation::AppRefused, [NO, NO, NO, YES], "§2.5, §5.8", "401, and not provably the gateway's: an app may have run before"),
-    rule(Situation::Failed, [NO, NO, NO, NO], "§12.2, §12.5", "the app ran and failed"),
-    rule(Situation::Refused, [NO, NO, NO, NO], "§12.4", "it was refused, and will be again"),
-];
+// The columns: POST again, GET again, retryable, outcome of a POST unknown.
+situations! {
+    NotConnected [YES YES YES NO], "§13.1", "no byte of the request was sent";
+    ConnectionLost [NO YES NO YES], "§13.5", "the request was sent, and fal does not recognize a duplicate";
+    NotHttp [NO NO NO YES], "§13.5", "the peer does not speak HTTP, and a retry does not change that";
+    TooMany [YES YES YES NO], "§12.4", "429: the request was refused before it was accepted";
+    NotProcessed [YES YES YES NO], "RFC 9113 §8.7", "HTTP/2 says that the request was not processed";
+    NotReached [YES YES YES NO], "§12.3", "the gateway says that no runner was reached";
+    Contradiction [NO YES YES YES], "§5.8, §12.3", "the response says that no runner was reached, but may be from an app";
+    StartDeadline [NO NO NO NO], "§5.7, §12.3", "the caller's limit for the start passed before a runner had the request";
+    TimedOut [NO YES YES YES], "§13.1", "408: whether the request was accepted is unknown";
+    RunnerLost [NO YES YES YES], "§12.3", "a runner may have had the request";
+    PlatformFailed [NO NO NO YES], "§12.3", "a runner may have had the request, and a retry does not help";
+    GaveUp [NO YES YES YES], "§12.4", "the gateway gave up, which says nothing about the run";
+    Ingress [NO YES YES YES], "§13.1", "the ingress may have forwarded the request";
+    NotTheGateway [NO NO NO YES], "§13.1", "a failure without fal's request id may have come after the request was forwarded";
+    Unavailable [NO YES YES NO], "§12.4", "the gateway or the app reported a failure, so the outcome is known";
+    AppBusy [NO YES YES YES], "§5.8", "429 that may be from an app, which may have run before";
+    AppRefused [NO NO NO YES], "§2.5, §5.8", "401 that may be from an app, which may have run before";
+    Failed [NO NO NO NO], "§12.2, §12.5", "the app ran and failed";
+    Refused [NO NO NO NO], "§12.4", "the request was refused, and a retry would be refused too";
+}
 
-/// The row of a situation.
+/// Returns the rule for a situation.
 pub(crate) fn rule_of(situation: Situation) -> &'static Rule {
-    // Every situation has its row; the test holds it to that.
-    RULES
-        .iter()
-        .find(|rule| rule.situation == situation)
-        .unwrap_or(&RULES[RULES.len() - 1])
+    &RULES[situation as usize]
 }
 
-/// What the answer itself says of a retry (§16.13) is stronger, but for one thing: an app may ask
-/// for a retry after it has run (§5.8), so that a POST is not sent again for its sake.
+/// What a rule decides for one request.
 pub(crate) struct Decision {
     /// Whether the request is sent again.
     pub(crate) again: bool,
@@ -125,24 +98,19 @@ pub(crate) struct Decision {
 }
 
 impl Rule {
-    /// `hint` is what the answer says of a retry.
+    /// Applies the rule. `hint` is what the response says about a retry (§16.13). It overrides the
+    /// rule, with one exception: an app may ask for a retry after it has run (§5.8), so a hint never
+    /// sends a POST again.
     pub(crate) fn decide(&self, idempotency: Idempotency, hint: Option<bool>) -> Decision {
         let safe = idempotency != Idempotency::NonIdempotent;
-        let (sent_again, allowed) = match safe {
-            true => (
-                self.get || hint == Some(true),
-                self.situation != Situation::StartDeadline,
-            ),
-            false => (self.post, true),
+        let may_retry = self.situation != Situation::StartDeadline;
+        let again = match safe {
+            true => may_retry && (self.get || hint == Some(true)),
+            false => self.post,
         };
-        let retryable = match self.situation {
-            Situation::StartDeadline => false,
-            _ => hint.unwrap_or(self.retryable || (safe && self.get)),
-        };
-        let again = sent_again && allowed && hint != Some(false);
         Decision {
-            again,
-            retryable,
+            again: again && hint != Some(false),
+            retryable: may_retry && hint.unwrap_or(self.retryable || (safe && self.get)),
             unknown: self.unknown && idempotency.leaves_doubt(),
         }
     }
@@ -152,34 +120,10 @@ impl Rule {
 mod tests {
     use super::*;
 
-    const ALL: [Situation; 19] = [
-        Situation::NotConnected,
-        Situation::ConnectionLost,
-        Situation::NotHttp,
-        Situation::TooMany,
-        Situation::NotProcessed,
-        Situation::NotReached,
-        Situation::Contradiction,
-        Situation::StartDeadline,
-        Situation::TimedOut,
-        Situation::RunnerLost,
-        Situation::PlatformFailed,
-        Situation::GaveUp,
-        Situation::Ingress,
-        Situation::NotTheGateway,
-        Situation::Unavailable,
-        Situation::AppBusy,
-        Situation::AppRefused,
-        Situation::Failed,
-        Situation::Refused,
-    ];
-
     #[test]
     fn every_situation_has_one_row_with_a_reason_and_a_source() {
-        assert_eq!(RULES.len(), ALL.len());
-        for situation in ALL {
-            let rule = rule_of(situation);
-            assert_eq!(rule.situation, situation);
+        for rule in RULES {
+            assert!(std::ptr::eq(rule_of(rule.situation), rule));
             assert!(
                 !rule.why.is_empty() && rule.source.contains('§'),
                 "{rule:?}"
@@ -189,8 +133,7 @@ mod tests {
 
     #[test]
     fn what_may_have_been_executed_is_never_sent_twice() {
-        for situation in ALL {
-            let rule = rule_of(situation);
+        for rule in RULES {
             assert!(!(rule.post && rule.unknown), "{rule:?}");
             for hint in [None, Some(false), Some(true)] {
                 let decision = rule.decide(Idempotency::NonIdempotent, hint);

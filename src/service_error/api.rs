@@ -1,4 +1,4 @@
-//! Errors of the Platform API: `error.type` (docs/protocol.md §14.2).
+//! The errors of the Platform API, by `error.type` (docs/protocol.md §14.2).
 
 use super::table::{Again, Execution, Named};
 
@@ -16,7 +16,7 @@ const fn row(name: &'static str, status: u16, again: Again, remedy: &'static str
 
 #[rustfmt::skip]
 pub(super) static API: &[Named] = &[
-    // 401 or 403 (§16.42): what is missing is added where the operation and the key are known.
+    // 401 or 403 (§16.42). `auth` knows the operation and the key, and adds what is missing.
     row("authorization_error", 0, Again::No, ""),
     // 400, 409 or 422.
     row("validation_error", 0, Again::No, "Correct the parameters: the message names them."),
@@ -24,6 +24,6 @@ pub(super) static API: &[Named] = &[
     row("rate_limited", 429, Again::Yes, ""),
     // 500, and 502 for assets.
     row("server_error", 0, Again::ByStatus, ""),
-    // The description gives it no status.
-    row("not_implemented", 501, Again::No, "The Platform API does not do this yet: do without it."),
+    // fal documents no status.
+    row("not_implemented", 501, Again::No, "Do not use this operation: the Platform API does not implement it yet."),
 ];

@@ -1,4 +1,4 @@
-//! What the body of an error says (docs/protocol.md §12.1).
+//! The body of an error (docs/protocol.md §12.1).
 
 use std::fmt::Write;
 
@@ -12,8 +12,7 @@ use crate::codec::json;
 use crate::error::{FieldError, clause};
 use crate::limits::QUOTED;
 
-/// The members of an error's body in which the shapes of §12.1 have something, as they were
-/// written.
+/// The members of the body that the shapes of §12.1 use, as raw JSON.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Members<'a> {
     pub(super) detail: Option<&'a RawValue>,
@@ -21,7 +20,7 @@ pub(super) struct Members<'a> {
     pub(super) message: Option<&'a RawValue>,
     pub(super) status: Option<&'a RawValue>,
     pub(super) error_type: Option<&'a RawValue>,
-    /// Of what is in `error`.
+    /// The members of the object in `error`.
     pub(super) error_message: Option<&'a RawValue>,
     pub(super) error_kind: Option<&'a RawValue>,
     pub(super) error_id: Option<&'a RawValue>,
@@ -48,12 +47,12 @@ impl<'a> Members<'a> {
         })
     }
 
-    /// The text for people.
+    /// Returns the text for people.
     pub(super) fn text(&self, fields: &[FieldError]) -> Option<String> {
         let mut text = String::new();
         for field in fields {
             let separator = if text.is_empty() { "" } else { "; " };
-            // Writing into a text cannot fail.
+            // Writing to a String cannot fail.
             let _ = write!(text, "{separator}{}", clause(&field.to_string()));
             if text.len() > 4 * QUOTED {
                 break;
@@ -73,8 +72,8 @@ impl<'a> Members<'a> {
     }
 }
 
-/// The name of the error and its row: `error_type`, the type of the first entry of `detail`, or the
-/// Platform API's `error.type` (§12.1). Each has a table of its own.
+/// Returns the name of the error, and the row of that name. The name is `error_type`, the type of the
+/// first entry of `detail`, or the Platform API's `error.type` (§12.1). Each of the three has a table.
 pub(super) fn name(
     body: &Members<'_>,
     fields: &[FieldError],

@@ -1,4 +1,4 @@
-//! What an answer says: its code, message and remedy, and whether the request is sent again.
+//! The error of a response: its code, message and remedy, and whether the request is sent again.
 
 use super::context::RequestContext;
 use super::facts::Facts;
@@ -11,16 +11,16 @@ use crate::error::retry_rules::{Decision, Rule, Situation, rule_of};
 use crate::error::{Answer, Code, Error, FieldError, RefusalReason, clause};
 use crate::limits::{QUOTED, shortened};
 
-/// What the transport needs to know about an answer besides the error itself.
+/// An error, and what the transport does next.
 pub(crate) struct Classification {
     pub(crate) error: Error,
     /// Whether the request is sent again.
     pub(crate) again: bool,
-    /// Why.
+    /// The rule that decided it.
     pub(crate) rule: &'static Rule,
 }
 
-/// Makes the error of an answer.
+/// Returns the error of a response.
 pub(crate) fn classify(answer: Answer, asked: RequestContext<'_>) -> Classification {
     let facts = Facts::of(&answer, asked);
     let situation = facts.situation();
@@ -34,7 +34,7 @@ pub(crate) fn classify(answer: Answer, asked: RequestContext<'_>) -> Classificat
         .with_retryable(retryable)
         .with_outcome_unknown(unknown);
     let remedy = match situation {
-        // What nobody knows is not simply tried again.
+        // After an unknown outcome, the caller has to look before a retry.
         Situation::Contradiction | Situation::GaveUp | Situation::Ingress
             if unknown && facts.foreign_page().is_none() =>
         {
@@ -47,19 +47,13 @@ pub(crate) fn classify(answer: Answer, asked: RequestContext<'_>) -> Classificat
         Some(remedy) => error.with_remedy(remedy),
         None => error,
     };
-    let retry_after = retry_after(answer.headers());
-    let about = facts.about();
     let error = error
-        .with_retry_after(retry_after)
+        .with_retry_after(retry_after(answer.headers()))
         .with_lock_reason(facts.lock)
-        .with_about(about);
-    let error = error.with_fields(facts.fields);
-    let answer = answer.with_names(facts.error_type, facts.request_id);
-    Classification {
-        error: error.with_answer(answer),
-        again,
-        rule,
-    }
+        .with_about(facts.about())
+        .with_fields(facts.fields)
+        .with_answer(answer.with_names(facts.error_type, facts.request_id));
+    Classification { error, again, rule }
 }
 
 impl Facts<'_> {
@@ -77,17 +71,16 @@ impl Facts<'_> {
 
     fn situation(&self) -> Situation {
         let by_status = match status::of(self.status).situation {
-            // No app ran for it, and nothing is lost by asking again.
+            // The request reaches no app, so a retry is harmless.
             Situation::Failed if self.asked.about_job => Situation::Unavailable,
             Situation::Unavailable | Situation::GaveUp if !self.from_gateway => Situation::Ingress,
             Situation::Failed if !self.from_gateway => Situation::NotTheGateway,
             known => known,
         };
         if self.start_deadline {
-            return if self.by_gateway() {
-                Situation::StartDeadline
-            } else {
-                Situation::Contradiction
+            return match self.by_gateway() {
+                true => Situation::StartDeadline,
+                false => Situation::Contradiction,
             };
         }
         let claim = self
@@ -105,7 +98,7 @@ impl Facts<'_> {
             Some((Execution::Unknown, _)) => Situation::PlatformFailed,
             Some((Execution::Answered, Again::Depends)) => Situation::Failed,
             Some((_, Again::No)) => Situation::Refused,
-            // An unknown type is no reason for a retry (§12.2).
+            // An error with an unknown type is not retried (§12.2).
             None if !self.fields.is_empty() => Situation::Refused,
             _ => by_status,
         }
@@ -125,17 +118,17 @@ impl Facts<'_> {
             {
                 Code::Protocol
             }
-            // What was not let in says nothing else.
+            // The request was not admitted, so a name in the response does not count.
             300..=399 | 401 | 403 | 407 | 429 => status::of(self.status).code,
             _ => status::of(documented.unwrap_or(self.status)).code,
         }
     }
 
-    /// `None` where the code's own says it.
+    /// Returns the remedy. `None`: the remedy of the code suffices.
     fn remedy(&self) -> Option<String> {
-        const UNLISTED: &str = "Correct the input: the message has what the service says about it.";
-        const APPS_OWN: &str = "The app itself answered so, and may have run: what refused it is a service that the app uses, or a rule of the \
-            app's own. Ask its owner, with the request id, and see whether it ran before you send the request again.";
+        const UNLISTED: &str = "Correct the input: the message quotes the service.";
+        const APPS_OWN: &str = "The app itself sent this response, and may have run: a service that the app uses, or a rule of the app, refused \
+            the request. Ask the owner of the app, with the request id, and check whether the app ran before you send the request again.";
         const LATE: &str =
             "Allow the request more time to start, or try when the endpoint is less busy.";
         if let Some(lock) = self.lock {
@@ -154,10 +147,7 @@ impl Facts<'_> {
         }
         if self.foreign_page().is_some() && self.status != 407 {
             return Some(match self.is_gateway_failure() {
-                true => format!(
-                    "Try again later. If that does not help: {}",
-                    lower(status::PORTAL)
-                ),
+                true => format!("Try again later. {}", status::PORTAL),
                 false => status::PORTAL.to_owned(),
             });
         }
@@ -165,16 +155,20 @@ impl Facts<'_> {
             return Some(said.remedy.to_owned());
         }
         let named = self.named.filter(|row| !row.remedy.is_empty());
-        let remedy = named.map(|row| format!("{}{}", row.remedy, self.limits(row)));
-        let remedy = remedy.or_else(|| {
-            Some(status::of(self.status).remedy.to_owned()).filter(|remedy| !remedy.is_empty())
-        });
-        // The code's own speaks of a list of fields.
-        let unlisted = self.code() == Code::InvalidInput && self.fields.is_empty();
-        remedy.or_else(|| unlisted.then(|| UNLISTED.to_owned()))
+        if let Some(row) = named {
+            return Some(format!("{}{}", row.remedy, self.limits(row)));
+        }
+        match status::of(self.status).remedy {
+            // The remedy of the code mentions a list of fields.
+            "" if self.code() == Code::InvalidInput && self.fields.is_empty() => {
+                Some(UNLISTED.to_owned())
+            }
+            "" => None,
+            remedy => Some(remedy.to_owned()),
+        }
     }
 
-    /// What the answer says would be right: " (max_height 1024, max_width 1024)".
+    /// Returns the limits in the response, such as " (max_height 1024, max_width 1024)".
     fn limits(&self, row: &Named) -> String {
         const MOST: usize = 200;
         let context = self.fields.first().and_then(FieldError::context);
@@ -198,15 +192,14 @@ impl Facts<'_> {
             .as_deref()
             .map(clause)
             .filter(|text| !text.is_empty());
-        let text = text.unwrap_or("the answer gives no reason");
-        let source = match (self.status >= 500 || self.is_edge(), self.from_gateway) {
-            (true, false) => ", from in front of fal's gateway",
-            _ => "",
+        let text = text.unwrap_or("the response gives no reason");
+        let source = match (self.status >= 500 || self.is_edge()) && !self.from_gateway {
+            true => ", from in front of fal's gateway",
+            false => "",
         };
-        let who = if self.about() == Some(RefusalReason::AppsOwn) {
-            "the app"
-        } else {
-            "fal"
+        let who = match self.about() {
+            Some(RefusalReason::AppsOwn) => "the app",
+            _ => "fal",
         };
         let kind = self
             .error_type
@@ -215,15 +208,6 @@ impl Facts<'_> {
             .unwrap_or_default();
         format!("{who} answered {}{source}: {text}{kind}", self.status)
     }
-}
-
-/// A sentence that follows a colon.
-fn lower(sentence: &str) -> String {
-    let mut chars = sentence.chars();
-    chars
-        .next()
-        .map(|first| first.to_lowercase().chain(chars).collect())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -241,7 +225,7 @@ mod tests {
             .iter()
             .map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap()))
             .collect();
-        let answer = Answer::told(status, headers, Bytes::copy_from_slice(body.as_bytes()));
+        let answer = Answer::clean(status, headers, Bytes::copy_from_slice(body.as_bytes()));
         classify(
             answer,
             RequestContext {
@@ -407,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_somebody_else_is_named() {
+    fn a_page_that_is_not_from_fal_is_named() {
         let page = "<!doctype html><title>Sign in to Wi-Fi</title>";
         let wifi = |status| verdict_of(status, &[("content-type", "text/html")], page).error;
         for status in [400, 401, 403, 404, 418, 500, 511] {
@@ -431,7 +415,7 @@ mod tests {
                 && wifi(503).remedy().contains("captive portal")
         );
         assert!(wifi(407).remedy().contains("HTTPS_PROXY") && !wifi(407).may_have_executed());
-        // Through the gateway it is the app's own page; an nginx is fal's ingress.
+        // The gateway forwards pages of apps. A page of nginx is from fal's ingress.
         assert_eq!(verdict_of(404, &[ID], page).error.code(), Code::NotFound);
         let nginx = verdict_of(413, &[], "<html><title>413</title>nginx").error;
         assert_eq!(nginx.code(), Code::InvalidInput);

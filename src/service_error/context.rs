@@ -1,27 +1,28 @@
-//! Which request an answer is to.
+//! The request that a response belongs to.
 
 use crate::error::Idempotency;
 
-/// Who was asked.
+/// What decides about a response besides the response itself.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestContext<'a> {
     pub(crate) host: &'a str,
-    /// One of fal's services, directly: not a file host, and nobody who forwards.
+    /// Whether the request went directly to one of fal's services: not to a file host, and not through
+    /// a server proxy.
     pub(crate) service: bool,
     pub(crate) idempotency: Idempotency,
-    /// Whether the queue was asked for a job's status or cancellation.
+    /// Whether the request asks the queue for the status or the cancellation of a job.
     pub(crate) about_job: bool,
     pub(crate) whose: Responder,
 }
 
-/// Whose answer it may be.
+/// The parties that the response may be from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Responder {
-    /// That of one of fal's services, or of a file host: no app is asked.
+    /// One of fal's services or a file host. The request reaches no app.
     Service,
-    /// The queue's own of a submission, for which no app has run; or that of a job's app, which has
-    /// an app's marks.
+    /// The queue, for a submission, before an app runs; or the app of a job, whose responses have the
+    /// marks of an app.
     Queue,
-    /// An app's, but for what fal's gateway provably says.
+    /// An app, unless the response is provably from fal's gateway.
     App,
 }

@@ -1,4 +1,4 @@
-//! An answer that is not a success, read once.
+//! The facts of a response that is not a success, read once.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::error::{Answer, FieldError, LockReason};
 
 const ERROR_TYPE: &str = "x-fal-error-type";
 
-/// What an answer of an app has and one of the gateway's own has not (§5.8).
+/// The headers that only responses of apps have, and responses of the gateway do not (§5.8).
 const MARKS: [&str; 2] = ["x-fal-served-from", "x-fal-billable-units"];
 
-/// An answer, read once.
+/// What one response says.
 pub(super) struct Facts<'a> {
     pub(super) asked: RequestContext<'a>,
     pub(super) status: u16,
@@ -25,23 +25,24 @@ pub(super) struct Facts<'a> {
     pub(super) error_type: Option<String>,
     pub(super) request_id: Option<String>,
     pub(super) fields: Arc<[FieldError]>,
-    /// The row of its name, if it has one that is known.
+    /// The row of the error's name.
     pub(super) named: Option<&'static Named>,
-    /// The row of its text, if it has no name.
+    /// The row of the text, for an error without a name.
     pub(super) said: Option<&'static messages::Row>,
     pub(super) lock: Option<LockReason>,
     pub(super) page: Option<Page>,
-    /// What the service itself says about a retry, in any of its spellings (§16.13).
+    /// Whether the service asks for (`true`) or forbids (`false`) a retry (§16.13).
     pub(super) hint: Option<bool>,
-    /// The caller's own limit for the start of the work was missed (§5.7).
+    /// Whether the work did not start within the caller's limit (§5.7).
     pub(super) start_deadline: bool,
-    /// Without fal's request id it is the ingress that answered, not the gateway (§13.1).
+    /// Whether the response has fal's request id. Without it, the ingress sent the response, not the
+    /// gateway (§13.1).
     pub(super) from_gateway: bool,
-    /// The answer says which runner it is from, or what it cost: an app's.
+    /// Whether the response has a mark of an app: its runner or its costs.
     pub(super) marked: bool,
-    /// The row of the name in the header, which is the gateway's; the body may be an app's.
+    /// The row of the name in the header. The gateway sets the header; an app may set the body.
     pub(super) named_by_header: Option<&'static Named>,
-    /// The header names the error once, and as the body does, if that names one.
+    /// Whether the header has one name, which is also the name in the body if that has one.
     pub(super) names_agree: bool,
     pub(super) is_json: bool,
 }

@@ -1,4 +1,4 @@
-//! The fields that an answer says are wrong (docs/protocol.md §12.1, §12.2).
+//! The fields of the input that a response reports as wrong (docs/protocol.md §12.1, §12.2).
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -7,8 +7,8 @@ use crate::codec::json;
 use crate::error::FieldError;
 use crate::limits::{FIELD_VALUES, FIELDS};
 
-/// The entries of a body's `detail`. Those beyond a thousand are left out, and so is what they
-/// say with very many values: the body has it.
+/// Reads the entries of `detail` in a body. Entries after [`FIELDS`] are left out, and so are the
+/// values of entries after [`FIELD_VALUES`] values. The body has them.
 pub(super) fn list(detail: Option<&RawValue>) -> Vec<FieldError> {
     let entries = detail
         .and_then(|detail| json::first_entries(detail.get(), FIELDS))

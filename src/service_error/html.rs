@@ -1,11 +1,11 @@
-//! A page for people where fal answers programs: of fal's own ingress, or of something on the way.
+//! HTML pages in place of JSON. They are from fal's ingress, or from something between this machine
+//! and fal.
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
-/// An HTML page.
 pub(super) struct Page {
     pub(super) title: String,
-    /// From fal's own ingress, which is an nginx (docs/protocol.md §13.1).
+    /// Whether the page is from fal's ingress, which is an nginx (docs/protocol.md §13.1).
     pub(super) of_ingress: bool,
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn is_html(headers: &HeaderMap) -> bool {
 
 fn title(text: &str) -> Option<String> {
     const MOST: usize = 100;
-    // ASCII only changes case, so that places are the same in both.
+    // Only ASCII changes case, so the offsets are the same in both texts.
     let lower = text.to_ascii_lowercase();
     let tag = lower.find("<title")?;
     let begin = tag + lower[tag..].find('>')? + 1;

@@ -1,4 +1,4 @@
-//! Errors of a job that failed.
+//! The errors of failed jobs.
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -9,10 +9,20 @@ use super::context::{RequestContext, Responder};
 use super::platform::PLATFORM;
 use crate::error::{Answer, Error, Idempotency, clause};
 
-/// The error of a job whose status says why it failed, where no answer was kept that would (§5.3,
-/// §16.6).
+/// The context of a failed job: its request is not sent again.
+const JOB: RequestContext<'static> = RequestContext {
+    host: "",
+    service: true,
+    idempotency: Idempotency::Safe,
+    about_job: false,
+    whose: Responder::Service,
+};
+
+/// Returns the error of a job whose status has the reason of the failure, and whose result fal did not
+/// keep (§5.3, §16.6).
 ///
-/// `answer` is what fal did answer. The type decides, by the status that usually comes with it.
+/// `answer` is the response of fal that the error exposes. `kind` decides the code, by the status that
+/// fal documents for it.
 pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let usual = PLATFORM
         .iter()
@@ -21,16 +31,9 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let body = json!({ "detail": text, "error_type": kind })
         .to_string()
         .into();
-    let typed = Answer::told(usual, HeaderMap::new(), body);
+    let typed = Answer::clean(usual, HeaderMap::new(), body);
     let named = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
-    let asked = RequestContext {
-        host: "",
-        service: true,
-        idempotency: Idempotency::Safe,
-        about_job: false,
-        whose: Responder::Service,
-    };
-    let error = classify(typed, asked).error;
+    let error = classify(typed, JOB).error;
     error
         .with_message(format!(
             "the job failed: {}{named}; fal keeps no result of it",
@@ -46,27 +49,20 @@ fn reason(text: &str) -> &str {
     }
 }
 
-/// The error of a job that failed with this answer, as a webhook tells of it: its body if that was
-/// JSON (§10.1).
+/// Returns the error of a failed job that a webhook reports. `body` is the response of the app, if it
+/// was JSON (§10.1).
 pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
-    let answer = |headers| Answer::told(status, headers, body.clone());
-    // It came through the gateway, whose headers a webhook does not repeat.
+    let answer = |headers| Answer::clean(status, headers, body.clone());
+    // The response came through the gateway. A webhook does not repeat its headers.
     let gateways = [(
         HeaderName::from_static("x-fal-request-id"),
         HeaderValue::from_static(""),
     )];
-    let asked = RequestContext {
-        host: "",
-        service: true,
-        idempotency: Idempotency::Safe,
-        about_job: false,
-        whose: Responder::Service,
-    };
-    let error = classify(answer(HeaderMap::from_iter(gateways)), asked).error;
+    let error = classify(answer(HeaderMap::from_iter(gateways)), JOB).error;
     let error_type = error.error_type().map(str::to_owned);
     let error = match body.is_empty() {
         true => error.with_message(format!(
-            "the job failed: {}; the webhook does not hold what the app answered",
+            "the job failed: {}; the webhook does not have the response of the app",
             reason(text)
         )),
         false => error,

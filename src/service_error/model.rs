@@ -1,8 +1,8 @@
-//! Errors of models: the `type` of an entry of `detail` (docs/protocol.md §12.2).
+//! The errors of models, by the `type` of an entry of `detail` (docs/protocol.md §12.2).
 
 use super::table::{Again, Execution, Named};
 
-/// An input that the model refuses.
+/// A refusal of the input.
 const fn refused(
     name: &'static str,
     context: &'static [&'static str],
@@ -19,7 +19,7 @@ const fn refused(
     }
 }
 
-/// A failure of the model, which may be over when the request is sent again ("may be").
+/// A failure of the model that a retry may not meet (fal: "may be").
 const fn failed(name: &'static str, status: u16, remedy: &'static str) -> Named {
     Named {
         name,
@@ -37,8 +37,8 @@ const SMALLER_FILE: &str = "Give a smaller file.";
 const NUMBER: &str = "Give a number within the limits.";
 const LENGTH: &str = "Change the length of the text or list.";
 const LOADABLE: &str =
-    "Check that the address leads to the file itself, without a login, and that the file is whole.";
-const ARCHIVE: &str = "Give an archive with as many files, of the kinds, that the model takes.";
+    "Check that the URL leads to the file itself, without a login, and that the file is complete.";
+const ARCHIVE: &str = "Give an archive with a number and kinds of files that the model takes.";
 const DURATION: &str = "Give a recording of a length that the model takes.";
 const FORMAT: &str = "Convert the file to a format that the model takes.";
 
@@ -46,16 +46,16 @@ const FORMAT: &str = "Convert the file to a format that the model takes.";
 pub(super) static MODEL: &[Named] = &[
     failed("internal_server_error", 500, LATER),
     failed("generation_timeout", 504, "Ask for less at once, such as fewer steps or a smaller size, or retry."),
-    // 400 in one place of fal's documentation, 500 in another (§16.14).
+    // fal's documentation has 400 in one place and 500 in another (§16.14).
     failed("downstream_service_error", 500, LATER),
     failed("downstream_service_unavailable", 500, LATER),
     refused("content_policy_violation", &[], "Change the prompt or the file: a content checker refused it."),
-    refused("no_media_generated", &[], "Change the prompt: the model made nothing of this one."),
+    refused("no_media_generated", &[], "Change the prompt: the model generated no media for it."),
     refused("image_too_small", &["min_height", "min_width"], "Give a larger image."),
     refused("image_too_large", &["max_height", "max_width"], "Give a smaller image."),
     refused("image_load_error", &[], LOADABLE),
     refused("file_download_error", &[], LOADABLE),
-    refused("face_detection_error", &[], "Give an image in which one face is plain to see."),
+    refused("face_detection_error", &[], "Give an image in which one face is clearly visible."),
     refused("file_too_large", &["max_size"], SMALLER_FILE),
     refused("greater_than", &["gt"], NUMBER),
     refused("greater_than_equal", &["ge"], NUMBER),

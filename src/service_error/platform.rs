@@ -1,5 +1,5 @@
-//! Failures of the platform: `error_type`, in the body or as `X-Fal-Error-Type` (docs/protocol.md
-//! §12.3).
+//! The failures of the platform, by `error_type` in the body or by the header `X-Fal-Error-Type`
+//! (docs/protocol.md §12.3).
 
 use super::table::{Again, Execution, Named};
 
@@ -23,12 +23,12 @@ const fn row(
 
 const LATER: &str = "Try again later.";
 pub(crate) const SEE_FIRST: &str =
-    "The app may have run: see whether it did before you send the request again.";
+    "The app may have run: check whether it did before you send the request again.";
 const REPORT: &str = "Report the request id to the app's owner, or to support@fal.ai.";
-const NOBODY: &str = "Send the request again if it is still wanted.";
+const CLIENT_LEFT: &str = "Send the request again if it is still needed.";
 
-/// The page says of each whether a retry makes sense; that the first four never reach an app
-/// follows from what they name.
+/// fal documents for each row whether a retry makes sense. The names of the first four imply that no
+/// app was reached.
 #[rustfmt::skip]
 pub(super) static PLATFORM: &[Named] = &[
     row("runner_scheduling_failure", 503, Again::Yes, Execution::NotStarted, LATER),
@@ -40,8 +40,8 @@ pub(super) static PLATFORM: &[Named] = &[
     row("runner_connection_error", 503, Again::Yes, Execution::Unknown, SEE_FIRST),
     row("runner_incomplete_response", 502, Again::Yes, Execution::Unknown, SEE_FIRST),
     row("runner_server_error", 500, Again::Depends, Execution::Unknown, REPORT),
-    row("client_disconnected", 499, Again::No, Execution::Unknown, NOBODY),
-    row("client_cancelled", 499, Again::No, Execution::Unknown, NOBODY),
+    row("client_disconnected", 499, Again::No, Execution::Unknown, CLIENT_LEFT),
+    row("client_cancelled", 499, Again::No, Execution::Unknown, CLIENT_LEFT),
     row("bad_request", 400, Again::No, Execution::NotStarted, "Correct the request: the message says what is wrong, such as a timeout header."),
     row("internal_error", 500, Again::Depends, Execution::Unknown, REPORT),
 ];

@@ -1,10 +1,11 @@
-//! When and whether to send a request again, as the headers of an answer say it.
+//! The headers of a response that say whether and when to retry.
 
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// What the service itself says about a retry, in any of its spellings (docs/protocol.md §16.13).
+/// Reads whether the service asks for or forbids a retry, in any of its spellings (docs/protocol.md
+/// §16.13).
 pub(super) fn retry_hint(headers: &HeaderMap) -> Option<bool> {
     ["x-fal-needs-retry", "x-fal-retryable"]
         .iter()
@@ -24,8 +25,8 @@ pub(super) fn retry_hint(headers: &HeaderMap) -> Option<bool> {
         })
 }
 
-/// `Retry-After`: seconds, or an HTTP date. How far off a date is, the clock that made it says,
-/// where it told: ours may be wrong.
+/// Reads `Retry-After`: seconds, or an HTTP date. A date is compared with `Date` of the response,
+/// because the clock of this machine may be wrong; without `Date`, with that clock.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse::<f64>() {
@@ -71,8 +72,7 @@ mod tests {
         }
     }
 
-    /// A machine's own clock may be wrong by years; the answer's `Date` is of the clock that made
-    /// the other date.
+    /// The clock of this machine may be wrong by years. The clock of the service made both dates.
     #[test]
     fn a_date_to_wait_for_is_measured_by_the_services_clock() {
         let after = |date: &str, until: &str| {
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(
             after("yesterday", until),
             Some(Duration::ZERO),
-            "by our own clock"
+            "by the clock of this machine"
         );
     }
 }

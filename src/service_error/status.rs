@@ -1,4 +1,5 @@
-//! Status codes where nothing more particular is known (docs/protocol.md §12.4).
+//! The meaning of a status, for responses about which nothing more specific is known (docs/protocol.md
+//! §12.4).
 
 use crate::error::Code;
 use crate::error::retry_rules::Situation;
@@ -9,14 +10,15 @@ pub(super) struct Row {
     first: u16,
     last: u16,
     pub(super) code: Code,
-    /// What became of the request, if fal's gateway answered: decides what is sent again.
+    /// What happened to the request, if fal's gateway sent the response. It decides whether the
+    /// request is sent again.
     pub(super) situation: Situation,
-    /// What to do; empty where the code's own remedy says it.
+    /// Empty if the remedy of the code suffices.
     pub(super) remedy: &'static str,
-    /// Where docs/protocol.md has it, or whose meaning it is.
+    /// The section of docs/protocol.md, or the standard.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "for the reader, and held to by a test")
+        expect(dead_code, reason = "documents the row; a test checks it")
     )]
     pub(super) source: &'static str,
 }
@@ -38,7 +40,7 @@ const fn row(
     }
 }
 
-/// The first that fits counts.
+/// The first row that matches applies.
 #[rustfmt::skip]
 static STATUSES: &[Row] = &[
     row((300, 399), Code::Redirect, Situation::Refused, "", "§12.4"),
@@ -46,37 +48,39 @@ static STATUSES: &[Row] = &[
     row((402, 402), Code::AccountLocked, Situation::Refused, "", "HTTP"),
     row((403, 403), Code::Forbidden, Situation::Refused, "", "§2.5, §12.4"),
     row((404, 404), Code::NotFound, Situation::Refused, "", "§12.4"),
-    row((405, 405), Code::InvalidInput, Situation::Refused, "Use the method that the endpoint defines; it is named in the header Allow.", "§3.2, §12.4"),
+    row((405, 405), Code::InvalidInput, Situation::Refused, "Use the method that the endpoint defines; the header Allow names it.", "§3.2, §12.4"),
     row((407, 407), Code::Connect, Situation::Refused, PROXY, "HTTP"),
     row((408, 408), Code::ServiceUnavailable, Situation::TimedOut, "", "§13.1"),
-    row((409, 409), Code::InvalidInput, Situation::Refused, "There is something of this name already: use another name, or change what is there.", "§12.4"),
-    row((410, 410), Code::NotFound, Situation::Refused, "The endpoint was retired: use its successor.", "§12.4"),
-    row((413, 413), Code::InvalidInput, Situation::Refused, "Upload large data and send its address instead.", "HTTP"),
+    row((409, 409), Code::InvalidInput, Situation::Refused, "Use another name, or change the object that has this name already.", "§12.4"),
+    row((410, 410), Code::NotFound, Situation::Refused, "Use the successor of the endpoint: the endpoint was retired.", "§12.4"),
+    row((413, 413), Code::InvalidInput, Situation::Refused, "Upload large data and send its URL instead.", "HTTP"),
     row((429, 429), Code::RateLimited, Situation::TooMany, "", "§12.4"),
     row((451, 451), Code::Forbidden, Situation::Refused, "", "HTTP"),
     row((499, 499), Code::ServiceFailed, Situation::PlatformFailed, "", "§12.4"),
     row((400, 499), Code::InvalidInput, Situation::Refused, "", "§12.4"),
     row((503, 503), Code::ServiceUnavailable, Situation::Unavailable, "", "§12.4"),
     row((502, 504), Code::ServiceUnavailable, Situation::GaveUp, "", "§12.4"),
-    // Those of a content network in front of a server that it waited for, or did not reach.
+    // A content delivery network sends these if its origin server is unreachable or times out.
     row((520, 524), Code::ServiceFailed, Situation::GaveUp, "", "HTTP"),
     row((511, 511), Code::Protocol, Situation::Refused, PORTAL, "HTTP"),
     row((500, 599), Code::ServiceFailed, Situation::Failed, "", "§12.4"),
 ];
 
-/// A proxy on the way wants to know who asks.
+/// The remedy for a proxy that requires a login.
 pub(crate) const PROXY: &str = "Put the name and password of your network's proxy into HTTPS_PROXY (http://name:password@host:port), or use a network without one.";
 
-/// Something in front of fal refused this machine.
-pub(super) const EDGE: &str = "Something in front of fal refused this machine: fal's edge, or a firewall on the way, as for a region, a VPN or a \
-     data centre. Try from another network; if that does not help, write to support@fal.ai. The key comes second: it was hardly looked at.";
+/// The remedy for a refusal by something in front of fal.
+pub(super) const EDGE: &str = "Something in front of fal refused this machine: fal's edge, or a firewall, for example because of \
+     a region, a VPN or a data centre. Try from another network; if that does not help, write to support@fal.ai. The key was probably \
+     not checked.";
 
-/// Something on the way answered in fal's place.
-pub(super) const PORTAL: &str = "Something between this machine and fal answered: sign in to the network if it has a captive portal, or have the corporate proxy \
-     let this host through.";
+/// The remedy for a response that is not from fal.
+pub(super) const PORTAL: &str = "Sign in to the network if it has a captive portal, or have the corporate proxy allow this host: something between this machine \
+     and fal sent the response.";
 
 static UNKNOWN: Row = row((0, 0), Code::Protocol, Situation::Refused, "", "HTTP");
 
+/// Returns the row for a status.
 pub(super) fn of(status: u16) -> &'static Row {
     STATUSES
         .iter()

@@ -1,4 +1,4 @@
-//! Errors of answers that are no success although their status is below 400.
+//! Responses with a status below 400 that are not a success.
 
 use super::context::RequestContext;
 use super::html::{Page, foreign};
@@ -8,7 +8,7 @@ use crate::error::{Answer, Code, Error, Idempotency, Result};
 use crate::response::{Response, lacking};
 use crate::secrets::Secrets;
 
-/// The error of a web page that came, with success, where fal's protocol has JSON only.
+/// Returns the error of a 2xx response that is an HTML page, where fal's protocol requires JSON.
 pub(crate) fn page_for_json(answer: Answer, asked: RequestContext<'_>) -> Error {
     let page = Page::of(answer.headers(), answer.body());
     let title = page.map_or_else(|| "untitled".to_owned(), |page| page.title);
@@ -18,13 +18,13 @@ pub(crate) fn page_for_json(answer: Answer, asked: RequestContext<'_>) -> Error 
         .with_answer(answer)
 }
 
-/// The error of a success that is none for who asked for an output: what there is instead is
-/// `instead`. The app was asked, and may have run.
+/// Returns the error of a 2xx response without an output. `instead` is the meaning of its status. The
+/// request reached the app, which may have run.
 pub(crate) fn without_output(answer: Answer, instead: &str, idempotency: Idempotency) -> Error {
     without(answer, instead, "an output", idempotency)
 }
 
-/// Lets a success pass that does not say itself that `what` is not in it.
+/// Checks that the status of a 2xx response allows a body with `what`, and returns the response.
 pub(crate) fn with_content(
     answer: Response,
     what: &str,
@@ -42,8 +42,8 @@ pub(crate) fn with_content(
     }
 }
 
-/// Lets a success pass that does not say itself that `what` has not been done. There need not be
-/// anything in it.
+/// Checks that the status of a 2xx response allows that `what` was done, and returns the response. It
+/// may have no body.
 pub(crate) fn confirming(
     answer: Response,
     what: &str,
@@ -58,7 +58,7 @@ pub(crate) fn confirming(
 
 fn without(answer: Answer, instead: &str, what: &str, idempotency: Idempotency) -> Error {
     let message = format!(
-        "fal answered {}, which says that there is {instead}, where {what} was asked for",
+        "fal answered {} ({instead}) to a request for {what}",
         answer.status()
     );
     let error = Error::new(Code::Protocol, message).with_answer(answer);
@@ -68,8 +68,8 @@ fn without(answer: Answer, instead: &str, what: &str, idempotency: Idempotency) 
     }
 }
 
-/// The error of a redirect that is left to the caller. Only an app redirects (§12.4), and its
-/// answers come with fal's request id.
+/// Returns the error of a redirect that libfal does not follow. Only apps redirect (§12.4), and their
+/// responses have fal's request id.
 pub(crate) fn redirected(
     answer: Answer,
     to: impl std::fmt::Display,

@@ -1,56 +1,56 @@
-//! What a row of the tables of named errors says.
+//! The rows of the tables of named errors.
 
 /// Whether the same request may succeed if it is sent again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {
     Yes,
     No,
-    /// Only if the answer itself says so ("may be", "depends").
+    /// Only if the response says so (fal: "may be", "depends").
     Depends,
-    /// As for any answer of this status.
+    /// The status decides.
     ByStatus,
 }
 
-/// How far the request can have come when this is reported.
+/// How far the request may have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Execution {
-    /// No app: it was not executed.
+    /// The request reached no app and was not executed.
     NotStarted,
-    /// Perhaps an app: nobody knows what became of it.
+    /// The request may have reached an app; the outcome is unknown.
     Unknown,
-    /// An app, or the service itself, and this is its answer.
+    /// The app or the service handled the request and sent this response.
     Answered,
 }
 
-/// One of fal's names of an error.
+/// An error to which fal gives a name.
 #[derive(Debug)]
 pub(super) struct Named {
     pub(super) name: &'static str,
-    /// The status that fal documents, which decides the code also where another one arrives; 0
-    /// where the one that arrives decides.
+    /// The status that fal documents. It decides the code even if the response has another status. 0:
+    /// the status of the response decides.
     pub(super) status: u16,
     pub(super) again: Again,
     pub(super) reached: Execution,
-    /// The members of its `ctx` that say what would be right.
+    /// The members of `ctx` that state the limits.
     pub(super) context: &'static [&'static str],
-    /// What to do; empty where the status says it.
+    /// Empty if the remedy of the status suffices.
     pub(super) remedy: &'static str,
-    /// Where docs/protocol.md has it.
+    /// The section of docs/protocol.md.
     #[cfg_attr(
         not(test),
-        expect(dead_code, reason = "for the reader, and held to by a test")
+        expect(dead_code, reason = "documents the row; a test checks it")
     )]
     pub(super) source: &'static str,
 }
 
 impl Named {
-    /// Whether it says that no app was reached, and that another try may reach one.
+    /// Whether the error says that no app was reached and that a retry may reach one.
     pub(super) fn is_not_reached(&self) -> bool {
         self.reached == Execution::NotStarted && self.again == Again::Yes
     }
 }
 
-/// The row of this name.
+/// Returns the row with this name.
 pub(super) fn find(table: &'static [Named], name: &str) -> Option<&'static Named> {
     table.iter().find(|row| row.name == name)
 }

@@ -299,7 +299,7 @@ fn every_error_of_the_framework() {
         ("app_error", 400, "Correct the input"),
         ("field_error", 422, "Correct the input"),
         ("gpu_failure", 503, "Try again later"),
-        ("uncaught_exception", 500, "its author did not foresee"),
+        ("uncaught_exception", 500, "an unhandled error"),
     ] {
         let error = run(&client, "emulator/fail", json!({"framework": kind})).unwrap_err();
         assert_eq!(
@@ -421,7 +421,7 @@ fn every_refusal_of_a_key_and_every_text_of_it() {
             "Invalid Key Authorization header format. Expected '<key_id>:<key_secret>'.",
             "has the form id:secret",
         ),
-        ("bearer: unable to decode issuer", "Give a key as a key"),
+        ("bearer: unable to decode issuer", "Pass the key as a key"),
         (
             "Cannot access application \"emulator/echo\" and whatever follows",
             "private app",
@@ -471,12 +471,12 @@ fn every_refusal_of_a_key_and_every_text_of_it() {
         .unwrap_err();
         assert_eq!(error.code(), Code::Unauthenticated, "{error}");
         assert!(
-            error.message().contains("carried no key") && error.remedy().contains("set FAL_KEY"),
+            error.message().contains("carried no key") && error.remedy().contains("Set FAL_KEY"),
             "{error}"
         );
     }
     let error = echo(&keyless).unwrap_err();
-    assert!(error.remedy().contains("set FAL_KEY"), "{}", error.remedy());
+    assert!(error.remedy().contains("Set FAL_KEY"), "{}", error.remedy());
     let error = run(&client, "fal-ai/no-such-model", json!({})).unwrap_err();
     assert_eq!(error.code(), Code::NotFound, "{error}");
     // Unlike an answer of fal's, a key without a colon never leaves.
@@ -732,7 +732,7 @@ fn a_refusal_in_front_of_fal_does_not_blame_the_key() {
                     "{status} {body}: {remedy}"
                 );
                 assert!(
-                    !remedy.contains("dashboard") && remedy.contains("The key comes second"),
+                    !remedy.contains("dashboard") && remedy.contains("not checked"),
                     "{remedy}"
                 );
                 assert!(

@@ -148,7 +148,7 @@ fn a_contradiction_is_an_unknown_outcome_and_not_sent_again() {
             assert_eq!(error.http_status(), Some(status), "{kind}, {what}");
             let remedy = error.remedy();
             assert!(
-                remedy.contains("see whether it did") && !remedy.contains("again later"),
+                remedy.contains("check whether it did") && !remedy.contains("again later"),
                 "{kind}, {what}: {remedy}"
             );
         }
