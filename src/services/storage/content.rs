@@ -99,7 +99,7 @@ impl Opened {
     pub(super) fn source(&self, share: Arc<Share>) -> Arc<dyn Source> {
         match self {
             Opened::Data(data) => data.part(0, data.length(), Some(share)),
-            Opened::Reader(waiting) => Arc::new(Once {
+            Opened::Reader(waiting) => Arc::new(ReaderBody {
                 waiting: waiting.clone(),
                 share,
             }),
@@ -162,12 +162,12 @@ impl Source for Part {
 }
 
 /// The content of a reader, as a body that can be sent once.
-struct Once {
+struct ReaderBody {
     waiting: Waiting,
     share: Arc<Share>,
 }
 
-impl Source for Once {
+impl Source for ReaderBody {
     fn length(&self) -> Option<u64> {
         self.waiting.size()
     }

@@ -99,15 +99,16 @@ impl Inode {
 }
 
 /// A file that was examined and closed, because the system limits the number of open files.
-pub(super) struct Seen {
+#[derive(PartialEq)]
+pub(super) struct ClosedFile {
     path: PathBuf,
     stamp: Stamp,
 }
 
-impl Seen {
+impl ClosedFile {
     pub(super) async fn of(path: PathBuf) -> Result<Self> {
         let file = LocalFile::open(path).await?;
-        Ok(Seen {
+        Ok(ClosedFile {
             path: file.path.clone(),
             stamp: file.stamp,
         })
@@ -115,10 +116,6 @@ impl Seen {
 
     pub(super) fn stamp(&self) -> Stamp {
         self.stamp
-    }
-
-    pub(super) fn is_same(&self, other: &Seen) -> bool {
-        self.path == other.path && self.stamp == other.stamp
     }
 
     /// Opens the file. Fails if it has changed since it was examined.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::content::{Data, Opened};
-use super::file::Seen;
+use super::file::ClosedFile;
 use super::meter::Meter;
 use super::upload::send;
 use crate::client::Exchange;
@@ -22,14 +22,14 @@ const PARALLEL: usize = 4;
 /// Content that exists and can be read.
 enum LocalContent {
     /// Opened only for its upload: an input may have more files than a process may open.
-    File(Seen),
+    File(ClosedFile),
     Other(Opened),
 }
 
 impl LocalContent {
     async fn of(upload: &Upload) -> Result<Self> {
         Ok(match upload.content() {
-            Content::File(path) => LocalContent::File(Seen::of(path.clone()).await?),
+            Content::File(path) => LocalContent::File(ClosedFile::of(path.clone()).await?),
             _ => LocalContent::Other(Opened::of(upload).await?),
         })
     }
@@ -37,7 +37,7 @@ impl LocalContent {
     /// Whether both are the same content. Files are compared by path and metadata.
     fn is_same(&self, other: &LocalContent) -> bool {
         match (self, other) {
-            (LocalContent::File(a), LocalContent::File(b)) => a.is_same(b),
+            (LocalContent::File(a), LocalContent::File(b)) => a == b,
             (
                 LocalContent::Other(Opened::Data(Data::Bytes(a))),
                 LocalContent::Other(Opened::Data(Data::Bytes(b))),
@@ -51,23 +51,23 @@ impl LocalContent {
 
     fn size(&self) -> Option<u64> {
         match self {
-            LocalContent::File(seen) => Some(seen.stamp().length),
+            LocalContent::File(file) => Some(file.stamp().length),
             LocalContent::Other(opened) => opened.size(),
         }
     }
 
     async fn open(&self) -> Result<Opened> {
         Ok(match self {
-            LocalContent::File(seen) => Opened::Data(Data::File(seen.open().await?)),
+            LocalContent::File(file) => Opened::Data(Data::File(file.open().await?)),
             LocalContent::Other(opened) => opened.clone(),
         })
     }
 }
 
 /// One content, and the places in the input that get its URL.
-struct Found {
+struct InputFile {
     upload: Upload,
-    there: LocalContent,
+    content: LocalContent,
     about: FileInfo,
     places: Vec<Vec<String>>,
 }
@@ -97,20 +97,20 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
     };
     let found = find(inputs.files).await?;
     // Content that becomes a data URI is part of the request and does not count as a transfer.
-    let counted = |found: &Found| {
-        let size = found.there.size()?;
+    let counted = |found: &InputFile| {
+        let size = found.content.size()?;
         Some(if size > inputs.inline { size } else { 0 })
     };
     let meter = &Meter::new(&exchange.task, found.iter().map(counted).sum());
     let addresses = stream::iter(found).map(|found| async move {
         let address = address(exchange, &found, inputs.inline, meter).await;
         // The request was not sent, even if the outcome of the upload is unknown.
-        let told = |error: Error| {
+        let with_place = |error: Error| {
             let place = found.places[0].join("/");
             let message = format!("the file of {place:?}: {}", error.message());
             error.with_message(message).with_outcome_unknown(false)
         };
-        Ok::<_, Error>((address.map_err(told)?, found.places))
+        Ok::<_, Error>((address.map_err(with_place)?, found.places))
     });
     let addresses: Vec<_> = addresses.buffer_unordered(PARALLEL).try_collect().await?;
     let root = json::own(input)?;
@@ -125,18 +125,20 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
 }
 
 /// Opens the contents, or examines them if they are files. Equal contents become one.
-async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
-    let mut all: Vec<Found> = Vec::new();
+async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<InputFile>> {
+    let mut all: Vec<InputFile> = Vec::new();
     for (place, upload) in files {
-        let (there, about) = (LocalContent::of(&upload).await?, FileInfo::of(&upload)?);
-        let same = |found: &&mut Found| {
-            found.about == about && found.upload.is_sent_as(&upload) && found.there.is_same(&there)
+        let (content, about) = (LocalContent::of(&upload).await?, FileInfo::of(&upload)?);
+        let same = |found: &&mut InputFile| {
+            found.about == about
+                && found.upload.is_sent_as(&upload)
+                && found.content.is_same(&content)
         };
         match all.iter_mut().find(same) {
             Some(found) => found.places.push(place),
-            None => all.push(Found {
+            None => all.push(InputFile {
                 upload,
-                there,
+                content,
                 about,
                 places: vec![place],
             }),
@@ -147,11 +149,11 @@ async fn find(files: Vec<(Vec<String>, Upload)>) -> Result<Vec<Found>> {
 
 async fn address(
     exchange: &Exchange,
-    found: &Found,
+    found: &InputFile,
     inline: u64,
     meter: &Arc<Meter>,
 ) -> Result<String> {
-    match found.there.open().await? {
+    match found.content.open().await? {
         Opened::Data(data) if data.length() <= inline => {
             let bytes = data.whole().await?;
             // Same form as the helpers of fal's official clients.

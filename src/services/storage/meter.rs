@@ -44,12 +44,12 @@ impl Meter {
     fn add(&self, bytes: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done += bytes;
-        let told = match state.total {
+        let progress = match state.total {
             Some(total) => json!({"transferred": state.done, "total": total}),
             None => json!({"transferred": state.done}),
         };
         // The event is sent under the lock, so that the numbers in the events never decrease.
-        self.task.emit(Event::json(EventKind::Progress, &told));
+        self.task.emit(Event::json(EventKind::Progress, &progress));
     }
 }
 

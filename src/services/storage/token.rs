@@ -35,7 +35,7 @@ pub(super) struct FileToken {
 /// The token of a client.
 #[derive(Default)]
 pub(crate) struct TokenCache {
-    kept: PerRuntime<Mutex<Option<Arc<FileToken>>>>,
+    token: PerRuntime<Mutex<Option<Arc<FileToken>>>>,
 }
 
 impl TokenCache {
@@ -47,18 +47,18 @@ impl TokenCache {
         bad: Option<&Arc<FileToken>>,
     ) -> Result<Arc<FileToken>> {
         let active = exchange.active().await?;
-        let kept = self.kept.get(|| Ok(Mutex::default()))?;
+        let token = self.token.get(|| Ok(Mutex::default()))?;
         // The lock is held during the fetch, so that concurrent operations share its result.
-        let mut kept = kept.lock().await;
-        let good = |kept: &&Arc<FileToken>| {
-            kept.serves(&active) && bad.is_none_or(|bad| !Arc::ptr_eq(bad, kept))
+        let mut token = token.lock().await;
+        let good = |token: &&Arc<FileToken>| {
+            token.serves(&active) && bad.is_none_or(|bad| !Arc::ptr_eq(bad, token))
         };
-        if let Some(good) = kept.as_ref().filter(good) {
+        if let Some(good) = token.as_ref().filter(good) {
             return Ok(good.clone());
         }
-        *kept = None;
+        *token = None;
         let fetched = Arc::new(fetch(exchange, &active).await?);
-        *kept = Some(fetched.clone());
+        *token = Some(fetched.clone());
         Ok(fetched)
     }
 }

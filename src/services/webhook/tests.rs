@@ -114,14 +114,14 @@ fn a_body_that_was_written_anew_is_said_to_differ() {
     let vector = &VECTORS[0];
     let json: Value = serde_json::from_str(vector.body).unwrap();
     let sorted: std::collections::BTreeMap<_, _> = json.as_object().unwrap().iter().collect();
-    let anew = [
+    let other_bodies = [
         serde_json::to_string_pretty(&json).unwrap(),
         serde_json::to_string(&sorted).unwrap(),
         vector.body.replace(':', ": ").replace(',', ", "),
         format!("{}\n", vector.body),
         format!("\u{feff}{}", vector.body),
     ];
-    for body in anew {
+    for body in other_bodies {
         let error = refused(vector.headers, body.as_bytes(), at(1_700_000_000));
         let (message, remedy) = (error.message(), error.remedy());
         assert!(

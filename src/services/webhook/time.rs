@@ -18,7 +18,7 @@ pub(super) fn check(timestamp: &str, now: SystemTime) -> Result<()> {
     let now = now
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let Some(sent) = Sent::read(timestamp) else {
+    let Some(sent) = Timestamp::read(timestamp) else {
         return Err(invalid(format!(
             "{TIMESTAMP} is not a time in Unix seconds"
         )));
@@ -33,14 +33,14 @@ pub(super) fn check(timestamp: &str, now: SystemTime) -> Result<()> {
 }
 
 /// A timestamp that is a decimal number.
-struct Sent {
+struct Timestamp {
     before_1970: bool,
     /// The whole seconds before or after 1970. None if they do not fit.
     seconds: Option<u64>,
     has_fraction: bool,
 }
 
-impl Sent {
+impl Timestamp {
     fn read(timestamp: &str) -> Option<Self> {
         let number = timestamp.strip_prefix('-');
         let before_1970 = number.is_some();
@@ -48,7 +48,7 @@ impl Sent {
         let (whole, fraction) = (parts.next()?, parts.next());
         let is_number =
             |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        (is_number(whole) && fraction.is_none_or(is_number)).then(|| Sent {
+        (is_number(whole) && fraction.is_none_or(is_number)).then(|| Timestamp {
             before_1970,
             seconds: whole.parse().ok(),
             has_fraction: fraction.is_some(),
@@ -64,12 +64,12 @@ impl Sent {
     /// The message of the error, with the age of the delivery.
     fn refusal(&self, now: Duration) -> String {
         let age = match (self.seconds, self.before_1970) {
-            (Some(seconds), false) => apart(seconds, now),
+            (Some(seconds), false) => age(seconds, now),
             (Some(seconds), true) => {
-                format!("{} old", words(now.as_secs().saturating_add(seconds)))
+                format!("{} old", in_words(now.as_secs().saturating_add(seconds)))
             }
-            (None, true) => format!("more than {} old", words(u64::MAX)),
-            (None, false) => format!("more than {} {AHEAD}", words(u64::MAX)),
+            (None, true) => format!("more than {} old", in_words(u64::MAX)),
+            (None, false) => format!("more than {} {AHEAD}", in_words(u64::MAX)),
         };
         if self.has_fraction && !self.before_1970 && self.seconds.is_some() {
             return format!(
@@ -92,10 +92,10 @@ impl Sent {
 const AHEAD: &str = "ahead of this machine's clock";
 
 /// "301 seconds old".
-fn apart(sent: u64, now: Duration) -> String {
-    let apart = words(now.abs_diff(Duration::from_secs(sent)).as_secs());
+fn age(sent: u64, now: Duration) -> String {
+    let age = in_words(now.abs_diff(Duration::from_secs(sent)).as_secs());
     let side = if now.as_secs() >= sent { "old" } else { AHEAD };
-    format!("{apart} {side}")
+    format!("{age} {side}")
 }
 
 /// The unit other than seconds in which `number` is a time near `now`.
@@ -115,7 +115,7 @@ fn unit(number: u64, now: Duration) -> Option<&'static str> {
 const DAY: u64 = 86_400;
 
 /// A duration in the largest unit of which it has at least two.
-fn words(seconds: u64) -> String {
+fn in_words(seconds: u64) -> String {
     const UNITS: [(u64, &str); 5] = [
         (1_000_000 * YEAR, "million years"),
         (YEAR, "years"),
@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_age_is_told_in_words() {
-        for (timestamp, told) in [
+        for (timestamp, expected) in [
             ("1799999699", "is 301 seconds old; 300 seconds are allowed"),
             ("1800000599", "is 599 seconds ahead of this machine's clock"),
             ("1799996400", "is 60 minutes old"),
@@ -183,7 +183,7 @@ mod tests {
             ("-1.5", "is 57 years old"),
         ] {
             let refusal = refusal(timestamp);
-            assert!(refusal.contains(told), "{timestamp}: {refusal}");
+            assert!(refusal.contains(expected), "{timestamp}: {refusal}");
         }
     }
 

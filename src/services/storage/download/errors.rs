@@ -42,13 +42,13 @@ pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
     failed.with_remedy(remedy)
 }
 
-pub(super) fn kept(error: &Error, what: &str, at: &Path) -> Error {
+pub(super) fn kept_as(error: &Error, what: &str, at: &Path) -> Error {
     let message = format!("{}; {what} kept as {at:?}", error.message());
     error.clone().with_message(message)
 }
 
 /// Adds to the remedy how to find an output that was not saved.
-pub(super) fn again(error: Error) -> Error {
+pub(super) fn see_history(error: Error) -> Error {
     let remedy = format!(
         "{} Look for the output in fal's history: call models.requests.by_endpoint with this request_id and expand \
          \"payloads\".",

@@ -23,7 +23,7 @@ pub(super) struct Fetch<'a> {
     most: u64,
     meter: Arc<Meter>,
     share: Arc<Share>,
-    have: u64,
+    received: u64,
     total: Option<u64>,
     validator: Option<HeaderValue>,
     /// How many times the download restarted from its first byte. These restarts are limited even
@@ -40,7 +40,7 @@ impl<'a> Fetch<'a> {
             most,
             meter,
             share,
-            have: 0,
+            received: 0,
             total: None,
             validator: None,
             restarts: 0,
@@ -62,10 +62,8 @@ impl<'a> Fetch<'a> {
                 Some(id) if error.request_id().is_none() => error.with_request_id(id),
                 _ => error,
             };
-            match executed {
-                true => error.with_outcome_unknown(true),
-                false => error,
-            }
+            let may_have_executed = executed || error.may_have_executed();
+            error.with_outcome_unknown(may_have_executed)
         })
     }
 
@@ -76,7 +74,7 @@ impl<'a> Fetch<'a> {
                 "the server sent a part of the file, but the whole file was requested",
             ));
         }
-        self.notice(&opened)?;
+        self.read_headers(&opened)?;
         let headers = std::mem::take(&mut opened.headers);
         let keep = self.call.idempotency.leaves_doubt();
         let keep = keep.then(|| self.exchange.clone());
@@ -88,16 +86,16 @@ impl<'a> Fetch<'a> {
             let Some(error) = self.read(opened, &mut sink).await? else {
                 return sink.finish().await;
             };
-            if self.have.saturating_sub(before) >= GAIN {
+            if self.received.saturating_sub(before) >= GAIN {
                 tries = 0;
             }
-            before = self.have;
-            opened = self.again(&mut tries, error, &mut sink).await?;
+            before = self.received;
+            opened = self.reopen(&mut tries, error, &mut sink).await?;
         }
     }
 
     /// Requests the missing bytes after `error`. Returns `error` once the attempts are used up.
-    async fn again(&mut self, tries: &mut u32, error: Error, sink: &mut Sink) -> Result<Opened> {
+    async fn reopen(&mut self, tries: &mut u32, error: Error, sink: &mut Sink) -> Result<Opened> {
         let may = self.call.method == Method::GET && error.code() == Code::ConnectionLost;
         loop {
             *tries += 1;
@@ -107,7 +105,7 @@ impl<'a> Fetch<'a> {
                 return Err(error);
             };
             tokio::time::sleep(pause).await;
-            let resumes = self.ask_for_rest();
+            let resumes = self.set_range();
             let opened = match self.exchange.open_call(&self.call).await {
                 Ok(opened) => opened,
                 // The file has changed: restart from its first byte.
@@ -123,26 +121,26 @@ impl<'a> Fetch<'a> {
                     return Err(error);
                 }
                 sink.restart().await?;
-                self.have = 0;
-            } else if !resumes || !self.goes_on(&opened) {
+                self.received = 0;
+            } else if !resumes || !self.continues(&opened) {
                 // The part does not continue the bytes so far: restart from the first byte.
                 self.validator = None;
                 continue;
             }
-            self.notice(&opened)?;
+            self.read_headers(&opened)?;
             return Ok(opened);
         }
     }
 
     /// Sets the headers that request the rest of the file. Returns false, and leaves them out, if
     /// the server cannot tell whether the file is still the same version.
-    fn ask_for_rest(&mut self) -> bool {
+    fn set_range(&mut self) -> bool {
         let headers = &mut self.call.headers;
         headers.remove(RANGE);
         headers.remove(IF_RANGE);
-        let from = HeaderValue::from_str(&format!("bytes={}-", self.have))
+        let from = HeaderValue::from_str(&format!("bytes={}-", self.received))
             .ok()
-            .filter(|_| self.have > 0);
+            .filter(|_| self.received > 0);
         match (from, self.validator.clone()) {
             (Some(from), Some(validator)) => {
                 headers.insert(RANGE, from);
@@ -155,19 +153,19 @@ impl<'a> Fetch<'a> {
 
     /// Whether a part continues the bytes so far: it is of the same version, starts at the next
     /// byte, and its body is as long as its range.
-    fn goes_on(&self, opened: &Opened) -> bool {
+    fn continues(&self, opened: &Opened) -> bool {
         let (Some(part), Some(validator)) = (range::part(&opened.headers), &self.validator) else {
             return false;
         };
         let sized = part.total.is_none() || self.total.is_none() || part.total == self.total;
         let length = part.end - part.first;
         let whole =
-            !opened.body.is_decoded() && opened.body.length().is_none_or(|told| told == length);
-        part.first == self.have && sized && whole && range::is_of(&opened.headers, validator)
+            !opened.body.is_decoded() && opened.body.length().is_none_or(|known| known == length);
+        part.first == self.received && sized && whole && range::is_of(&opened.headers, validator)
     }
 
     /// Reads size and version of the file from the headers of a response.
-    fn notice(&mut self, opened: &Opened) -> Result<()> {
+    fn read_headers(&mut self, opened: &Opened) -> Result<()> {
         if let Some(lacks) = lacking(opened.status).filter(|_| opened.status != 206) {
             let message = format!(
                 "the server responded with {}, which means {lacks}, but a file was requested",
@@ -176,7 +174,7 @@ impl<'a> Fetch<'a> {
             return Err(Error::new(Code::Protocol, message));
         }
         let length = opened.body.length();
-        let length = length.map(|length| self.have.saturating_add(length));
+        let length = length.map(|length| self.received.saturating_add(length));
         self.total = match range::part(&opened.headers) {
             // A part may end before the file does, so its length does not give the total.
             Some(part) if opened.status == 206 => part.total.or(self.total).or(length),
@@ -206,30 +204,33 @@ impl<'a> Fetch<'a> {
                 Ok(None) => return Ok(part.and_then(|part| self.part_ended(part))),
                 Err(error) => return Ok(Some(error)),
             };
-            self.have += piece.len() as u64;
-            if self.have > self.most {
+            self.received += piece.len() as u64;
+            if self.received > self.most {
                 return Err(too_large(self.most));
             }
-            if let Some(part) = part.filter(|part| self.have > part.end) {
-                return Ok(Some(self.distrusted(part, "more")));
+            if let Some(part) = part.filter(|part| self.received > part.end) {
+                return Ok(Some(self.wrong_length(part, "more")));
             }
             sink.write(piece).await?;
-            self.share.reach(self.have);
+            self.share.reach(self.received);
         }
     }
 
     /// The error of a part that has ended, if bytes of it or of the file are missing.
     fn part_ended(&mut self, part: Part) -> Option<Error> {
-        if self.have < part.end {
-            return Some(self.distrusted(part, "fewer"));
+        if self.received < part.end {
+            return Some(self.wrong_length(part, "fewer"));
         }
-        let (have, total) = (self.have, self.total.filter(|total| *total > self.have)?);
+        let (have, total) = (
+            self.received,
+            self.total.filter(|total| *total > self.received)?,
+        );
         let message = format!("the response ended after {have} of {total} bytes");
         Some(Error::new(Code::ConnectionLost, message).with_retryable(true))
     }
 
     /// The error of a part with a wrong length. The download restarts from the first byte.
-    fn distrusted(&mut self, part: Part, than: &str) -> Error {
+    fn wrong_length(&mut self, part: Part, than: &str) -> Error {
         self.validator = None;
         let message = format!(
             "{than} bytes arrived than the part from {} to {} has",

@@ -10,7 +10,7 @@ use crate::secrets::Secrets;
 /// path, else a made-up one.
 pub(super) fn name_of(headers: &HeaderMap, url_path: &str, secrets: &Secrets) -> String {
     let value = headers.get(CONTENT_DISPOSITION);
-    let told = value.and_then(|value| disposition(&String::from_utf8_lossy(value.as_bytes())));
+    let given = value.and_then(|value| disposition(&String::from_utf8_lossy(value.as_bytes())));
     let segment = url_path.rsplit('/').next().unwrap_or_default();
     // Secrets are removed before the name is shortened, because a part of a secret is not found.
     let harmless = |mut name: String| {
@@ -18,7 +18,7 @@ pub(super) fn name_of(headers: &HeaderMap, url_path: &str, secrets: &Secrets) ->
         sanitized(&name)
     };
     let of_url = || harmless(String::from_utf8_lossy(&unescaped(segment)).into_owned());
-    let named = told.and_then(harmless).or_else(of_url);
+    let named = given.and_then(harmless).or_else(of_url);
     named.unwrap_or_else(|| made_up("download", content_type(headers)))
 }
 
@@ -88,8 +88,8 @@ mod tests {
         secrets.carry(secret);
         for before in 0..150 {
             let before = "a".repeat(before);
-            let told = format!("attachment; filename=\"{before}{secret}.png\"");
-            let name = name(&told, "/x", &secrets);
+            let disposition = format!("attachment; filename=\"{before}{secret}.png\"");
+            let name = name(&disposition, "/x", &secrets);
             assert!(!name.contains(&secret[..4]), "{before}: {name}");
         }
     }

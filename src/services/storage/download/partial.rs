@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::errors::{exists, failed, kept};
+use super::errors::{exists, failed, kept_as};
 use crate::error::{Error, Result};
 use crate::services::storage::blocking::blocking;
 use crate::system::replace::{self, Access, Refused, Successor};
@@ -26,7 +26,7 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Creates the file. If `named`, `place` is the folder, and [`called`](Self::called) sets the
+    /// Creates the file. If `named`, `place` is the folder, and [`set_name`](Self::set_name) sets the
     /// name.
     pub(super) fn create(place: PathBuf, named: bool, overwrite: bool) -> Result<Self> {
         let folder = if named {
@@ -55,7 +55,7 @@ impl Partial {
 
     /// Sets the name if the place is a folder. If an existing file of this name cannot be replaced,
     /// this fails, or with `keep` the file will get another name.
-    pub(super) fn called(&mut self, name: impl FnOnce() -> String, keep: bool) -> Result<()> {
+    pub(super) fn set_name(&mut self, name: impl FnOnce() -> String, keep: bool) -> Result<()> {
         if self.named {
             self.place.push(name());
             match self.follow() {
@@ -133,11 +133,11 @@ impl Partial {
         if keep || named && taken {
             match join_beside(successor, &place) {
                 Ok(other) if named && taken => return Ok(other),
-                Ok(other) => error = kept(&error, "the output is", &other),
+                Ok(other) => error = kept_as(&error, "the output is", &other),
                 // The complete file is on the disk, so it stays under its temporary name.
                 Err(mut successor) if keep && is_there(&successor) => {
                     successor.keep();
-                    error = kept(&error, "the output is", successor.path());
+                    error = kept_as(&error, "the output is", successor.path());
                 }
                 Err(successor) => {
                     partial = Some(Self {
@@ -171,10 +171,10 @@ impl Partial {
     pub(super) fn leave(self, length: u64, error: &Error) -> Error {
         let what = format!("the first {length} bytes are");
         match join_beside(self.successor, &self.place) {
-            Ok(other) => kept(error, &what, &other),
+            Ok(other) => kept_as(error, &what, &other),
             Err(mut successor) if is_there(&successor) => {
                 successor.keep();
-                kept(error, &what, successor.path())
+                kept_as(error, &what, successor.path())
             }
             Err(_) => error.clone(),
         }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::HeaderMap;
 use serde_json::json;
 
-use super::errors::{again, exists, failed, missing, too_large};
+use super::errors::{exists, failed, missing, see_history, too_large};
 use super::file_name::{content_type, name_of};
 use super::partial::{Partial, Unplaced, folder_of};
 use crate::client::Exchange;
@@ -51,7 +51,7 @@ impl Target {
                 _ if path.as_os_str().is_empty() => {
                     return Err(Error::invalid("the path of the file is empty"));
                 }
-                _ if names_folder(&path) => return Err(missing(&path)),
+                _ if is_folder_path(&path) => return Err(missing(&path)),
                 _ if !folder_of(&path).is_dir() => return Err(missing(folder_of(&path))),
                 _ => false,
             };
@@ -75,7 +75,7 @@ impl Target {
             Target::File(mut partial) => {
                 let (name, keeps) = (name_of(&headers, url_path, secrets), keep.is_some());
                 let partial =
-                    blocking(move || partial.called(|| name, keeps).map(|()| partial)).await?;
+                    blocking(move || partial.set_name(|| name, keeps).map(|()| partial)).await?;
                 Store::File {
                     partial,
                     block: BytesMut::new(),
@@ -93,7 +93,7 @@ impl Target {
 }
 
 /// Whether a path can only be that of a folder, whether or not it exists.
-fn names_folder(path: &Path) -> bool {
+fn is_folder_path(path: &Path) -> bool {
     path.file_name().is_none()
         || path
             .as_os_str()
@@ -156,7 +156,7 @@ impl Sink {
         };
         let error = failed.take().unwrap_or_else(|| full.clone());
         let (what, bytes) = ("the first bytes of the output are", std::mem::take(bytes));
-        Err(held(error, what, self.status, bytes, exchange).await)
+        Err(with_output(error, what, self.status, bytes, exchange).await)
     }
 
     /// Writes the collected bytes to the file.
@@ -176,7 +176,7 @@ impl Sink {
             return Err(error);
         };
         let length = size - block.len() as u64;
-        let bytes = self.taken_back(partial, length, block, &error).await?;
+        let bytes = self.read_back(partial, length, block, &error).await?;
         let failed = Some(error);
         self.store = Store::Memory { bytes, failed };
         Ok(())
@@ -184,7 +184,7 @@ impl Sink {
 
     /// Reads the output back into memory: `length` bytes of the file, and `block`. If that fails,
     /// the file stays and the error names it.
-    async fn taken_back(
+    async fn read_back(
         &self,
         partial: Partial,
         length: u64,
@@ -198,7 +198,7 @@ impl Sink {
                 true => partial.content(length, &block),
                 false => Err(too_large(most)),
             };
-            content.map_err(|_| again(partial.leave(length, &error)))
+            content.map_err(|_| see_history(partial.leave(length, &error)))
         })
         .await
     }
@@ -236,13 +236,13 @@ impl Sink {
                 let Some(partial) = partial.filter(|_| keep) else {
                     return Err(error);
                 };
-                let bytes = self.taken_back(partial, size, Bytes::new(), &error).await?;
+                let bytes = self.read_back(partial, size, Bytes::new(), &error).await?;
                 (bytes, Some(error))
             }
         };
         match (failed, &self.keep) {
             (Some(error), Some(exchange)) => {
-                Err(held(error, "the output is", self.status, bytes, exchange).await)
+                Err(with_output(error, "the output is", self.status, bytes, exchange).await)
             }
             _ => Ok(Response::new(self.status, self.headers, bytes.into())),
         }
@@ -260,9 +260,15 @@ impl Sink {
 }
 
 /// Adds the output to the error about the file that could not be written.
-async fn held(error: Error, what: &str, status: u16, bytes: Vec<u8>, exchange: &Exchange) -> Error {
+async fn with_output(
+    error: Error,
+    what: &str,
+    status: u16,
+    bytes: Vec<u8>,
+    exchange: &Exchange,
+) -> Error {
     let message = format!("{}; {what} the body of this error", error.message());
     let secrets = exchange.task.secrets();
     let answer = Answer::of_large(secrets, status, HeaderMap::new(), bytes.into());
-    again(error.with_message(message)).with_answer(answer.await)
+    see_history(error.with_message(message)).with_answer(answer.await)
 }
