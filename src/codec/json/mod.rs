@@ -10,11 +10,10 @@ mod tree;
 
 pub use text::fits;
 pub(crate) use text::{
-    Entries, beside, ends_itself, entry, first_entries, index, is_json, is_null, last_entries,
-    look, members, text,
+    Entries, beside, entry, first_entries, index, is_null, last_entries, look, members, text,
 };
 pub use tree::parsed;
-pub(crate) use tree::{own, tree, tree_within, written, written_text};
+pub(crate) use tree::{ends_itself, is_json, own, tree, tree_within, written, written_text};
 
 #[cfg(any(test, fuzzing))]
 #[path = "../../fuzz/json.rs"]

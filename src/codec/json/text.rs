@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::{Buf, Bytes};
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -40,7 +39,7 @@ pub(crate) async fn beside<T: Send + 'static>(
 
 /// Calls `look` on this thread. If the text is long and this is an async worker thread, its other
 /// tasks move to another thread first.
-fn off_runtime<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
+pub(super) fn off_runtime<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
     if text.len() > LONG && runtime::carries_calls() {
         tokio::task::block_in_place(look)
     } else {
@@ -78,20 +77,6 @@ pub(super) fn longest_escaped(text: &[u8]) -> usize {
             .filter(|_| is_escaped)
             .map_or(0, |from| text.len() - from),
     )
-}
-
-/// Whether a text is JSON that [`tree`](super::tree()) accepts. Allocates memory only for strings
-/// with an escape.
-pub(crate) fn is_json(text: &[u8]) -> bool {
-    off_runtime(text, || {
-        fits(text).is_ok() && serde_json::from_slice::<Parsed>(text).is_ok()
-    })
-}
-
-/// Whether a text is JSON that was not cut short: an object, an array or a string, which have an
-/// end mark. A number could have more digits.
-pub(crate) fn ends_itself(text: &[u8]) -> bool {
-    matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) && is_json(text)
 }
 
 /// Returns the members of an object that have these names, as raw text. Of members with the same
@@ -224,59 +209,6 @@ impl Entries {
 
 pub(crate) fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
-}
-
-/// Any JSON value, parsed and discarded.
-struct Parsed;
-
-impl<'de> Deserialize<'de> for Parsed {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_any(Parsed)
-    }
-}
-
-impl<'de> Visitor<'de> for Parsed {
-    type Value = Parsed;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Parsed, E> {
-        Ok(Parsed)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Parsed, E> {
-        Ok(Parsed)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Parsed, E> {
-        Ok(Parsed)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Parsed, E> {
-        Ok(Parsed)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Parsed, E> {
-        Ok(Parsed)
-    }
-
-    fn visit_unit<E>(self) -> Result<Parsed, E> {
-        Ok(Parsed)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Parsed, A::Error> {
-        while entries.next_element::<Parsed>()?.is_some() {}
-        Ok(Parsed)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Parsed, A::Error> {
-        while members.next_key::<Parsed>()?.is_some() {
-            members.next_value::<Parsed>()?;
-        }
-        Ok(Parsed)
-    }
 }
 
 struct Members<'n, const N: usize> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::text::{LONG, longest_escaped};
+use super::text::{LONG, fits, longest_escaped, off_runtime};
 use crate::error::{Error, Result as Outcome};
 use crate::limits::DEPTH;
 use crate::system::memory;
@@ -127,6 +127,20 @@ pub fn parsed(text: &str) -> Outcome<Value> {
     tree(text.as_bytes())?.map_err(|e| Error::invalid(format!("it is not JSON: {e}")))
 }
 
+/// Whether a text is JSON that [`tree`] accepts. Allocates memory only for strings with an escape.
+pub(crate) fn is_json(text: &[u8]) -> bool {
+    let mut left = usize::MAX;
+    off_runtime(text, || {
+        fits(text).is_ok() && read(text, &mut left, false).is_ok()
+    })
+}
+
+/// Whether a text is JSON that was not cut short: an object, an array or a string, which have an
+/// end mark. A number could have more digits.
+pub(crate) fn ends_itself(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'[' | b'"')) && is_json(text)
+}
+
 /// Parses a text. The outer error means that there is no memory, the inner one that the text is not
 /// JSON.
 pub(crate) fn tree(text: &[u8]) -> Outcome<serde_json::Result<Value>> {
@@ -138,22 +152,33 @@ pub(crate) fn tree(text: &[u8]) -> Outcome<serde_json::Result<Value>> {
 /// inner error also means that it has more.
 pub(crate) fn tree_within(text: &[u8], left: &mut usize) -> Outcome<serde_json::Result<Value>> {
     fits_as_tree(text, *left)?;
-    Ok(build(text, left))
+    Ok(read(text, left, true))
 }
 
-fn build(text: &[u8], left: &mut usize) -> serde_json::Result<Value> {
+fn read(text: &[u8], left: &mut usize, keep: bool) -> serde_json::Result<Value> {
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let tree = Builder { left }.deserialize(&mut reader)?;
+    let tree = Reader { left, keep }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(tree)
 }
 
-/// Builds a tree of at most `left` values.
-struct Builder<'l> {
+/// Reads at most `left` values. Builds a tree of them if `keep` is set, else discards
+/// them.
+struct Reader<'l> {
     left: &'l mut usize,
+    keep: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for Builder<'_> {
+impl Reader<'_> {
+    fn part(&mut self) -> Reader<'_> {
+        Reader {
+            left: self.left,
+            keep: self.keep,
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
@@ -165,7 +190,7 @@ impl<'de> DeserializeSeed<'de> for Builder<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Builder<'_> {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -189,36 +214,33 @@ impl<'de> Visitor<'de> for Builder<'_> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
+        Ok(if self.keep { value.into() } else { Value::Null })
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut entries: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(entry) = entries.next_element_seed(Builder {
-            left: &mut *self.left,
-        })? {
-            list.push(entry);
+        while let Some(entry) = entries.next_element_seed(self.part())? {
+            if self.keep {
+                list.push(entry);
+            }
         }
         Ok(Value::Array(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            object.insert(
-                name,
-                members.next_value_seed(Builder {
-                    left: &mut *self.left,
-                })?,
-            );
+        if self.keep {
+            while let Some(name) = members.next_key::<String>()? {
+                object.insert(name, members.next_value_seed(self.part())?);
+            }
+        } else {
+            while members.next_key_seed(self.part())?.is_some() {
+                members.next_value_seed(self.part())?;
+            }
         }
         Ok(Value::Object(object))
     }
@@ -226,7 +248,6 @@ impl<'de> Visitor<'de> for Builder<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::{fits, is_json};
     use super::*;
     use crate::fuzz::spent::scarce;
     use serde_json::json;
