@@ -8,6 +8,7 @@ use reqwest::Method;
 use url::{Host, Url};
 
 use crate::error::{Error, Result};
+use crate::limits::first_characters;
 
 /// The name of a callable model or app, such as `fal-ai/flux/dev` (docs/protocol.md §3.1).
 ///
@@ -197,12 +198,9 @@ fn malformed_id(text: &str, what: &str) -> Error {
     .with_remedy("Give an id such as \"fal-ai/flux/dev\": [workflows/]owner/alias[/path].")
 }
 
+/// Shortens a text of the caller for a message.
 pub(crate) fn abbreviate(text: &str) -> String {
-    const MOST: usize = 100;
-    match text.char_indices().nth(MOST) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
-    }
+    first_characters(text, 100)
 }
 
 /// The hosts of fal's services (docs/protocol.md §1.1), each a host name with an optional port.

@@ -45,15 +45,19 @@ pub(crate) fn shortened(text: &str, most: usize) -> std::borrow::Cow<'_, str> {
     if text.len() <= most {
         return text.into();
     }
-    let end = (0..=most)
-        .rev()
-        .find(|end| text.is_char_boundary(*end))
-        .unwrap_or_default();
-    let kept = &text[..end];
+    let kept = &text[..text.floor_char_boundary(most)];
     let kept = kept
         .rfind(char::is_whitespace)
         .map_or("", |space| &kept[..space]);
     format!("{kept}…").into()
+}
+
+/// Shortens a text to at most `most` characters, and appends an ellipsis.
+pub(crate) fn first_characters(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use self::mask::{Mask, has_escapes};
-use crate::limits::QUOTED;
+use crate::limits::{QUOTED, first_characters};
 
 /// The text that replaces a secret.
 const MASK: &str = "****";
@@ -117,10 +117,7 @@ impl Secrets {
     /// cut, because a part of a secret would not be recognized.
     pub(crate) fn quoted(&self, mut text: String) -> String {
         self.hide(&mut text);
-        match text.char_indices().nth(QUOTED) {
-            Some((end, _)) => format!("{}…", &text[..end]),
-            None => text,
-        }
+        first_characters(&text, QUOTED)
     }
 
     /// Returns a copy without secrets, or `None` if the text contains no secret.
