@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::op::Op;
 use crate::options::{ClientOptions, CredentialOptions};
 use crate::task::{Done, Task};
-use crate::values::{count, explained, parsed, seconds, value_or_failure};
+use crate::values::{count, explained, seconds, value_or_failure};
 
 /// The native half of `libfal.Client`.
 #[pyclass(frozen, module = "libfal._libfal")]
@@ -92,7 +92,7 @@ impl Core {
                 sent.set_bytes(Bytes::from_owner(body), &request.content_type)?;
             }
             set_timeout(&mut sent, request.timeout)?;
-            let headers = parsed(&request.headers)?;
+            let headers = fal::parsed(&request.headers)?;
             for header in headers.as_array().into_iter().flatten() {
                 if let (Some(name), Some(value)) = (header[0].as_str(), header[1].as_str()) {
                     sent.set_header(name, value)?;
@@ -134,7 +134,7 @@ impl Core {
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
             self.inner
-                .platform_start(name, parsed(params)?)
+                .platform_start(name, fal::parsed(params)?)
                 .map(Op::new)
         })
     }
@@ -149,7 +149,7 @@ impl Core {
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
             self.inner
-                .platform_list_start(name, parsed(params)?)
+                .platform_list_start(name, fal::parsed(params)?)
                 .map(Op::list)
         })
     }
@@ -182,7 +182,7 @@ impl Core {
         seconds: i64,
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
-            let apps = parsed(apps)?;
+            let apps = fal::parsed(apps)?;
             let apps: Vec<&str> = apps
                 .as_array()
                 .into_iter()

@@ -122,8 +122,3 @@ pub(crate) fn step(seconds: f64) -> Duration {
 pub(crate) fn count<T: TryFrom<i64>>(name: &str, value: i64) -> fal::Result<T> {
     T::try_from(value).map_err(|_| invalid(format!("{name} is out of range: {value}")))
 }
-
-/// Parses JSON that the Python half wrote.
-pub(crate) fn parsed(text: &str) -> fal::Result<Value> {
-    fal::parsed(text)
-}
