@@ -11,6 +11,7 @@ use crate::error::{Code, Error};
 use crate::key::Key;
 use crate::runtime::host_functions::{self, HostOwned};
 use crate::secrets::Secrets;
+use crate::system::process;
 
 /// How long the host may take to answer. The host may have to ask the user.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -112,7 +113,7 @@ pub struct Answer {
 impl Answer {
     fn new(sender: oneshot::Sender<Result<Delivered, Undelivered>>) -> Self {
         Answer {
-            pid: std::process::id(),
+            pid: process::id(),
             sender: Some(sender),
         }
     }
@@ -173,7 +174,7 @@ impl Answer {
 
     fn send(mut self, answer: Result<Delivered, Undelivered>) {
         // The receiver is gone after a shutdown, which is not an error of the host.
-        if let Some(sender) = self.sender.take_if(|_| self.pid == std::process::id()) {
+        if let Some(sender) = self.sender.take_if(|_| self.pid == process::id()) {
             let _ = sender.send(answer);
         }
     }
@@ -183,7 +184,7 @@ impl Drop for Answer {
     fn drop(&mut self) {
         // In a forked child, the receiver is a task of the parent. Dropping the sender would wake
         // it.
-        if self.pid != std::process::id() {
+        if self.pid != process::id() {
             std::mem::forget(self.sender.take());
         }
     }

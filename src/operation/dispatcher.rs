@@ -12,6 +12,7 @@ use super::op::{Op, WeakOp, panicked};
 use crate::error::{Code, Error, Result};
 use crate::runtime;
 use crate::runtime::host_functions::{HostOwned, Kind};
+use crate::system::process;
 
 /// A queue of callbacks that the host runs, for instance once per frame. Clones share the queue.
 #[derive(Clone)]
@@ -81,7 +82,7 @@ impl Dispatcher {
     /// An empty dispatcher.
     pub fn new() -> Self {
         let shared = Shared {
-            pid: std::process::id(),
+            pid: process::id(),
             queue: Mutex::default(),
             outstanding: AtomicUsize::new(0),
         };
@@ -194,7 +195,7 @@ impl Dispatcher {
     }
 
     fn check_process(&self) -> Result<()> {
-        match self.shared.pid == std::process::id() {
+        match self.shared.pid == process::id() {
             true => Ok(()),
             false => Err(Error::new(
                 Code::Forked,

@@ -19,6 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::response::Response;
 use crate::runtime;
 use crate::secrets::Secrets;
+use crate::system::process;
 use crate::transport::Progress;
 
 /// A handle to an operation. Clones are handles to the same one.
@@ -41,7 +42,7 @@ impl Drop for Readers {
     fn drop(&mut self) {
         // In a forked child, a lock may be held by a thread that does not exist there. The rest of
         // the state takes locks when dropped, so it is leaked.
-        if self.shared.pid != std::process::id() {
+        if self.shared.pid != process::id() {
             std::mem::forget(self.shared.clone());
             return;
         }
@@ -78,7 +79,7 @@ impl Op {
         let instance = runtime::current()?;
         let progress = Arc::new(Progress::of(&secrets));
         let shared = Arc::new(Shared {
-            pid: std::process::id(),
+            pid: process::id(),
             secrets,
             ended: AtomicBool::new(false),
             cancel: CancellationToken::new(),
@@ -133,7 +134,7 @@ impl Op {
     ///
     /// Never blocks, takes no lock and allocates nothing.
     pub fn ended(&self) -> Option<bool> {
-        (self.shared.pid == std::process::id()).then(|| !self.shared.is_pending())
+        (self.shared.pid == process::id()).then(|| !self.shared.is_pending())
     }
 
     /// Whether the operation has ended. Never blocks.

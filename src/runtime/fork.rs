@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use crate::system::process;
+
 /// A value of one process, made on first use and reached without a lock. A forked child makes a
 /// fresh one, because a thread that does not exist in the child may hold a lock in the parent's. The
 /// child never frees the parent's value.
@@ -18,7 +20,7 @@ pub(crate) struct Own<T> {
 
 impl<T> Own<T> {
     fn is_ours(&self) -> bool {
-        self.pid == std::process::id()
+        self.pid == process::id()
     }
 }
 
@@ -60,7 +62,7 @@ impl<T: Default> PerProcess<T> {
                 return own.clone();
             }
             let fresh = Some(Arc::new(Own {
-                pid: std::process::id(),
+                pid: process::id(),
                 value: T::default(),
             }));
             std::mem::forget(seen.clone());

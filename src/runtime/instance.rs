@@ -18,6 +18,7 @@ use super::shares::{self, Shares};
 use super::thread_role::{self, Role};
 use super::threads::{Threads, left_until};
 use crate::error::Result;
+use crate::system::process;
 use crate::system::signals;
 
 static GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -58,7 +59,7 @@ impl Instance {
             .build()
             .map_err(|e| cannot_start_threads(&e))?;
         Ok(Instance {
-            pid: std::process::id(),
+            pid: process::id(),
             generation: GENERATION.fetch_add(1, Ordering::Relaxed),
             handle: runtime.handle().clone(),
             runtime: Arc::new(Mutex::new(Some(runtime))),
@@ -78,7 +79,7 @@ impl Instance {
 
     /// Whether this process started the instance.
     pub(crate) fn is_ours(&self) -> bool {
-        self.pid == std::process::id()
+        self.pid == process::id()
     }
 
     /// Is cancelled when a shutdown begins.

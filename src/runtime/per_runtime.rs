@@ -7,6 +7,7 @@ use arc_swap::ArcSwapOption;
 
 use super::lifecycle::current_or_closing;
 use crate::error::Result;
+use crate::system::process;
 
 /// A slot for a value that must not outlive its runtime or cross a fork, reached without a lock.
 pub(crate) struct PerRuntime<T> {
@@ -45,7 +46,7 @@ impl<T> PerRuntime<T> {
             return Ok(own.clone());
         }
         let fresh = Arc::new(OfInstance {
-            pid: std::process::id(),
+            pid: process::id(),
             generation,
             value: make()?,
         });
@@ -65,10 +66,7 @@ impl<T> Drop for PerRuntime<T> {
 /// Leaks a value of the parent process: a thread that does not exist here may hold its lock, and its
 /// drop would wake tasks of the parent.
 fn forget_of_parent<T>(own: &Option<Arc<OfInstance<T>>>) {
-    if own
-        .as_ref()
-        .is_some_and(|own| own.pid != std::process::id())
-    {
+    if own.as_ref().is_some_and(|own| own.pid != process::id()) {
         std::mem::forget(own.clone());
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod memory;
 pub(crate) mod module;
+pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod replace;
 #[allow(unsafe_code)]

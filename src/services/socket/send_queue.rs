@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::error::{Code, Error, Result};
+use crate::system::process;
 
 /// What happens to an input when the queue is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl Inputs {
             most
         };
         Inputs {
-            pid: std::process::id(),
+            pid: process::id(),
             most,
             most_bytes,
             when_full,
@@ -234,7 +235,7 @@ impl Inputs {
     }
 
     fn check_process(&self) -> Result<()> {
-        match self.pid == std::process::id() {
+        match self.pid == process::id() {
             true => Ok(()),
             false => Err(Error::new(
                 Code::Forked,
