@@ -53,11 +53,8 @@ pub(crate) fn explain(
     }
     let unlinked = (error.about() == Some(RefusalReason::UnknownKey)).then_some(UNLINKED);
     let doubt = (unauthenticated && error.may_have_executed()).then_some(DOUBT);
-    let remedies: Vec<_> = [Some(error.remedy()), unlinked, doubt]
-        .into_iter()
-        .flatten()
-        .collect();
-    let remedy = remedies.join(" ");
+    let remedies = [Some(error.remedy()), unlinked, doubt];
+    let remedy = Vec::from_iter(remedies.into_iter().flatten()).join(" ");
     error.with_remedy(remedy)
 }
 
@@ -116,17 +113,12 @@ pub(crate) fn by_proxy(error: Error, proxy: &Url, target: &Url) -> Error {
 
 /// The error of a resolution without a credential.
 pub(crate) fn unresolved(resolution: &Arc<Resolution>) -> Error {
-    let (Some(problem), Some(code), Some(text)) = (
-        resolution.problem(),
-        problem_code(resolution),
-        resolution.problem_text(),
-    ) else {
-        return Error::new(Code::NoCredentials, "no credential")
-            .with_resolution_of(resolution.clone());
+    let code = problem_code(resolution).unwrap_or(Code::NoCredentials);
+    let error = match resolution.problem().zip(resolution.problem_text()) {
+        Some((problem, text)) => Error::new(code, text).with_remedy(problem.remedy()),
+        None => Error::new(code, "no credential"),
     };
-    Error::new(code, text)
-        .with_remedy(problem.remedy())
-        .with_resolution_of(resolution.clone())
+    error.with_resolution_of(resolution.clone())
 }
 
 /// Returns the code of a resolution's problem, if it has one.
@@ -161,15 +153,13 @@ fn named(resolution: &Resolution, credential: &Credential) -> Option<String> {
         Credential::AppToken(_) => "a short-lived token".to_owned(),
         Credential::Anonymous => return None,
     };
-    let Some(used) = resolution.used() else {
-        return Some(what);
-    };
-    let place = used
-        .location
-        .as_deref()
-        .filter(|place| *place != used.source);
-    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
-    Some(format!("{what} from {}{place}", used.source))
+    Some(match resolution.used() {
+        Some(used) => match used.location.as_deref() {
+            Some(place) if place != used.source => format!("{what} from {} ({place})", used.source),
+            _ => format!("{what} from {}", used.source),
+        },
+        None => what,
+    })
 }
 
 fn scoped(error: Error, method: &str, path: &str, used: &str) -> Error {
@@ -178,20 +168,15 @@ fn scoped(error: Error, method: &str, path: &str, used: &str) -> Error {
         .map(|scope| format!("; {method} {path} needs a key of scope {scope}"))
         .unwrap_or_default();
     let error = with_clause(error, &format!("{used}{needs}")).with_needed_scope(needed);
-    match needed {
-        Some(Scope::Admin) => error.with_remedy(format!(
-            "Use a key of scope ADMIN for this. If the key has that scope already, check that it was not revoked{}. {DASHBOARD}",
-            extra(method, path)
-        )),
-        _ => error,
+    if needed != Some(Scope::Admin) {
+        return error;
     }
-}
-
-/// What an operation needs besides the scope, according to fal.
-fn extra(method: &str, path: &str) -> String {
-    openapi::needed_besides(method, path)
+    let besides = openapi::needed_besides(method, path)
         .map(|needed| format!(", and that there is {needed}: this operation needs that too"))
-        .unwrap_or_default()
+        .unwrap_or_default();
+    error.with_remedy(format!(
+        "Use a key of scope ADMIN for this. If the key has that scope already, check that it was not revoked{besides}. {DASHBOARD}"
+    ))
 }
 
 /// The error of a request that was not sent, because the key is known to lack the scope.
