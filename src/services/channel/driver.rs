@@ -204,22 +204,14 @@ async fn receive(message: Message, shared: &Shared, current: &mut Current) -> Re
         Error::new(Code::Protocol, message)
     };
     match (control, current.as_ref()) {
-        (
-            Some(Control::Start {
-                id,
-                status,
-                headers,
-            }),
-            None,
-        ) => {
+        (Some((id, start @ Piece::Start { .. })), None) => {
             let response = shared.state().open.front().cloned();
             let response = response.ok_or_else(unexpected)?;
-            let start = Piece::Start { status, headers };
             shared.deliver(&response, start).await;
             *current = Some((response, id));
         }
-        (Some(Control::End { id }), Some((response, expected))) if id == *expected => {
-            shared.deliver(response, Piece::End).await;
+        (Some((id, end @ Piece::End)), Some((response, expected))) if id == *expected => {
+            shared.deliver(response, end).await;
             shared.state().open.pop_front();
             shared.ended.notify_waiters();
             *current = None;
@@ -233,38 +225,25 @@ async fn receive(message: Message, shared: &Shared, current: &mut Current) -> Re
     Ok(())
 }
 
-pub(super) enum Control {
-    Start {
-        id: String,
-        status: u16,
-        headers: HeaderMap,
-    },
-    End {
-        id: String,
-    },
-}
-
-/// Reads a control frame: JSON with `type` and `request_id`. Any other frame is part of a body.
-pub(super) fn control(text: &[u8]) -> Option<Control> {
+/// Reads the id and the piece of a control frame: JSON with `type` and `request_id`. Any other frame
+/// is part of a body.
+pub(super) fn control(text: &[u8]) -> Option<(String, Piece)> {
     let names = ["type", "request_id", "status", "headers"];
     let [kind, id, status, headers] = json::members(text, names)?;
     let id = json::text(id?)?;
-    match json::text(kind?)?.as_str() {
+    let piece = match json::text(kind?)?.as_str() {
         "start" => {
             let status = status?.get().parse().ok()?;
             let mut headers = headers.map(header_map).unwrap_or_default();
             if let Ok(id) = HeaderValue::from_str(&id) {
                 headers.entry("x-fal-request-id").or_insert(id);
             }
-            Some(Control::Start {
-                id,
-                status,
-                headers,
-            })
+            Piece::Start { status, headers }
         }
-        "end" => Some(Control::End { id }),
-        _ => None,
-    }
+        "end" => Piece::End,
+        _ => return None,
+    };
+    Some((id, piece))
 }
 
 /// Reads headers from an object. An object of more than [`HEADERS`] values yields no headers.
