@@ -1,4 +1,5 @@
-//! When a client requests the status of its jobs, and how many status streams it opens.
+//! When a client requests the status of its jobs, and how many status streams it opens. A pause depends
+//! on the queue position and the number of jobs, which no backoff crate considers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,24 +24,11 @@ pub(super) const STREAMS: usize = 64;
 /// How long a client opens no status stream after one has proved to be unsupported.
 const WITHOUT: Duration = Duration::from_secs(300);
 
-/// The pauses between two requests for the status of one job. They grow with the time waited, so that
-/// the end of a short job is noticed at once and a long job causes few requests.
-pub(super) struct PollSchedule {
-    began: Instant,
-}
-
-impl PollSchedule {
-    pub(super) fn new() -> Self {
-        PollSchedule {
-            began: Instant::now(),
-        }
-    }
-
-    /// Returns the next pause for a job at this queue position, of a client that waits for `jobs`
-    /// jobs.
-    pub(super) fn next(&self, position: Option<u64>, jobs: usize) -> Duration {
-        random::jittered(pause(self.began.elapsed(), position, jobs), 0.75, 1.25)
-    }
+/// Returns the pause before the next request for the status of a job at this queue position, of a
+/// client that waits for `jobs` jobs. Pauses grow with the time waited, so that the end of a short
+/// job is noticed at once and a long job causes few requests.
+pub(super) fn next_pause(waited: Duration, position: Option<u64>, jobs: usize) -> Duration {
+    random::jittered(pause(waited, position, jobs), 0.75, 1.25)
 }
 
 fn pause(waited: Duration, position: Option<u64>, jobs: usize) -> Duration {

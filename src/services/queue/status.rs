@@ -120,13 +120,9 @@ impl Status {
         let detail = detail.or_else(|| message.and_then(json::text));
         let mut reported = String::new();
         for (name, value) in READ.iter().zip(members).take(REPORTED) {
-            let value = value.map(|value| tidy(value.get())).or_else(|| {
-                Some(format!(
-                    "{:?}",
-                    default_state.filter(|_| *name == "status")?
-                ))
-            });
-            if let Some(value) = value {
+            let default = default_state.filter(|_| *name == "status");
+            let default = default.map(|state| format!("{state:?}"));
+            if let Some(value) = value.map(|value| tidy(value.get())).or(default) {
                 let before = if reported.is_empty() { '{' } else { ',' };
                 // Writing to a string does not fail.
                 let _ = write!(reported, "{before}\"{name}\":{value}");

@@ -2,7 +2,6 @@
 //! (docs/protocol.md §5.3, §5.4).
 
 use std::mem::{Discriminant, discriminant};
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,7 +12,7 @@ use url::Url;
 use super::ask::{ask, rejects_url};
 use super::failure;
 use super::job::{Ask, Job};
-use super::poll_schedule::{ActiveJobs, PollSchedule};
+use super::poll_schedule::{ActiveJobs, next_pause};
 use super::readiness;
 use super::result::{self, PATIENCE};
 use super::status::{Phase, Status, StatusReporter};
@@ -52,9 +51,8 @@ pub(super) enum End {
 
 /// How a status stream ended.
 enum Streamed {
-    Completed(Status),
-    /// A request for the status found the end of the job, or failed.
-    Asked(Result<End>),
+    /// The job has ended, or the watching has failed.
+    Ended(Result<End>),
     /// The stream broke, ended, fell silent, or lagged behind the status.
     Broken,
     /// The endpoint has no status stream.
@@ -66,7 +64,7 @@ pub(super) struct Watch<'a> {
     exchange: &'a Exchange,
     job: &'a mut Job,
     reporter: StatusReporter<'a>,
-    schedule: PollSchedule,
+    began: Instant,
     /// The last known position of the job in its queue.
     position: Option<u64>,
     /// How often the stream broke.
@@ -90,7 +88,7 @@ impl<'a> Watch<'a> {
             exchange,
             job,
             reporter,
-            schedule: PollSchedule::new(),
+            began: Instant::now(),
             position: None,
             breaks: 0,
             changed: Instant::now(),
@@ -122,14 +120,13 @@ impl<'a> Watch<'a> {
         let _counted = active_jobs.job();
         loop {
             match self.try_stream(&active_jobs).await {
-                Some(Streamed::Completed(status)) => return Ok(End::Completed(status)),
-                Some(Streamed::Asked(end)) => return end,
+                Some(Streamed::Ended(end)) => return end,
                 Some(Streamed::Unsupported) => active_jobs.give_up_streams(),
                 Some(Streamed::Broken) => self.breaks += 1,
                 None => self.pause(&active_jobs).await,
             }
             // The status contains what a broken stream missed, above all lines of the log.
-            if let ControlFlow::Break(end) = self.ask().await? {
+            if let Some(end) = self.ask().await? {
                 return Ok(end);
             }
             if self.breaks > 0 && self.breaks < BREAKS {
@@ -148,32 +145,32 @@ impl<'a> Watch<'a> {
     }
 
     async fn pause(&mut self, active_jobs: &ActiveJobs) {
-        let pause = self.schedule.next(self.position, active_jobs.jobs());
+        let pause = next_pause(self.began.elapsed(), self.position, active_jobs.jobs());
         let retry = self.retry.take().unwrap_or_default().min(LONGEST_PAUSE);
         tokio::time::sleep(pause.max(retry)).await;
     }
 
-    /// Requests the status once.
-    async fn ask(&mut self) -> Result<ControlFlow<End>> {
+    /// Requests the status once. Returns the end of the job, if it has ended.
+    async fn ask(&mut self) -> Result<Option<End>> {
         let response = ask(self.exchange, self.job, Ask::Status).await;
         let status = match Status::read(response).await {
             Ok(status) => status,
             // Without the log the status is small.
             Err(error) if error.code() == Code::TooLarge && self.job.options.logs => {
                 self.job.options.logs = false;
-                return Ok(ControlFlow::Continue(()));
+                return Ok(None);
             }
-            Err(error) if self.tolerates(&error) => return Ok(ControlFlow::Continue(())),
+            Err(error) if self.tolerates(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
         self.failing = None;
         self.notice(&status).await;
         Ok(match status.phase {
-            Phase::Completed | Phase::Failed => ControlFlow::Break(End::Completed(status)),
+            Phase::Completed | Phase::Failed => Some(End::Completed(status)),
             Phase::Unknown => self.unknown().await,
             Phase::Waiting(_) | Phase::Running => {
                 self.contradicting = None;
-                ControlFlow::Continue(())
+                None
             }
         })
     }
@@ -193,7 +190,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Handles a state outside the protocol: the job has ended if there is a result (§16.4).
-    async fn unknown(&mut self) -> ControlFlow<End> {
+    async fn unknown(&mut self) -> Option<End> {
         let response = ask(self.exchange, self.job, Ask::Result).await;
         let is_doubtful = readiness::is_doubtful(&response);
         let is_early = match &response {
@@ -205,10 +202,7 @@ impl<'a> Watch<'a> {
                 _ => self.tolerates(error),
             },
         };
-        match is_early {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(End::Result(result::in_doubt(response))),
-        }
+        (!is_early).then(|| End::Result(result::in_doubt(response)))
     }
 
     async fn stream(&mut self) -> Streamed {
@@ -258,11 +252,12 @@ impl<'a> Watch<'a> {
             };
             activity.has_data = true;
             match self.events(&mut parser, &mut piece, &mut activity).await {
-                Some(Streamed::Completed(status)) => {
-                    let _ = tokio::time::timeout(LAST, drain(&mut body)).await;
-                    return Streamed::Completed(status);
+                Some(streamed) => {
+                    if matches!(streamed, Streamed::Ended(_)) {
+                        let _ = tokio::time::timeout(LAST, drain(&mut body)).await;
+                    }
+                    return streamed;
                 }
-                Some(streamed) => return streamed,
                 None => self.retry = parser.retry(),
             }
         }
@@ -272,10 +267,9 @@ impl<'a> Watch<'a> {
     /// agrees with the stream.
     async fn compare(&mut self) -> Option<Streamed> {
         let before = self.state;
-        match self.ask().await {
-            Ok(ControlFlow::Break(end)) => Some(Streamed::Asked(Ok(end))),
-            Err(error) => Some(Streamed::Asked(Err(error))),
-            Ok(ControlFlow::Continue(())) => (self.state != before).then_some(Streamed::Broken),
+        match self.ask().await.transpose() {
+            Some(end) => Some(Streamed::Ended(end)),
+            None => (self.state != before).then_some(Streamed::Broken),
         }
     }
 
@@ -313,7 +307,9 @@ impl<'a> Watch<'a> {
             self.notice(&status).await;
             activity.has_status = true;
             match status.phase {
-                Phase::Completed | Phase::Failed => return Some(Streamed::Completed(status)),
+                Phase::Completed | Phase::Failed => {
+                    return Some(Streamed::Ended(Ok(End::Completed(status))));
+                }
                 Phase::Unknown => return Some(Streamed::Broken),
                 Phase::Waiting(_) | Phase::Running => {}
             }
