@@ -14,6 +14,14 @@ pub(crate) fn clause(text: &str) -> &str {
         .trim_end()
 }
 
+/// Returns the [`clause`] of a text, or `default` if the clause is empty or there is no text.
+pub(crate) fn clause_or<'a>(text: Option<&'a str>, default: &'a str) -> &'a str {
+    match text.map_or("", clause) {
+        "" => default,
+        text => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::clause;

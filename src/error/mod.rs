@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use account_lock::LockReason;
 pub(crate) use answer::{Answer, veiled};
-pub(crate) use clause::clause;
+pub(crate) use clause::{clause, clause_or};
 pub use code::Code;
 pub use field::FieldError;
 pub(crate) use refusal_reason::RefusalReason;

@@ -8,7 +8,7 @@ use super::retry_after::retry_after;
 use super::status;
 use super::table::{Again, Execution, Named};
 use crate::error::retry_rules::{Decision, Rule, Situation, rule_of};
-use crate::error::{Answer, Code, Error, FieldError, RefusalReason, clause};
+use crate::error::{Answer, Code, Error, FieldError, RefusalReason, clause_or};
 use crate::limits::{QUOTED, shortened};
 
 /// An error, and what the transport does next.
@@ -187,12 +187,7 @@ impl Facts<'_> {
         if let Some(title) = self.foreign_page() {
             return foreign(self.asked.host, self.status, title);
         }
-        let text = self
-            .text
-            .as_deref()
-            .map(clause)
-            .filter(|text| !text.is_empty());
-        let text = text.unwrap_or("the response gives no reason");
+        let text = clause_or(self.text.as_deref(), "the response gives no reason");
         let source = match (self.status >= 500 || self.is_edge()) && !self.from_gateway {
             true => ", from in front of fal's gateway",
             false => "",

@@ -1,7 +1,7 @@
 //! HTML pages in place of JSON. They are from fal's ingress, or from something between this machine
 //! and fal.
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, SERVER};
 
 pub(super) struct Page {
     pub(super) title: String,
@@ -22,11 +22,8 @@ impl Page {
         if !begins && !is_html(headers) {
             return None;
         }
-        let server = headers
-            .get("server")
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        let of_ingress = lower.contains("nginx") || server.to_ascii_lowercase().contains("nginx");
+        let server = text_of(headers, &SERVER).to_ascii_lowercase();
+        let of_ingress = lower.contains("nginx") || server.contains("nginx");
         Some(Page {
             title: title(&text).unwrap_or_else(|| "untitled".to_owned()),
             of_ingress,
@@ -35,13 +32,14 @@ impl Page {
 }
 
 pub(crate) fn is_html(headers: &HeaderMap) -> bool {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    kind.split(';')
-        .next()
-        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
+    let kind = text_of(headers, &CONTENT_TYPE).split(';').next();
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
+}
+
+/// The value of a header, or an empty text.
+fn text_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default()
 }
 
 fn title(text: &str) -> Option<String> {

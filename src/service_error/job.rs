@@ -7,7 +7,9 @@ use serde_json::json;
 use super::classify::classify;
 use super::context::{RequestContext, Responder};
 use super::platform::PLATFORM;
-use crate::error::{Answer, Error, Idempotency, clause};
+use crate::error::{Answer, Error, Idempotency, clause_or};
+
+const NO_REASON: &str = "no reason was given";
 
 /// The context of a failed job: its request is not sent again.
 const JOB: RequestContext<'static> = RequestContext {
@@ -37,16 +39,9 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     error
         .with_message(format!(
             "the job failed: {}{named}; fal keeps no result of it",
-            reason(text)
+            clause_or(Some(text), NO_REASON)
         ))
         .with_answer(answer)
-}
-
-fn reason(text: &str) -> &str {
-    match clause(text) {
-        "" => "no reason was given",
-        text => text,
-    }
 }
 
 /// Returns the error of a failed job that a webhook reports. `body` is the response of the app, if it
@@ -63,7 +58,7 @@ pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
     let error = match body.is_empty() {
         true => error.with_message(format!(
             "the job failed: {}; the webhook does not have the response of the app",
-            reason(text)
+            clause_or(Some(text), NO_REASON)
         )),
         false => error,
     };

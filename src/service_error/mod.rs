@@ -1,4 +1,4 @@
-//! What an answer that is not a success means: the one reader of the tables (docs/protocol.md §2.5,
+//! The errors of responses that are not a success, from tables of fal's errors (docs/protocol.md §2.5,
 //! §12, §14.2).
 
 mod api;

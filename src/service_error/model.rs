@@ -22,13 +22,9 @@ const fn refused(
 /// A failure of the model that a retry may not meet (fal: "may be").
 const fn failed(name: &'static str, status: u16, remedy: &'static str) -> Named {
     Named {
-        name,
         status,
         again: Again::Depends,
-        reached: Execution::Answered,
-        context: &[],
-        remedy,
-        source: "§12.2",
+        ..refused(name, &[], remedy)
     }
 }
 

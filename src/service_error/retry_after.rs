@@ -7,22 +7,15 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 /// Reads whether the service asks for or forbids a retry, in any of its spellings (docs/protocol.md
 /// §16.13).
 pub(super) fn retry_hint(headers: &HeaderMap) -> Option<bool> {
-    ["x-fal-needs-retry", "x-fal-retryable"]
-        .iter()
-        .find_map(|name| {
-            match headers
-                .get(*name)?
-                .to_str()
-                .ok()?
-                .trim()
-                .to_ascii_lowercase()
-                .as_str()
-            {
-                "1" | "true" => Some(true),
-                "0" | "false" => Some(false),
-                _ => None,
-            }
-        })
+    let flag = |name: &str| {
+        let value = headers.get(name)?.to_str().ok()?.trim();
+        match value.to_ascii_lowercase().as_str() {
+            "1" | "true" => Some(true),
+            "0" | "false" => Some(false),
+            _ => None,
+        }
+    };
+    flag("x-fal-needs-retry").or_else(|| flag("x-fal-retryable"))
 }
 
 /// Reads `Retry-After`: seconds, or an HTTP date. A date is compared with `Date` of the response,

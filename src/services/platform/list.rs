@@ -45,15 +45,13 @@ impl<T> List<T> {
 
     /// Returns the next element, or the error that ended the list. `None` at the end.
     pub async fn next_item(&mut self) -> Option<Result<T>> {
-        loop {
-            if self.ended {
-                return None;
-            }
+        while !self.ended {
             let event = self.op.next_event().await;
             if let Some(outcome) = self.turn(event) {
                 return Some(outcome);
             }
         }
+        None
     }
 
     fn turn(&mut self, event: Option<Event>) -> Option<Result<T>> {
@@ -73,10 +71,7 @@ impl<T> Iterator for List<T> {
     type Item = Result<T>;
 
     fn next(&mut self) -> Option<Result<T>> {
-        loop {
-            if self.ended {
-                return None;
-            }
+        while !self.ended {
             let event = match self.op.wait_event(None) {
                 Ok(NextEvent::Event(event)) => Some(event),
                 Ok(NextEvent::End) => None,
@@ -90,6 +85,7 @@ impl<T> Iterator for List<T> {
                 return Some(outcome);
             }
         }
+        None
     }
 }
 

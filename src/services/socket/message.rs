@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::protocol::Protocol;
 use crate::codec::json;
 use crate::codec::msgpack;
-use crate::error::{Answer, Code, Error, clause};
+use crate::error::{Answer, Code, Error, clause_or};
 use crate::operation::event::{Event, EventKind};
 use crate::secrets::Secrets;
 
@@ -90,10 +90,7 @@ fn control(message: &Bytes, handshake: &Handshake) -> Option<Received> {
         (Some("x-fal-message"), _) => Some(Received::Nothing),
         (Some("x-fal-error"), Some("TIMEOUT")) => Some(Received::Timeout),
         (Some("x-fal-error"), kind) => {
-            let reason = match reason.as_deref().map(clause) {
-                None | Some("") => "no reason was given",
-                Some(reason) => reason,
-            };
+            let reason = clause_or(reason.as_deref(), "no reason was given");
             let text = format!(
                 "the app ended the connection: {reason} ({})",
                 kind.unwrap_or("x-fal-error")

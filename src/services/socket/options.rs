@@ -1,5 +1,7 @@
 //! The options of a session over a WebSocket.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::send_queue::WhenFull;
@@ -46,12 +48,7 @@ impl SocketOptions {
     /// Sets how many inputs the service keeps while the app is busy, 1 to 60. It drops the oldest. By
     /// default the app decides (docs/protocol.md §7.2).
     pub fn max_buffering(mut self, most: u32) -> Result<Self> {
-        if !(1..=60).contains(&most) {
-            return Err(Error::invalid(format!(
-                "max_buffering must be 1 to 60, not {most}"
-            )));
-        }
-        self.max_buffering = Some(most);
+        self.max_buffering = Some(within("max_buffering", most, 1..=60)?);
         Ok(self)
     }
 
@@ -70,12 +67,11 @@ impl SocketOptions {
     /// seconds (docs/protocol.md §7.1). A token is renewed after 90 % of its lifetime, so that a new
     /// connection does not wait for one.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Result<Self> {
-        let seconds = lifetime.as_secs();
-        if !(1..=3600).contains(&seconds) {
-            return Err(Error::invalid(format!(
-                "the token lifetime must be 1 to 3600 s, not {seconds} s"
-            )));
-        }
+        let seconds = within(
+            "the token lifetime in seconds",
+            lifetime.as_secs(),
+            1..=3600,
+        )?;
         self.token_lifetime = Duration::from_secs(seconds);
         Ok(self)
     }
@@ -83,12 +79,8 @@ impl SocketOptions {
     /// Sets how many inputs may wait to be sent, 1 to 65536, by default 64, and what happens to an
     /// input when the queue is full.
     pub fn queue(mut self, most: usize, when_full: WhenFull) -> Result<Self> {
-        if !(1..=65536).contains(&most) {
-            return Err(Error::invalid(format!(
-                "the queue size must be 1 to 65536 inputs, not {most}"
-            )));
-        }
-        (self.most_inputs, self.when_full) = (most, when_full);
+        self.most_inputs = within("the queue size", most, 1..=65536)?;
+        self.when_full = when_full;
         Ok(self)
     }
 
@@ -110,5 +102,17 @@ impl SocketOptions {
     /// Returns the maximum size of a message for a client whose responses may have `limit` bytes.
     pub(crate) fn most_bytes(&self, limit: usize) -> usize {
         self.most_bytes.unwrap_or(limit.min(MOST_BYTES))
+    }
+}
+
+/// Checks that an option is in its range, and returns it.
+fn within<T: Display + PartialOrd>(name: &str, value: T, range: RangeInclusive<T>) -> Result<T> {
+    match range.contains(&value) {
+        true => Ok(value),
+        false => Err(Error::invalid(format!(
+            "{name} must be {} to {}, not {value}",
+            range.start(),
+            range.end()
+        ))),
     }
 }

@@ -192,38 +192,20 @@ impl Inputs {
 
     /// Waits for the next action. Only one task may wait at a time.
     pub(crate) async fn next(&self) -> Input {
-        loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if let Some(input) = self.pop() {
-                return input;
-            }
-            changed.await;
-        }
+        until(&self.changed, || self.pop()).await
     }
 
     /// Waits until lost inputs have to be [reported](Self::report). Only one task may wait at a time.
     pub(crate) async fn lost(&self) -> u64 {
-        loop {
-            let mut dropped = pin!(self.dropped.notified());
-            dropped.as_mut().enable();
-            match self.unreported() {
-                0 => dropped.await,
-                lost => return lost,
-            }
-        }
+        until(&self.dropped, || {
+            Some(self.unreported()).filter(|lost| *lost > 0)
+        })
+        .await
     }
 
     /// Waits until the queue is empty and closed.
     pub(crate) async fn done(&self) {
-        loop {
-            let mut changed = pin!(self.changed.notified());
-            changed.as_mut().enable();
-            if self.are_done() {
-                return;
-            }
-            changed.await;
-        }
+        until(&self.changed, || self.are_done().then_some(())).await;
     }
 
     fn pop(&self) -> Option<Input> {
@@ -246,6 +228,18 @@ impl Inputs {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until `ready` returns a value. `changed` is notified after each change.
+async fn until<T>(changed: &Notify, ready: impl Fn() -> Option<T>) -> T {
+    loop {
+        let mut notified = pin!(changed.notified());
+        notified.as_mut().enable();
+        if let Some(value) = ready() {
+            return value;
+        }
+        notified.await;
     }
 }
 

@@ -187,8 +187,8 @@ impl Session {
                         tokio::time::sleep(pause).await;
                         continue;
                     }
-                    // Explain a refusal of the client's credential. A token of this session was
-                    // refused for another reason.
+                    // Only a refused credential of the client is explained. If a token was refused,
+                    // the credential that created it was accepted.
                     return Err(if carried {
                         self.exchange.explained(error, &self.plan.endpoint).await
                     } else {
