@@ -1790,8 +1790,8 @@ FAL_API fal_status fal_upload_set_expires_in(fal_upload *upload,
 // default the account's setting applies.
 FAL_API fal_status fal_upload_set_access(fal_upload *upload, fal_access access, fal_error **err);
 
-// Adds a rule for one user, given by nickname. Rules take effect only with
-// fal_upload_set_access(). fal ignores unknown users.
+// Adds a rule for one user, given by nickname. FAL_E_INVALID_ARGUMENT if
+// fal_upload_set_access() was not called before. fal ignores unknown users.
 FAL_API fal_status fal_upload_add_rule(fal_upload *upload,
                                        const char *name,
                                        size_t name_len,

@@ -17,12 +17,6 @@ pub struct fal_channel {
     counted: Counted,
 }
 
-impl AsRef<Counted> for fal_channel {
-    fn as_ref(&self) -> &Counted {
-        &self.counted
-    }
-}
-
 fallible! {
     /// Creates a channel to the endpoint of a request, whose path and headers apply to all requests
     /// of the channel. It sends nothing: the first run connects, and a later one reconnects if the

@@ -20,12 +20,6 @@ pub struct fal_client {
     counted: Counted,
 }
 
-impl AsRef<Counted> for fal_client {
-    fn as_ref(&self) -> &Counted {
-        &self.counted
-    }
-}
-
 fallible! {
     /// Creates a client. options may be NULL for the defaults, and may be freed afterwards. Release
     /// the client with fal_client_release().

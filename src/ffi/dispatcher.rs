@@ -20,12 +20,6 @@ pub struct fal_dispatcher {
     counted: Counted,
 }
 
-impl AsRef<Counted> for fal_dispatcher {
-    fn as_ref(&self) -> &Counted {
-        &self.counted
-    }
-}
-
 /// Called when callbacks are ready to be run. It runs on a thread of libfal that runs only
 /// callbacks, or on one of the host's threads, perhaps on both at once. It should only signal the
 /// event loop: the next call waits until it returns.

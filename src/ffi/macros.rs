@@ -228,7 +228,8 @@ macro_rules! frees {
     )*};
 }
 
-/// The two functions that count the references to a shared object.
+/// The two functions that count the references to a shared object, and the access to its field
+/// `counted`.
 macro_rules! counted {
     (
         $(#[$retain_doc:meta])*
@@ -236,6 +237,12 @@ macro_rules! counted {
         $(#[$release_doc:meta])*
         fn $release:ident($released:ident: *mut $released_type:ident);
     ) => {
+        impl AsRef<$crate::ffi::shared::Counted> for $type {
+            fn as_ref(&self) -> &$crate::ffi::shared::Counted {
+                &self.counted
+            }
+        }
+
         $(#[$retain_doc])*
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $retain($object: *const $type) -> *mut $returned {

@@ -32,12 +32,6 @@ impl fal_op {
     }
 }
 
-impl AsRef<Counted> for fal_op {
-    fn as_ref(&self) -> &Counted {
-        &self.counted
-    }
-}
-
 /// Called by fal_dispatcher_run() when an operation has ended or has events. op is borrowed during
 /// the call: take its outcome, read its events, or retain it. The callback may start operations,
 /// but waiting for one fails with FAL_E_WOULD_DEADLOCK.

@@ -42,12 +42,6 @@ pub struct fal_realtime {
     counted: Counted,
 }
 
-impl AsRef<Counted> for fal_realtime {
-    fn as_ref(&self) -> &Counted {
-        &self.counted
-    }
-}
-
 fallible! {
     /// Starts a session with the endpoint of a request. The path, headers and timeout of the
     /// request apply; without a timeout the session ends after a year. The request's input is sent

@@ -240,8 +240,8 @@ fallible! {
         upload.lifecycle = upload.lifecycle.clone().access(decision(access)?);
     }
 
-    /// Adds a rule for one user, given by nickname. Rules take effect only with
-    /// fal_upload_set_access(). fal ignores unknown users.
+    /// Adds a rule for one user, given by nickname. FAL_E_INVALID_ARGUMENT if
+    /// fal_upload_set_access() was not called before. fal ignores unknown users.
     fn fal_upload_add_rule(upload: &mut fal_upload, name: text[name_len], access: fal_access) {
         upload.lifecycle = upload.lifecycle.clone().rule(name, decision(access)?)?;
     }

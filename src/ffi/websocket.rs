@@ -22,12 +22,6 @@ pub struct fal_websocket {
     counted: Counted,
 }
 
-impl AsRef<Counted> for fal_websocket {
-    fn as_ref(&self) -> &Counted {
-        &self.counted
-    }
-}
-
 fallible! {
     /// Starts opening a WebSocket of the endpoint of a request. The path, headers and timeout of
     /// the request apply, its input does not; without a timeout the connection ends after a year.
