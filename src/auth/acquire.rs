@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::credentials::login::{self, AccessToken, Begun, LoginError, LoginFile, Refresh, Wait};
 use crate::credentials::{
-    COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Secret, Token,
-    Undelivered,
+    COMMAND_TIMEOUT, Credential, Delivered, Environment, KeyCommand, Provider, Token, Undelivered,
 };
 use crate::error::Idempotency;
 use crate::runtime;
@@ -100,16 +99,14 @@ async fn run(command: KeyCommand) -> Result<Delivered, String> {
     let run = move || command.run(COMMAND_TIMEOUT, &|| closing.is_cancelled());
     let output = blocking(Kind::Providers, run).await?;
     let output = output.map_err(|problem| problem.to_string())?;
-    let credential = match output.secret {
-        Secret::Key(key) => Credential::Key(key),
-        Secret::Bearer(token) => {
-            Credential::Bearer(Token::parse(&token).map_err(|problem| problem.to_string())?)
-        }
-    };
     let expires_in = output
         .expires_at
         .map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
-    Ok(delivered(credential, expires_in, texts(&output.notes)))
+    Ok(delivered(
+        output.credential,
+        expires_in,
+        texts(&output.notes),
+    ))
 }
 
 /// Returns the stored access token if it is valid, else a renewed one. One renewal serves all

@@ -35,7 +35,11 @@ impl Callback {
     /// Calls the function and waits for the answer.
     pub(crate) async fn ask(&self) -> Result<Delivered, Undelivered> {
         let (sender, receiver) = oneshot::channel();
-        let (answer, function) = (Answer::new(sender), self.0.clone());
+        let answer = Answer {
+            pid: process::id(),
+            sender: Some(sender),
+        };
+        let function = self.0.clone();
         let asked = host_functions::call(host_functions::Kind::Credentials, move || {
             if let Some(function) = function.get() {
                 function(answer);
@@ -111,13 +115,6 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn new(sender: oneshot::Sender<Result<Delivered, Undelivered>>) -> Self {
-        Answer {
-            pid: process::id(),
-            sender: Some(sender),
-        }
-    }
-
     /// Answers with a key, `id:secret`. The client calls the function again after `expires_in`, and
     /// after fal has refused the key. `None` means that the key does not expire.
     ///
@@ -125,10 +122,10 @@ impl Answer {
     ///
     /// The text is not a key. The calls that wait fail with the same reason.
     pub fn key(self, text: &str, expires_in: Option<Duration>) -> Result<(), String> {
-        let parsed = Key::parse(text)
-            .map(|(key, _)| Credential::Key(key))
-            .map_err(|problem| problem.to_string());
-        self.give(parsed, expires_in)
+        self.give(
+            Key::parse(text).map(|(key, _)| Credential::Key(key)),
+            expires_in,
+        )
     }
 
     /// Answers with a short-lived token, which authorizes requests to some apps. A server of the
@@ -138,10 +135,7 @@ impl Answer {
     ///
     /// The text is not a token. The calls that wait fail with the same reason.
     pub fn app_token(self, text: &str, expires_in: Option<Duration>) -> Result<(), String> {
-        let parsed = Token::parse(text)
-            .map(Credential::AppToken)
-            .map_err(|problem| problem.to_string());
-        self.give(parsed, expires_in)
+        self.give(Token::parse(text).map(Credential::AppToken), expires_in)
     }
 
     /// Answers that the function failed. `reason` becomes part of an error, and must not contain a
@@ -156,11 +150,12 @@ impl Answer {
         self.send(Err(Undelivered::Absent(reason.to_owned())));
     }
 
-    fn give(
+    fn give<E: ToString>(
         self,
-        parsed: Result<Credential, String>,
+        parsed: Result<Credential, E>,
         expires_in: Option<Duration>,
     ) -> Result<(), String> {
+        let parsed = parsed.map_err(|problem| problem.to_string());
         let returned = parsed.as_ref().map(|_| ()).map_err(String::clone);
         let delivered = parsed.map(|credential| Delivered {
             credential,

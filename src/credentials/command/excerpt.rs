@@ -2,8 +2,6 @@
 
 use zeroize::Zeroizing;
 
-use super::process;
-
 /// The maximum length of an excerpt, in characters.
 const MAX_SHOWN: usize = 1000;
 
@@ -19,12 +17,11 @@ const MASK: &str = "****";
 ///
 /// `whole` is false if the end of stderr was dropped. Masks words of eight bytes or more that also
 /// occur in `stdout`, because any of them may be the secret.
-pub(super) fn of_stderr(stderr: &[u8], whole: bool, stdout: &[u8]) -> String {
-    let text = Zeroizing::new(process::text_of(stderr));
+pub(super) fn of_stderr(stderr: &str, whole: bool, stdout: &[u8]) -> String {
     let text = if whole {
-        text.as_str()
+        stderr
     } else {
-        without_last_word(&text)
+        without_last_word(stderr)
     };
     let printed = words_of(stdout);
     let masked = mask(text, |word| {

@@ -12,12 +12,14 @@ use std::time::{Instant, UNIX_EPOCH};
 use tempfile::TempDir;
 
 use super::process::{Exit, MAX_OUTPUT};
-use super::words::{self, WordsProblem};
+use super::words;
 use std::process::Command;
 
 use super::*;
+use crate::credentials::credential::Credential;
+use crate::credentials::environment::{Environment, Platform};
 use crate::credentials::process_tests::{again, is_alone, plainly};
-use crate::key::{KeyProblem, Note};
+use crate::key::Note;
 
 /// Longer than any command here takes.
 const PATIENCE: Duration = DEFAULT_TIMEOUT;
@@ -85,17 +87,14 @@ fn checked(
 }
 
 fn secret(output: &CommandOutput) -> &str {
-    match &output.secret {
-        Secret::Key(key) => key.expose_secret(),
-        Secret::Bearer(token) => token,
-    }
+    output.credential.secret().unwrap()
 }
 
 fn problem(text: &str) -> CommandProblem {
     run_script(text).unwrap_err()
 }
 
-fn output_problem(text: &str) -> OutputProblem {
+fn output_problem(text: &str) -> String {
     match problem(text) {
         CommandProblem::Output {
             problem,
@@ -168,7 +167,7 @@ fn a_key_is_read() {
     let bearer =
         run_script(r#"printf '{"token":\n"fake-secret-3","expires_at":"2999-01-01T00:00:00Z"}'"#)
             .unwrap();
-    assert!(matches!(bearer.secret, Secret::Bearer(_)));
+    assert!(matches!(bearer.credential, Credential::Bearer(_)));
     assert_eq!(secret(&bearer), "fake-secret-3");
     assert_eq!(
         bearer.expires_at,
@@ -178,61 +177,64 @@ fn a_key_is_read() {
 
 #[test]
 fn other_output_is_refused() {
-    use OutputProblem::*;
     let outputs = [
-        ("true", Nothing),
-        ("printf ' \\n\\n'", Nothing),
+        ("true", "nothing was printed"),
+        ("printf ' \\n\\n'", "nothing was printed"),
         (
             "printf 'fake-id:fake-secret-1\\nfake-id:fake-secret-2\\n'",
-            Lines(2),
+            "2 lines instead of one",
         ),
-        ("echo fake-secret-1", Key(KeyProblem::NoColon)),
-        ("printf 'fake-secret\\377:fake-secret'", NotUtf8),
-        ("echo '{fake-secret-1}'", Json),
-        (r#"echo '{"key": "fake-secret-1'"#, Json),
-        (r#"echo '{}'"#, NotOneSecret),
+        ("echo fake-secret-1", "half a key"),
+        ("printf 'fake-secret\\377:fake-secret'", "not UTF-8 text"),
+        ("echo '{fake-secret-1}'", "not valid JSON"),
+        (r#"echo '{"key": "fake-secret-1'"#, "not valid JSON"),
+        (r#"echo '{}'"#, "either `key` or `token`"),
         (
             r#"echo '{"key": "fake-id:fake-secret-1", "token": "fake-secret-2"}'"#,
-            NotOneSecret,
+            "either `key` or `token`",
         ),
-        (r#"echo '{"key": ["fake-id:fake-secret-1"]}'"#, Type("key")),
         (
-            r#"echo '{"key": "fake-secret-1"}'"#,
-            Key(KeyProblem::NoColon),
+            r#"echo '{"key": ["fake-id:fake-secret-1"]}'"#,
+            "`key` is not a string",
         ),
-        (r#"echo '{"token": "fake-secret 1"}'"#, Token),
-        (r#"echo '{"token": ""}'"#, Token),
+        (r#"echo '{"key": "fake-secret-1"}'"#, "half a key"),
+        (
+            r#"echo '{"token": "fake-secret 1"}'"#,
+            "character that is not allowed",
+        ),
+        (r#"echo '{"token": ""}'"#, "the token is empty"),
         (
             r#"echo '{"token": "fake-secret", "expires_in": "600"}'"#,
-            Type("expires_in"),
+            "not a number of seconds",
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_in": -1}'"#,
-            NotSeconds,
+            "not a number of seconds",
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_in": 1e300}'"#,
-            NotSeconds,
+            "not a number of seconds",
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_in": 0}'"#,
-            Expired,
+            "already expired",
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_at": "2020-01-01T00:00:00Z"}'"#,
-            Expired,
+            "already expired",
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_at": "tomorrow"}'"#,
-            NotRfc3339,
+            "`expires_at` is not a time",
         ),
         (
             r#"echo '{"token": "fake-secret", "expires_at": "2999-01-01T00:00:00Z", "expires_in": 1}'"#,
-            TwoExpiries,
+            "both `expires_at` and",
         ),
     ];
     for (text, expected) in outputs {
-        assert_eq!(output_problem(text), expected, "{text}");
+        let problem = output_problem(text);
+        assert!(problem.contains(expected), "{text}: {problem}");
     }
 }
 
@@ -399,26 +401,20 @@ fn a_program_that_cannot_be_started_is_named() {
         path.to_str().unwrap().to_owned()
     };
     let causes = [
-        (
-            "fal-no-such-program".to_owned(),
-            StartProblem::NotFound { on_path: true },
-        ),
+        ("fal-no-such-program".to_owned(), "not found in PATH"),
         (
             format!("{}/missing", directory.path().display()),
-            StartProblem::NotFound { on_path: false },
+            "not found",
         ),
-        (path_of(&directory), StartProblem::NoInterpreter),
+        (path_of(&directory), "the interpreter in the first line"),
         (
             directory.path().display().to_string(),
-            StartProblem::Directory,
+            "a directory, not a program",
         ),
-        (
-            put("closed", b"#!/bin/sh\n", 0o600),
-            StartProblem::PermissionDenied,
-        ),
+        (put("closed", b"#!/bin/sh\n", 0o600), "permission denied"),
         (
             put("text", b"fake-id:fake-secret-1\n", 0o700),
-            StartProblem::NotAProgram,
+            "not a program for this system",
         ),
     ];
     for (program, expected) in causes {
@@ -426,7 +422,7 @@ fn a_program_that_cannot_be_started_is_named() {
         let CommandProblem::NotStarted { cause, .. } = &outcome else {
             panic!("{outcome:?}")
         };
-        assert_eq!(*cause, expected);
+        assert!(cause.starts_with(expected), "{program}: {cause}");
         let start = format!("cannot start the command `{program}`: ");
         assert!(outcome.to_string().starts_with(&start), "{outcome}");
     }
@@ -503,27 +499,30 @@ fn shell_syntax_is_refused() {
     let refused = |text: &str| KeyCommand::from_text(text, &Environment::process()).unwrap_err();
     for (text, character) in texts {
         let problem = refused(text);
-        let expected = InvocationProblem::Words(WordsProblem::ShellSyntax(character));
-        assert_eq!(problem, expected, "{text}");
+        let start = match character {
+            '\n' => "a line break needs a shell".to_owned(),
+            _ => format!("`{character}` needs a shell"),
+        };
+        assert!(problem.starts_with(&start), "{text}: {problem}");
         assert!(
             problem.to_string().contains("key_command_shell = true"),
             "{problem}"
         );
     }
     for (text, quote) in [("a 'b", '\''), ("a \"b", '"'), ("a \"b\\", '"')] {
-        let expected = InvocationProblem::Words(WordsProblem::OpenQuote(quote));
+        let expected = format!("the quote {quote} is never closed");
         assert_eq!(refused(text), expected, "{text}");
     }
     for text in ["", "  ", "''", "\"\" x"] {
-        assert_eq!(refused(text), InvocationProblem::Empty, "{text}");
+        assert_eq!(refused(text), "the command is empty", "{text}");
     }
     assert_eq!(
         KeyCommand::from_shell(" \n").unwrap_err(),
-        InvocationProblem::Empty
+        "the command is empty"
     );
     assert_eq!(
         KeyCommand::from_shell("a\0b").unwrap_err(),
-        InvocationProblem::Nul
+        "the command contains a NUL character"
     );
 }
 
@@ -544,7 +543,7 @@ fn windows_paths_are_words() {
         assert_eq!(split, expected);
     }
     let percent = words::split(r"%USERPROFILE%\key.exe", Platform::Windows);
-    assert_eq!(percent.unwrap_err(), WordsProblem::ShellSyntax('%'));
+    assert!(percent.unwrap_err().starts_with("`%` needs a shell"));
 }
 
 #[test]
@@ -556,7 +555,7 @@ fn a_tilde_is_the_home_directory() {
     let homeless = Environment::from_variables([("X", "")]);
     assert_eq!(
         KeyCommand::from_text("~/key", &homeless).unwrap_err(),
-        InvocationProblem::UnknownHome
+        "the command starts with `~`, and the home directory is unknown"
     );
 }
 

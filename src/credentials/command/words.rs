@@ -1,55 +1,36 @@
 //! Splits a command line into words as a shell does, and refuses all other shell syntax. The crate
 //! shlex does not refuse it, and leaves copies of the words in memory.
 
-use std::fmt;
-
 use zeroize::Zeroizing;
 
 use crate::credentials::environment::Platform;
 
-/// Why a text needs a shell, or cannot be split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WordsProblem {
-    /// A quote that is not closed.
-    OpenQuote(char),
-    /// A character with a meaning for a shell.
-    ShellSyntax(char),
+fn unclosed(quote: char) -> String {
+    format!("the quote {quote} is never closed")
 }
 
-impl fmt::Display for WordsProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OpenQuote(quote) => write!(f, "the quote {quote} is never closed"),
-            Self::ShellSyntax(character) => {
-                let shown = if *character == '\n' {
-                    "a line break".to_owned()
-                } else {
-                    format!("`{character}`")
-                };
-                write!(
-                    f,
-                    "{shown} needs a shell; set `key_command_shell = true` in the profile \
-                     (FAL_KEY_COMMAND_SHELL=1 for the variable), write {}, or quote the character",
-                    if cfg!(windows) {
-                        "[\"cmd\", \"/C\", \"…\"]"
-                    } else {
-                        "[\"sh\", \"-c\", \"…\"]"
-                    }
-                )
-            }
-        }
-    }
+fn needs_shell(character: char) -> String {
+    let shown = match character {
+        '\n' | '\r' => "a line break".to_owned(),
+        _ => format!("`{character}`"),
+    };
+    let list = if cfg!(windows) {
+        "[\"cmd\", \"/C\", \"…\"]"
+    } else {
+        "[\"sh\", \"-c\", \"…\"]"
+    };
+    format!(
+        "{shown} needs a shell; set `key_command_shell = true` in the profile \
+         (FAL_KEY_COMMAND_SHELL=1 for the variable), write {list}, or quote the character"
+    )
 }
 
 /// Splits `text`. Quotes group words, and a backslash quotes the next character. On Windows, a
 /// backslash has no special meaning.
 ///
-/// Refuses syntax that a shell would expand or execute. If the program got a literal `$HOME`, it
+/// Refuses syntax that a shell would expand or execute, and names the character in the error. If the program got a literal `$HOME`, it
 /// would fail with an unclear error.
-pub(super) fn split(
-    text: &str,
-    platform: Platform,
-) -> Result<Vec<Zeroizing<String>>, WordsProblem> {
+pub(super) fn split(text: &str, platform: Platform) -> Result<Vec<Zeroizing<String>>, String> {
     let mut splitter = Splitter {
         words: Vec::new(),
         word: None,
@@ -60,27 +41,20 @@ pub(super) fn split(
     while let Some(character) = rest.next() {
         match character {
             '\n' | '\r' | '|' | '&' | ';' | '<' | '>' | '(' | ')' => {
-                return Err(WordsProblem::ShellSyntax(if character == '\r' {
-                    '\n'
-                } else {
-                    character
-                }));
+                return Err(needs_shell(character));
             }
-            '#' if splitter.word.is_none() => return Err(WordsProblem::ShellSyntax('#')),
-            '*' | '?' | '[' if platform == Platform::Unix => {
-                return Err(WordsProblem::ShellSyntax(character));
+            '#' if splitter.word.is_none() => return Err(needs_shell('#')),
+            '*' | '?' | '[' | '$' | '`' if platform == Platform::Unix => {
+                return Err(needs_shell(character));
             }
-            '$' | '`' if platform == Platform::Unix => {
-                return Err(WordsProblem::ShellSyntax(character));
-            }
-            '%' if platform == Platform::Windows => return Err(WordsProblem::ShellSyntax('%')),
+            '%' if platform == Platform::Windows => return Err(needs_shell('%')),
             // On Windows, a quote within a word is part of a name, such as O'Brien.
             '\'' if platform == Platform::Unix || splitter.word.is_none() => {
                 splitter.single_quoted(&mut rest)?
             }
             '"' => splitter.double_quoted(&mut rest)?,
             '\\' if platform == Platform::Unix => match rest.next() {
-                Some('\n') | None => return Err(WordsProblem::ShellSyntax('\\')),
+                Some('\n') | None => return Err(needs_shell('\\')),
                 Some(quoted) => splitter.push(quoted),
             },
             _ if character.is_whitespace() => splitter.end_word(),
@@ -115,12 +89,12 @@ impl Splitter {
         self.words.extend(self.word.take());
     }
 
-    fn single_quoted(&mut self, rest: &mut std::str::Chars<'_>) -> Result<(), WordsProblem> {
+    fn single_quoted(&mut self, rest: &mut std::str::Chars<'_>) -> Result<(), String> {
         // Empty quotes are a word.
         self.word();
         loop {
             match rest.next() {
-                None => return Err(WordsProblem::OpenQuote('\'')),
+                None => return Err(unclosed('\'')),
                 Some('\'') => return Ok(()),
                 Some(character) => self.push(character),
             }
@@ -128,20 +102,20 @@ impl Splitter {
     }
 
     /// Refuses `$` and backquotes, which a shell expands within double quotes.
-    fn double_quoted(&mut self, rest: &mut std::str::Chars<'_>) -> Result<(), WordsProblem> {
+    fn double_quoted(&mut self, rest: &mut std::str::Chars<'_>) -> Result<(), String> {
         self.word();
         loop {
             match rest.next() {
-                None => return Err(WordsProblem::OpenQuote('"')),
+                None => return Err(unclosed('"')),
                 Some('"') => return Ok(()),
                 Some(character @ ('$' | '`')) if self.platform == Platform::Unix => {
-                    return Err(WordsProblem::ShellSyntax(character));
+                    return Err(needs_shell(character));
                 }
                 Some('%') if self.platform == Platform::Windows => {
-                    return Err(WordsProblem::ShellSyntax('%'));
+                    return Err(needs_shell('%'));
                 }
                 Some('\\') if self.platform == Platform::Unix => match rest.next() {
-                    None => return Err(WordsProblem::OpenQuote('"')),
+                    None => return Err(unclosed('"')),
                     Some('\n') => {}
                     Some(quoted @ ('$' | '`' | '"' | '\\')) => self.push(quoted),
                     Some(other) => {

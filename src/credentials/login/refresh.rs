@@ -73,12 +73,12 @@ impl LoginFile {
                 path: self.location(),
                 kind: error.kind(),
             })?;
-        Ok(Begun::Refresh(Box::new(Refresh::new(
-            self.clone(),
-            login.refresh_token,
+        Ok(Begun::Refresh(Box::new(Refresh {
+            login: self.clone(),
+            refresh_token: login.refresh_token,
             replacement,
             locks,
-        ))))
+        })))
     }
 }
 
@@ -101,20 +101,6 @@ pub struct Renewed {
 }
 
 impl Refresh {
-    pub(super) fn new(
-        login: LoginFile,
-        refresh_token: Zeroizing<String>,
-        replacement: Replacement,
-        locks: Locks,
-    ) -> Self {
-        Self {
-            login,
-            refresh_token,
-            replacement,
-            locks,
-        }
-    }
-
     /// Returns the refresh token in the request body, which must not appear in logs and errors.
     pub(crate) fn sent(&self) -> Token {
         Token::of_any_form(self.refresh_token.clone())

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value};
-use zeroize::{Zeroize, Zeroizing};
+use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::error::LoginError;
 use super::token::{AccessToken, is_token};
+use crate::credentials::secret_json::SecretJson;
 use crate::error::clause;
 
 /// The longest part of fal's error description that an error repeats, in characters.
@@ -21,24 +22,19 @@ pub(super) struct Tokens {
 
 /// Reads the body of a response with status 200.
 pub(super) fn tokens(body: &[u8], now: SystemTime) -> Result<Tokens, LoginError> {
-    let mut members = Members::parse(body).ok_or(LoginError::BadAnswer {
-        reason: "it is not a JSON object",
-    })?;
-    let access = members.text("access_token").ok_or(LoginError::BadAnswer {
-        reason: "it has no access token",
-    })?;
-    let access = AccessToken::parse(&access).ok_or(LoginError::BadAnswer {
-        reason: "its access token is not a token",
-    })?;
+    let bad = |reason| LoginError::BadAnswer { reason };
+    let mut members = SecretJson::parse(body).ok_or(bad("it is not a JSON object"))?;
+    let access = members
+        .take_string("access_token")
+        .ok_or(bad("it has no access token"))?;
+    let access = AccessToken::parse(&access).ok_or(bad("its access token is not a token"))?;
     let refresh_token = members
-        .text("refresh_token")
+        .take_string("refresh_token")
         .filter(|token| !token.is_empty());
     if refresh_token.as_ref().is_some_and(|token| !is_token(token)) {
-        return Err(LoginError::BadAnswer {
-            reason: "its refresh token is not a token",
-        });
+        return Err(bad("its refresh token is not a token"));
     }
-    let expires = members.0.get("expires_in").and_then(Value::as_u64);
+    let expires = members.get("expires_in").and_then(Value::as_u64);
     let expires = expires.and_then(|seconds| now.checked_add(Duration::from_secs(seconds)));
     Ok(Tokens {
         access: access.or_expires(expires),
@@ -49,12 +45,12 @@ pub(super) fn tokens(body: &[u8], now: SystemTime) -> Result<Tokens, LoginError>
 /// Returns the error for a response with another status. Masks `sent`, the refresh token, in case
 /// that fal repeats it.
 pub(super) fn refusal(status: u16, body: &[u8], sent: &str) -> LoginError {
-    let mut members = Members::parse(body).unwrap_or_default();
+    let mut members = SecretJson::parse(body).unwrap_or_default();
     let error = members
-        .text("error")
+        .take_string("error")
         .filter(|error| is_name(error) && **error != *sent);
     let description = members
-        .text("error_description")
+        .take_string("error_description")
         .map(|text| Zeroizing::new(text.replace(sent, "****")));
     LoginError::Refused {
         status,
@@ -78,33 +74,6 @@ fn printable(text: &str) -> String {
         .filter(|c| !c.is_control())
         .take(MAX_DESCRIPTION)
         .collect()
-}
-
-/// A JSON object whose strings are zeroized on drop.
-#[derive(Default)]
-struct Members(Map<String, Value>);
-
-impl Members {
-    fn parse(body: &[u8]) -> Option<Self> {
-        serde_json::from_slice(body).ok().map(Self)
-    }
-
-    fn text(&mut self, name: &str) -> Option<Zeroizing<String>> {
-        match self.0.get_mut(name)?.take() {
-            Value::String(text) => Some(Zeroizing::new(text)),
-            _ => None,
-        }
-    }
-}
-
-impl Drop for Members {
-    fn drop(&mut self) {
-        for value in self.0.values_mut() {
-            if let Value::String(text) = value {
-                text.zeroize();
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! sources are read.
 
 use super::{Context, Finding, Source, variable};
-use crate::credentials::command::{InvocationProblem, KeyCommand};
+use crate::credentials::command::KeyCommand;
 use crate::credentials::environment::Environment;
 use crate::credentials::provider::Provider;
 
@@ -28,19 +28,19 @@ pub(crate) fn of_text(
     text: &str,
     shell: bool,
     environment: &Environment,
-) -> Result<KeyCommand, InvocationProblem> {
+) -> Result<KeyCommand, String> {
     match shell {
         true => KeyCommand::from_shell(text),
         false => KeyCommand::from_text(text, environment),
     }
 }
 
-pub(crate) fn found(command: Result<KeyCommand, InvocationProblem>) -> Finding {
+pub(crate) fn found(command: Result<KeyCommand, String>) -> Finding {
     match command {
         Ok(command) => {
             let note = format!("runs {} when a key is needed", command.program());
             Finding::found(Provider::Command(command)).notes([note])
         }
-        Err(problem) => Finding::malformed(problem.to_string()),
+        Err(reason) => Finding::malformed(reason),
     }
 }

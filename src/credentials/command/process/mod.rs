@@ -1,7 +1,7 @@
 //! Runs a program and its child processes until they end or a timeout, and reads their output into
 //! bounded buffers. The crate process-wrap neither bounds the output nor zeroizes it.
 
-mod exit;
+mod state;
 #[cfg(unix)]
 #[path = "unix.rs"]
 #[allow(unsafe_code)]
@@ -16,9 +16,11 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-pub(super) use exit::Exit;
-use system::{Child, Group, State, Stderr, Stdout};
-pub(super) use system::{Prepared, SHELL, is_not_a_program, program, shell, text_of};
+use super::invocation::KeyCommand;
+pub(super) use state::Exit;
+use state::State;
+use system::{Child, Group, Stderr, Stdout};
+pub(super) use system::{is_not_a_program, text_of};
 
 /// The maximum size of stdout, in bytes. Of stderr, as many bytes are kept and the rest is dropped.
 pub(super) const MAX_OUTPUT: usize = 64 * 1024;
@@ -62,7 +64,7 @@ pub(super) enum Failure {
 
 /// Runs the program. Blocks for at most `timeout` and [`REAPING`].
 pub(super) fn run(
-    prepared: Prepared,
+    command: &KeyCommand,
     timeout: Duration,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Finished, Failure> {
@@ -74,7 +76,7 @@ pub(super) fn run(
         });
     }
     let deadline = Instant::now().checked_add(timeout);
-    let (child, group) = system::spawn(prepared, RUNNING_VARIABLE).map_err(Failure::Start)?;
+    let (child, group) = system::spawn(command, RUNNING_VARIABLE).map_err(Failure::Start)?;
     let mut running = Running::new(child, group).map_err(Failure::Follow)?;
     let ending = running
         .follow(deadline, cancelled)

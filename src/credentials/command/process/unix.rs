@@ -9,36 +9,16 @@ use std::process::{ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::ptr;
 use std::time::Duration;
 
-use super::exit::Exit;
-
-/// The name of the shell in messages.
-pub(in super::super) const SHELL: &str = "`sh -c`";
+use super::super::invocation::KeyCommand;
+use super::state::{Exit, State};
 
 /// Decodes the stderr of a program.
 pub(in super::super) fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A program to start.
-pub(in super::super) type Prepared = Command;
 pub(super) type Stdout = ChildStdout;
 pub(super) type Stderr = ChildStderr;
-
-/// Returns a program by its path, or by a name that is searched in PATH.
-pub(in super::super) fn program<'a>(
-    program: &str,
-    arguments: impl Iterator<Item = &'a str>,
-) -> Prepared {
-    let mut command = Command::new(program);
-    command.args(arguments);
-    command
-}
-
-pub(in super::super) fn shell(text: &str) -> Prepared {
-    let mut command = Command::new("sh");
-    command.args(["-c", text]);
-    command
-}
 
 /// Returns whether the error says that the file is neither a program nor a script.
 pub(in super::super) fn is_not_a_program(error: &io::Error) -> bool {
@@ -51,7 +31,19 @@ pub(super) trait Source: Read + AsRawFd {}
 impl<S: Read + AsRawFd> Source for S {}
 
 /// Starts a program in its own group, with the variable `marker` set to 1.
-pub(super) fn spawn(mut command: Prepared, marker: &str) -> io::Result<(Child, Group)> {
+pub(super) fn spawn(command: &KeyCommand, marker: &str) -> io::Result<(Child, Group)> {
+    let mut command = match command {
+        KeyCommand::Program { program, arguments } => {
+            let mut command = Command::new(program.as_str());
+            command.args(arguments.iter().map(|argument| argument.as_str()));
+            command
+        }
+        KeyCommand::Shell(text) => {
+            let mut command = Command::new("sh");
+            command.args(["-c", text.as_str()]);
+            command
+        }
+    };
     command.env(marker, "1").process_group(0);
     command
         .stdin(Stdio::null())
@@ -133,13 +125,6 @@ pub(super) fn wait_readable(
     // SAFETY: the array is valid for its two entries. An error ends the wait early, which is
     // harmless.
     unsafe { libc::poll(entries.as_mut_ptr(), 2, limit) };
-}
-
-pub(super) enum State {
-    Running,
-    /// Stopped by the system, because a background process must not use the terminal.
-    WantsTerminal,
-    Exited,
 }
 
 /// The process group that a program leads.

@@ -17,41 +17,11 @@ use windows_sys::Win32::Globalization::{CP_OEMCP, MultiByteToWideChar};
 use windows_sys::Win32::System::Pipes::PeekNamedPipe;
 use zeroize::Zeroizing;
 
-use super::exit::Exit;
+use super::state::Exit;
 pub(super) use start::{Child, Group, spawn};
-
-/// The name of the shell in messages.
-pub(in super::super) const SHELL: &str = "`cmd /C`";
 
 pub(super) type Stdout = PipeReader;
 pub(super) type Stderr = PipeReader;
-
-/// A program to start.
-pub(in super::super) enum Prepared {
-    Program {
-        program: String,
-        arguments: Vec<Zeroizing<String>>,
-    },
-    Shell(Zeroizing<String>),
-}
-
-/// Returns a program by its path, or by a name that is searched in PATH.
-pub(in super::super) fn program<'a>(
-    program: &str,
-    arguments: impl Iterator<Item = &'a str>,
-) -> Prepared {
-    let arguments = arguments
-        .map(|argument| Zeroizing::new(argument.to_owned()))
-        .collect();
-    Prepared::Program {
-        program: program.to_owned(),
-        arguments,
-    }
-}
-
-pub(in super::super) fn shell(text: &str) -> Prepared {
-    Prepared::Shell(Zeroizing::new(text.to_owned()))
-}
 
 /// Returns whether the error says that the file is not a program.
 pub(in super::super) fn is_not_a_program(error: &io::Error) -> bool {
@@ -125,16 +95,6 @@ pub(super) fn read(source: &mut impl Source, buffer: &mut [u8]) -> io::Result<us
 /// Sleeps for `limit`. A wait for a pipe would need a thread or an overlapped read.
 pub(super) fn wait_readable(_: Option<&impl Source>, _: Option<&impl Source>, limit: Duration) {
     std::thread::sleep(limit.max(Duration::from_millis(1)));
-}
-
-pub(super) enum State {
-    Running,
-    #[expect(
-        dead_code,
-        reason = "Windows does not stop programs that use the console"
-    )]
-    WantsTerminal,
-    Exited,
 }
 
 pub(super) fn exit(code: u32) -> Exit {

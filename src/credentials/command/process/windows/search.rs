@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use windows_sys::Win32::System::SystemInformation::GetSystemDirectoryW;
 use zeroize::Zeroizing;
 
-use super::Prepared;
+use crate::credentials::command::invocation::KeyCommand;
 
 /// The file name extensions of programs if `PATHEXT` is not set.
 const ENDINGS: &str = ".COM;.EXE;.BAT;.CMD";
@@ -21,11 +21,11 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of(prepared: &Prepared) -> io::Result<Self> {
-        match prepared {
+    pub(super) fn of(command: &KeyCommand) -> io::Result<Self> {
+        match command {
             // With /S, cmd.exe removes this pair of quotes and leaves the text unchanged.
-            Prepared::Shell(text) => Self::of_shell(&format!("/D /S /C \"{}\"", text.as_str())),
-            Prepared::Program { program, arguments } => {
+            KeyCommand::Shell(text) => Self::of_shell(&format!("/D /S /C \"{}\"", text.as_str())),
+            KeyCommand::Program { program, arguments } => {
                 let file = find(program).ok_or(ErrorKind::NotFound)?;
                 let words = arguments.iter().map(|argument| argument.as_str());
                 if is_batch(&file) {

@@ -27,7 +27,8 @@ use windows_sys::Win32::System::Threading::{
 use zeroize::Zeroizing;
 
 use super::search::Line;
-use super::{Prepared, State};
+use crate::credentials::command::invocation::KeyCommand;
+use crate::credentials::command::process::state::State;
 
 /// A running program.
 pub(in super::super) struct Child {
@@ -114,8 +115,8 @@ impl Group {
 }
 
 /// Starts a program in its own job, with the variable `marker` set to 1.
-pub(in super::super) fn spawn(prepared: Prepared, marker: &str) -> io::Result<(Child, Group)> {
-    let line = Line::of(&prepared)?;
+pub(in super::super) fn spawn(command: &KeyCommand, marker: &str) -> io::Result<(Child, Group)> {
+    let line = Line::of(command)?;
     let group = Group::new()?;
     let nothing = File::open("NUL")?;
     let ((stdout, out), (stderr, err)) = (io::pipe()?, io::pipe()?);
@@ -307,12 +308,12 @@ mod tests {
             .split_once("::")
             .unwrap()
             .1;
-        let words = ["--exact", name, "--nocapture"].into_iter();
-        let (mut child, group) = spawn(
-            super::super::program(program.to_str().unwrap(), words),
-            SLEEPS,
-        )
-        .unwrap();
+        let arguments = ["--exact", name, "--nocapture"];
+        let command = KeyCommand::Program {
+            program: program.to_str().unwrap().to_owned().into(),
+            arguments: arguments.map(|word| word.to_owned().into()).to_vec(),
+        };
+        let (mut child, group) = spawn(&command, SLEEPS).unwrap();
         let (mut said, mut byte) = (Vec::new(), [0]);
         let stdout = child.stdout.as_mut().unwrap();
         while !said.ends_with(b"asleep\n") {

@@ -1,4 +1,4 @@
-//! The exit status of a program.
+//! The state and the exit status of a program.
 
 use std::fmt;
 
@@ -22,4 +22,18 @@ impl fmt::Display for Exit {
             ),
         }
     }
+}
+
+pub(super) enum State {
+    Running,
+    /// Stopped by the system, because a background process must not use the terminal.
+    #[cfg_attr(
+        windows,
+        expect(
+            dead_code,
+            reason = "Windows does not stop programs that use the console"
+        )
+    )]
+    WantsTerminal,
+    Exited,
 }
