@@ -128,20 +128,23 @@ fn special_kind(_: &Metadata) -> &'static str {
     "a device"
 }
 
-#[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    careful(options.read(true));
+    options.open(path)
+}
+
+/// Makes a new file private, and prevents a FIFO that has replaced the file from blocking the open.
+#[cfg(unix)]
+pub(super) fn careful(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
-    // A FIFO that has replaced the file since the check must not block the open.
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
+    options
+        .mode(0o600)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
 }
 
 #[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).open(path)
-}
+pub(super) fn careful(_: &mut OpenOptions) {}
 
 fn read_all(file: &mut File, metadata: &Metadata) -> Result<Zeroizing<Vec<u8>>, FileProblem> {
     let too_large = |size: u64| size > MAX_SIZE as u64;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::LoginError;
-use crate::credentials::file::shown;
+use crate::credentials::file::{careful, shown};
 use crate::system::random;
 use crate::system::replace;
 
@@ -133,18 +133,6 @@ fn open(path: &Path) -> io::Result<File> {
         opened => opened,
     }
 }
-
-/// Makes a new file private, and prevents a FIFO of this name from blocking the open.
-#[cfg(unix)]
-fn careful(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options
-        .mode(0o600)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
-}
-
-#[cfg(not(unix))]
-fn careful(_: &mut OpenOptions) {}
 
 #[cfg(unix)]
 fn lacks_locks(error: &io::Error) -> bool {

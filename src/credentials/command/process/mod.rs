@@ -71,8 +71,8 @@ pub(super) fn run(
     if cancelled() {
         return Ok(Finished {
             ending: Ending::Cancelled,
-            stdout: Captured::new(),
-            stderr: Captured::new(),
+            stdout: Captured::default(),
+            stderr: Captured::default(),
         });
     }
     let deadline = Instant::now().checked_add(timeout);
@@ -172,10 +172,9 @@ impl Running {
     /// Returns the output. Kills the program and its group unless the program has exited.
     fn end(mut self) -> (Captured, Captured) {
         self.kill();
-        let take = |captured: &mut Captured| std::mem::replace(captured, Captured::empty());
         (
-            take(&mut self.stdout.captured),
-            take(&mut self.stderr.captured),
+            std::mem::take(&mut self.stdout.captured),
+            std::mem::take(&mut self.stderr.captured),
         )
     }
 
@@ -243,6 +242,7 @@ impl<S: system::Source> Pipe<S> {
 }
 
 /// The first [`MAX_OUTPUT`] bytes of a stream. Zeroized on drop.
+#[derive(Default)]
 pub(super) struct Captured {
     /// A buffer of the final size: a vector that grows leaves copies of a secret in memory.
     buffer: Zeroizing<Vec<u8>>,
@@ -254,15 +254,7 @@ impl Captured {
     fn new() -> Self {
         Self {
             buffer: Zeroizing::new(vec![0; MAX_OUTPUT]),
-            ..Self::empty()
-        }
-    }
-
-    fn empty() -> Self {
-        Self {
-            buffer: Zeroizing::new(Vec::new()),
-            length: 0,
-            overflowed: false,
+            ..Self::default()
         }
     }
 
