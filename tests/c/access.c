@@ -234,7 +234,7 @@ static void an_answer_that_is_none_is_told_without_the_secret(void)
         {FAL_OK, "the user closed the window"},
         {FAL_E_MALFORMED_CREDENTIALS, "half a key"},
         {FAL_E_MALFORMED_CREDENTIALS, "line break"},
-        {FAL_E_MALFORMED_CREDENTIALS, "no token has"},
+        {FAL_E_MALFORMED_CREDENTIALS, "is not allowed"},
         {FAL_E_INVALID_ARGUMENT, "without an answer"},
     };
     struct host host = {.answer = no_good};

@@ -191,7 +191,7 @@ fn a_question_without_a_good_answer_is_a_clear_error() {
         "the user closed the window",
         "without an answer",
         "half a key",
-        "no token has",
+        "is not allowed",
     ] {
         let error = echo(&client).unwrap_err();
         assert_eq!(

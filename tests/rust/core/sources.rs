@@ -399,7 +399,7 @@ fn a_renewed_login_that_cannot_be_stored_is_an_error_in_the_log() {
     assert!(
         notes
             .iter()
-            .any(|note| note.contains("could not be stored")),
+            .any(|note| note.contains("cannot store the renewed fal login")),
         "{notes:?}"
     );
 }
