@@ -26,8 +26,8 @@ impl KeyCommand {
     ///
     /// # Errors
     ///
-    /// The reason, for example that the text contains shell syntax other than quotes. It contains no
-    /// part of the text but one character.
+    /// The reason, for example that the text contains shell syntax other than quotes. It contains
+    /// no part of the text but one character.
     pub(crate) fn from_text(text: &str, environment: &Environment) -> Result<Self, String> {
         check_nul(text)?;
         Self::from_words(words::split(text, environment.platform())?, environment)

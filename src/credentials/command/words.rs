@@ -28,8 +28,8 @@ fn needs_shell(character: char) -> String {
 /// Splits `text`. Quotes group words, and a backslash quotes the next character. On Windows, a
 /// backslash has no special meaning.
 ///
-/// Refuses syntax that a shell would expand or execute, and names the character in the error. If the program got a literal `$HOME`, it
-/// would fail with an unclear error.
+/// Refuses syntax that a shell would expand or execute, and names the character in the error. If
+/// the program got a literal `$HOME`, it would fail with an unclear error.
 pub(super) fn split(text: &str, platform: Platform) -> Result<Vec<Zeroizing<String>>, String> {
     let mut splitter = Splitter {
         words: Vec::new(),
