@@ -306,7 +306,7 @@ impl Attempt<'_> {
         let (call, hosts) = (self.call, &self.transport.hosts);
         let whose = match hosts.answers_by_app(&call.url) {
             false => Responder::Service,
-            // A server proxy may respond itself, with the body of another response.
+            // A server proxy may respond on its own, even with the body of a response from fal.
             true if hosts.is_queue(&call.url) && hosts.proxy.is_none() => Responder::Queue,
             true => Responder::App,
         };

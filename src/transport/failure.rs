@@ -43,27 +43,25 @@ impl Failure {
 
 /// The failure of a response from `from` whose body did not arrive completely.
 pub(super) fn cut(cut: Cut, from: &str, idempotency: Idempotency, progress: &Progress) -> Failure {
-    let (code, what, situation) = match cut {
+    let (code, what) = match cut {
         Cut::Broken(error) => return broken(error, from, idempotency, progress),
         Cut::Stalled(stalled) => return stuck(&stalled, from, idempotency, progress),
-        Cut::Unended => (
-            Code::ConnectionLost,
-            "the stream was reset",
-            Situation::ConnectionLost,
-        ),
+        Cut::Unended => (Code::ConnectionLost, "the stream was reset"),
         Cut::Unproven => (
             Code::ConnectionLost,
             "the connection closed without a mark of the end of the response",
-            Situation::ConnectionLost,
         ),
-        Cut::Undecodable(_) => (
-            Code::Protocol,
-            "the response is not valid gzip",
-            Situation::NotHttp,
-        ),
+        Cut::Undecodable(_) => (Code::Protocol, "the response is not valid gzip"),
     };
     let error = progress.cut_short(code, what).with_source(cut);
-    Failure::by_rule(error, situation, idempotency)
+    Failure::by_rule(error, situation(code), idempotency)
+}
+
+fn situation(code: Code) -> Situation {
+    match code {
+        Code::Protocol => Situation::NotHttp,
+        _ => Situation::ConnectionLost,
+    }
 }
 
 /// The failure of an exchange with `from` that returned no whole response.
@@ -99,17 +97,9 @@ pub(super) fn broken(
             .with_remedy("Send the request again.");
         return Failure::by_rule(error, Situation::NotProcessed, idempotency);
     }
-    let (code, what, situation) = match has_cause(&error, hyper::Error::is_parse) {
-        true => (
-            Code::Protocol,
-            "the response is not HTTP",
-            Situation::NotHttp,
-        ),
-        false => (
-            Code::ConnectionLost,
-            "the connection broke",
-            Situation::ConnectionLost,
-        ),
+    let (code, what) = match has_cause(&error, hyper::Error::is_parse) {
+        true => (Code::Protocol, "the response is not HTTP"),
+        false => (Code::ConnectionLost, "the connection broke"),
     };
     let reason = match unprocessed {
         true => "it was refused after the response had begun".to_owned(),
@@ -119,10 +109,10 @@ pub(super) fn broken(
     let error = Error::new(code, format!("{}: {reason}", cut.message()))
         .with_source(error)
         .with_outcome_unknown(cut.may_have_executed());
-    Failure::by_rule(error, situation, idempotency)
+    Failure::by_rule(error, situation(code), idempotency)
 }
 
-/// The failure of an exchange that moved no byte for too long. It is treated like a lost connection.
+/// The failure of an exchange that moved no byte for too long, which counts as a lost connection.
 pub(super) fn stuck(
     stalled: &Stalled,
     from: &str,
@@ -161,8 +151,8 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Whether the server says in HTTP/2 that it has not processed the request (RFC 9113 §8.7): it
-/// refused the stream, or sent a GOAWAY with a lower last stream id. h2 reports a GOAWAY only to the
-/// streams above that id.
+/// refused the stream, or sent a GOAWAY with a lower last stream id. h2 reports a GOAWAY only to
+/// the streams above that id.
 fn is_unprocessed(error: &reqwest::Error) -> bool {
     has_cause(error, |error: &h2::Error| {
         let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);

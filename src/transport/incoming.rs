@@ -19,8 +19,8 @@ use crate::codec::json;
 use crate::error::{Code, Error};
 use crate::system::memory;
 
-/// How many compressed bytes are decoded before the task yields. Each byte may expand to a thousand,
-/// and a few bytes can be a gzip member.
+/// How many compressed bytes are decoded before the task yields. Each byte may expand to a
+/// thousand, and a few bytes can be a gzip member.
 const CODED: usize = 16 << 10;
 /// The size of a decoded piece in bytes.
 const DECODED: usize = 64 << 10;

@@ -9,10 +9,11 @@ use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
+use tower_layer::layer_fn;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::handshakes::HandshakeLayer;
+use super::handshakes::Connector;
 use super::tls::{tls_error, versions};
 use crate::credentials::{Environment, Variable};
 use crate::error::{Error, Result};
@@ -41,8 +42,8 @@ enum ProxyMode {
 }
 
 impl Network {
-    /// Reads `HTTPS_PROXY` or else `ALL_PROXY`, and `NO_PROXY`, in upper or lower case. Every service
-    /// of fal uses https, so `HTTP_PROXY` is ignored.
+    /// Reads `HTTPS_PROXY` or else `ALL_PROXY`, and `NO_PROXY`, in upper or lower case. Every
+    /// service of fal uses https, so `HTTP_PROXY` is ignored.
     pub(crate) fn read(&mut self, environment: &Environment) -> Result<()> {
         let read = |name: &str| {
             [name.to_owned(), name.to_ascii_lowercase()]
@@ -60,8 +61,8 @@ impl Network {
                     parse(&url).map_err(|e| Error::invalid(format!("{name}: {}", e.message())))?;
             }
         }
-        // With `ProxyMode::System`, reqwest reads the environment of the process, which must not override
-        // the environment that the host gave.
+        // With `ProxyMode::System`, reqwest reads the environment of the process, which must not
+        // override the environment that the host gave.
         if matches!(self.proxy, ProxyMode::System) && !environment.has_system_settings() {
             self.proxy = ProxyMode::Direct;
         }
@@ -101,7 +102,7 @@ impl Network {
             .collect();
         let builder = builder
             .tls_backend_preconfigured(tls)
-            .connector_layer(HandshakeLayer);
+            .connector_layer(layer_fn(Connector));
         match &self.proxy {
             #[cfg(windows)]
             ProxyMode::System => by_the_settings(builder, self.direct.as_deref()),

@@ -16,8 +16,9 @@ use crate::error::{Code, Error, Idempotency, Result};
 /// The size of a piece of a body in memory. Small pieces show how much has left.
 const PIECE: usize = 256 << 10;
 
-/// A body that records when the HTTP stack first polls it. The stack polls it only on an established
-/// connection, so before the first poll the request has provably not reached the service.
+/// A body that records when the HTTP stack first polls it. The stack polls it only on an
+/// established connection, so before the first poll the request has provably not reached the
+/// service.
 pub(crate) struct Watched {
     rest: Rest,
     progress: Arc<Progress>,

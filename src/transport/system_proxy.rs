@@ -1,5 +1,5 @@
-//! The proxy in the Windows settings. Proxy scripts (PAC, WPAD) are not run, because they are programs
-//! from the network.
+//! The proxy in the Windows settings. Proxy scripts (PAC, WPAD) are not run, because they are
+//! programs from the network.
 
 /// The proxy settings.
 #[derive(Debug, PartialEq, Eq)]

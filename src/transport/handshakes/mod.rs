@@ -1,6 +1,6 @@
-//! Makes connections on helper threads: the check of a certificate may access the network, block for
-//! long, and cannot be interrupted. Each poll runs on a helper thread, so a connection that waits
-//! for the server occupies none.
+//! Makes connections on helper threads: the check of a certificate may access the network, block
+//! for long, and cannot be interrupted. Each poll runs on a helper thread, so a connection that
+//! waits for the server occupies none.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::sync::Notify;
-use tower_layer::Layer;
 use tower_service::Service;
 use url::Url;
 
@@ -30,19 +29,8 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Wraps the connector of an HTTP stack.
-#[derive(Clone, Copy)]
-pub(super) struct HandshakeLayer;
-
 #[derive(Clone)]
-pub(super) struct Connector<S>(S);
-
-impl<S> Layer<S> for HandshakeLayer {
-    type Service = Connector<S>;
-
-    fn layer(&self, connector: S) -> Connector<S> {
-        Connector(connector)
-    }
-}
+pub(super) struct Connector<S>(pub(super) S);
 
 impl<S, To> Service<To> for Connector<S>
 where
@@ -63,8 +51,8 @@ where
     }
 }
 
-/// Runs a future to completion, each poll on a helper thread. The caller can be dropped at any time,
-/// even during a poll.
+/// Runs a future to completion, each poll on a helper thread. The caller can be dropped at any
+/// time, even during a poll.
 async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>, host: Option<Arc<str>>) -> Result<T> {
     let woken = Arc::new(Woken::default());
     let instance = runtime::current_or_closing()?;
