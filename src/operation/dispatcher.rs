@@ -23,6 +23,7 @@ pub struct Dispatcher {
 type Callback = HostOwned<Box<dyn FnOnce() + Send>>;
 type Wake = Arc<dyn Fn() + Send + Sync>;
 
+#[derive(Default)]
 struct Shared {
     pid: u32,
     queue: Mutex<Queue>,
@@ -81,14 +82,12 @@ impl Default for Dispatcher {
 impl Dispatcher {
     /// An empty dispatcher.
     pub fn new() -> Self {
-        let shared = Shared {
-            pid: process::id(),
-            queue: Mutex::default(),
-            outstanding: AtomicUsize::new(0),
-        };
-        Dispatcher {
-            shared: Arc::new(shared),
-        }
+        let pid = process::id();
+        let shared = Arc::new(Shared {
+            pid,
+            ..Shared::default()
+        });
+        Dispatcher { shared }
     }
 
     /// Makes [`run`](Self::run) call `callback` once after `op` has ended in any way.
@@ -123,8 +122,9 @@ impl Dispatcher {
         op.on_event(Arc::new(listener))
     }
 
-    /// Runs ready callbacks on this thread, at most `max` of them. Starts no callback after `budget`
-    /// has passed (`None`: no limit), but runs at least one if one is ready. Returns how many ran.
+    /// Runs ready callbacks on this thread, at most `max` of them. Starts no callback after
+    /// `budget` has passed (`None`: no limit), but runs at least one if one is ready. Returns how
+    /// many ran.
     ///
     /// Fails with [`Code::WouldDeadlock`] inside a callback.
     pub fn run(&self, max: usize, budget: Option<Duration>) -> Result<usize> {

@@ -164,14 +164,14 @@ impl Event {
         self.content
     }
 
-    /// Whether the content is bytes, not text or JSON: a binary message of a WebSocket, or a piece of
-    /// a stream that does not consist of server-sent events.
+    /// Whether the content is bytes, not text or JSON: a binary message of a WebSocket, or a piece
+    /// of a stream that does not consist of server-sent events.
     pub fn is_bytes(&self) -> bool {
         self.content.is_typed("application/octet-stream")
     }
 
-    /// Returns the bytes at a JSON Pointer of a realtime message (§7.3), which are
-    /// `{"$bytes": "<base64>"}` in its JSON. For other events, only the empty pointer has bytes: the
+    /// Returns the bytes at a JSON Pointer of a realtime message (§7.3), whose JSON has
+    /// `{"$bytes": "<base64>"}` there. Any other event has bytes only at the empty pointer: its
     /// whole content.
     pub fn get_bytes(&self, pointer: &str) -> Result<&[u8]> {
         self.packed.get_bytes(&self.content, pointer)

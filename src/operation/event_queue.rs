@@ -1,5 +1,5 @@
-//! The events between the task of an operation, which produces them, and the host, which reads them.
-//! The queue is limited.
+//! The events between the task of an operation, which produces them, and the host, which reads
+//! them. The queue is limited.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -3,13 +3,9 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
-
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
 use super::event_queue::Listener;
@@ -81,13 +77,7 @@ impl Op {
         let shared = Arc::new(Shared {
             pid: process::id(),
             secrets,
-            ended: AtomicBool::new(false),
-            cancel: CancellationToken::new(),
-            done: CancellationToken::new(),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            event_ready: Notify::new(),
-            space_available: Notify::new(),
+            ..Shared::default()
         });
         let unfinished = Unfinished {
             shared: shared.clone(),
@@ -150,23 +140,34 @@ impl Op {
     /// Fails with [`Code::WouldDeadlock`] inside a callback and on a runtime thread, unless the
     /// operation has ended already.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
-        if self.poll()? || timeout == Some(Duration::ZERO) {
-            return self.poll();
-        }
-        runtime::may_wait()?;
+        let ended = || (!self.shared.is_pending()).then_some(());
+        Ok(self.poll()? || self.block(timeout, |_| ended())?.is_some())
+    }
+
+    /// Blocks until `ready` returns a value or `timeout` has passed.
+    fn block<T>(
+        &self,
+        timeout: Option<Duration>,
+        mut ready: impl FnMut(&mut State) -> Option<T>,
+    ) -> Result<Option<T>> {
+        self.check_process()?;
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut state = self.shared.lock();
-        while self.shared.is_pending() {
+        loop {
+            let found = ready(&mut state);
+            if found.is_some() || timeout == Some(Duration::ZERO) {
+                return Ok(found);
+            }
+            runtime::may_wait()?;
             let Some(changed) = self.shared.wait(state, deadline) else {
-                return Ok(false);
+                return Ok(None);
             };
             state = changed;
         }
-        Ok(true)
     }
 
-    /// Returns the next event. Blocks for at most `timeout` (`None`: no limit; zero: never). Several
-    /// threads may read; each event is returned to one of them.
+    /// Returns the next event. Blocks for at most `timeout` (`None`: no limit; zero: never).
+    /// Several threads may read; each event is returned to one of them.
     ///
     /// An operation that streams pauses while its event queue is full, so a caller that waits for
     /// its end should read the events or [discard](Self::discard_events) them. Other operations
@@ -174,27 +175,15 @@ impl Op {
     ///
     /// Fails with [`Code::WouldDeadlock`] like [`wait`](Self::wait), if it would have to block.
     pub fn wait_event(&self, timeout: Option<Duration>) -> Result<NextEvent> {
-        self.check_process()?;
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut state = self.shared.lock();
-        loop {
-            match self.next(&mut state) {
-                NextEvent::Pending if timeout == Some(Duration::ZERO) => {
-                    return Ok(NextEvent::Pending);
-                }
-                NextEvent::Pending => {}
-                found => return Ok(found),
-            }
-            runtime::may_wait()?;
-            let Some(changed) = self.shared.wait(state, deadline) else {
-                return Ok(NextEvent::Pending);
-            };
-            state = changed;
-        }
+        let next = self.block(timeout, |state| match self.next(state) {
+            NextEvent::Pending => None,
+            found => Some(found),
+        })?;
+        Ok(next.unwrap_or(NextEvent::Pending))
     }
 
-    /// Returns the next event without blocking the thread, on any async runtime. Returns `None` once
-    /// the operation has ended and every event was read.
+    /// Returns the next event without blocking the thread, on any async runtime. Returns `None`
+    /// once the operation has ended and every event was read.
     pub async fn next_event(&self) -> Option<Event> {
         loop {
             let mut event_ready = pin!(self.shared.event_ready.notified());

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::response::Response;
 use crate::secrets::Secrets;
 
+#[derive(Default)]
 pub(super) struct Shared {
     pub(super) pid: u32,
     /// The secrets of the work, which no event, error or log line may contain.
