@@ -441,7 +441,7 @@ fn an_answer_without_an_id_says_that_the_request_was_taken() {
 }
 
 #[test]
-fn a_state_that_nobody_knows_is_an_end_if_there_is_a_result() {
+fn an_unknown_state_is_an_end_if_there_is_a_result() {
     for unfinished_result_202 in [false, true] {
         for streamed in [true, false] {
             let emulator = queue(QueueSettings {

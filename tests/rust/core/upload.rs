@@ -490,7 +490,7 @@ fn progress_only_grows_and_ends_at_the_whole() {
 }
 
 #[test]
-fn names_types_and_wishes_arrive() {
+fn names_types_and_options_arrive() {
     let lifecycle = Lifecycle::new()
         .expires_in("1h")
         .unwrap()

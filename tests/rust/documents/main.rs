@@ -7,3 +7,4 @@ mod dependencies;
 mod files;
 mod paths;
 mod programs;
+mod words;
