@@ -1,4 +1,4 @@
-//! What a route answers.
+//! The response of a route.
 
 use hyper::ext::ReasonPhrase;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -9,18 +9,19 @@ use crate::arrivals::Entry;
 use crate::body::{Pace, Payload, TrackedBody};
 use crate::sockets::Session;
 
-/// A whole answer, before it is sent.
+/// A complete response, before it is sent.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// Boxed, so that a refusal is a small error.
+    /// Boxed, so that an error response stays a small `Err`.
     pub(crate) headers: Box<HeaderMap>,
     pub(crate) payload: Payload,
-    /// Made by the ingress in front of the gateway, hence without the gateway's headers.
+    /// Whether the ingress in front of the gateway made the response, which then lacks the
+    /// gateway's headers.
     pub(crate) from_ingress: bool,
-    /// What runs on the connection behind a 101.
+    /// The session that runs on the connection after a 101.
     pub(crate) session: Option<Box<Session>>,
-    /// In the place of the status's own, over HTTP/1.
+    /// Replaces the reason phrase of the status over HTTP/1.
     pub(crate) reason: Option<String>,
 }
 
@@ -69,7 +70,7 @@ impl Answer {
         self.header("x-fal-billable-units", units.into())
     }
 
-    /// Turns the answer into hyper's, whose end settles `entry`.
+    /// Converts the response into hyper's. The end of its body settles `entry`.
     pub(crate) fn into_response(
         mut self,
         entry: Option<Entry>,
@@ -77,7 +78,7 @@ impl Answer {
         pace: Option<Pace>,
     ) -> Response<TrackedBody> {
         if method == Method::HEAD {
-            // hyper leaves a body out over HTTP/1, but sends it over HTTP/2.
+            // hyper omits the body of such a response over HTTP/1, but sends it over HTTP/2.
             if let Some(size) = self.payload.size() {
                 self.headers.insert(CONTENT_LENGTH, size.into());
             }

@@ -1,4 +1,4 @@
-//! What reached the emulator, in order, without secrets.
+//! The requests that the emulator received, in order, without secrets.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,19 +14,19 @@ use tokio::sync::watch;
 
 use crate::tokens;
 
-/// Bytes of a body that an arrival keeps.
+/// The number of bytes that an arrival keeps of a body: 64 KiB.
 pub const KEPT_BODY: usize = 64 * 1024;
 
-/// Arrivals that are kept; beyond them the oldest tenth is forgotten, so that a server may run for
-/// days.
+/// The number of arrivals that are kept. Beyond it the oldest tenth is removed, so that a server
+/// can run for days.
 pub const KEPT_ARRIVALS: usize = 100_000;
 
 /// An `Authorization` header without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    /// The first word, e.g. `Key`; empty when the header is a single word.
+    /// The first word, e.g. `Key`; empty if the header is a single word.
     pub scheme: String,
-    /// The public half of `Key <id>:<secret>`; absent in any other form.
+    /// The public half of `Key <id>:<secret>`; `None` for any other form.
     pub key_id: Option<String>,
 }
 
@@ -50,15 +50,15 @@ impl Authorization {
     }
 }
 
-/// A request's body, as far as it is kept.
+/// The part of a request's body that is kept.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ArrivedBody {
-    /// No body, or none read.
+    /// The request had no body, or the body was not read.
     #[default]
     Empty,
     /// A JSON body of at most [`KEPT_BODY`] bytes.
     Json(Value),
-    /// Anything else: its first [`KEPT_BODY`] bytes.
+    /// Any other body: its first [`KEPT_BODY`] bytes.
     Bytes(Vec<u8>),
 }
 
@@ -75,7 +75,7 @@ impl ArrivedBody {
         Self::Bytes(bytes[..bytes.len().min(KEPT_BODY)].to_vec())
     }
 
-    /// The JSON value of a JSON body.
+    /// Returns the JSON value of a JSON body.
     pub fn json(&self) -> Option<&Value> {
         match self {
             Self::Json(value) => Some(value),
@@ -96,16 +96,16 @@ impl ArrivedBody {
 /// How a request ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
-    /// Still being worked on or answered.
+    /// The request is still being read, executed or responded to.
     #[default]
     Pending,
-    /// The whole answer was handed to the socket, with this status.
+    /// The whole response was handed to the socket, with this status.
     Status(u16),
     /// A fault reset the connection.
     Reset,
-    /// A fault closed the connection before a whole, valid answer.
+    /// A fault closed the connection before a complete, valid response.
     ClosedByFault,
-    /// The client dropped the connection while it was read, worked on or answered.
+    /// The client disconnected before the whole response was sent.
     ClientClosed,
 }
 
@@ -121,12 +121,13 @@ impl Outcome {
     }
 }
 
-/// One request, recorded as soon as its head was read.
+/// One request, recorded when its head has been read.
 #[derive(Clone, Debug)]
 pub struct Arrival {
-    /// 1 for the first request since the start; not reset by clearing.
+    /// The number of the request, counted from 1 since the start. Clearing the arrivals does not
+    /// reset it.
     pub ordinal: u64,
-    /// The connection it came on; 1 for the first since the start.
+    /// The number of the connection, counted from 1 since the start.
     pub connection: u64,
     /// The method, in upper case.
     pub method: String,
@@ -134,40 +135,41 @@ pub struct Arrival {
     pub host: String,
     /// The path as sent, still escaped.
     pub path: String,
-    /// The query as sent, without `?`, but for the value of `fal_jwt_token`.
+    /// The query as sent, without `?`. The value of `fal_jwt_token` is masked.
     pub query: Option<String>,
-    /// Names in lower case; repeated headers are joined by `, `. Without authorization.
+    /// The headers without `Authorization`. Names are in lower case; repeated headers are joined by
+    /// `, `.
     pub headers: BTreeMap<String, String>,
-    /// The `Authorization` header, masked.
+    /// The `Authorization` header without its secret.
     pub authorization: Option<Authorization>,
-    /// Whether a short-lived token came with it, in `?fal_jwt_token=`.
+    /// Whether the request had a short-lived token in `?fal_jwt_token=`.
     pub token: bool,
-    /// Whether a server proxy sent it (`x-fal-client-proxy`).
+    /// Whether the request came through a server proxy (`x-fal-client-proxy`).
     pub proxied: bool,
-    /// Bytes of body that were read.
+    /// The number of bytes of the body that were read.
     pub body_length: u64,
     /// The body.
     pub body: ArrivedBody,
-    /// How it ended, so far.
+    /// How the request ended, or [`Outcome::Pending`].
     pub outcome: Outcome,
-    /// Whether a model ran (or started to).
+    /// Whether a model ran or started to run.
     pub executed: bool,
-    /// Whether it made or changed something: a job in the queue, a token, or by the Platform API. A
-    /// repeat that got the first answer again did not.
+    /// Whether the request created or changed something: a job in the queue, a token, or by the
+    /// Platform API. A repetition that returned the first response again did not.
     pub made: bool,
-    /// The `x-fal-request-id` that the gateway gave it.
+    /// The `x-fal-request-id` that the gateway assigned.
     pub request_id: Option<String>,
 }
 
 impl Arrival {
-    /// Whether a key came with it.
+    /// Returns whether the request had a key.
     pub fn had_key(&self) -> bool {
         self.authorization
             .as_ref()
             .is_some_and(|authorization| authorization.scheme.eq_ignore_ascii_case("key"))
     }
 
-    /// The form of the control API.
+    /// The JSON that the control API returns.
     pub fn to_json(&self) -> Value {
         let mut headers: Map<String, Value> = self
             .headers
@@ -198,7 +200,7 @@ impl Arrival {
     }
 }
 
-/// Where an arrival came from and what for.
+/// The parts of a request's head from which its arrival is made.
 pub(crate) struct Head<'a> {
     pub(crate) connection: u64,
     pub(crate) method: &'a str,
@@ -208,7 +210,8 @@ pub(crate) struct Head<'a> {
     pub(crate) headers: &'a HeaderMap,
 }
 
-/// Header names and values but for authorization and tokens in URLs; repeated ones are joined.
+/// The names and values of the headers, without authorization and without tokens in URLs. Repeated
+/// headers are joined.
 pub(crate) fn plain_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     let mut plain: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers {
@@ -233,7 +236,7 @@ struct Records {
     last_ordinal: u64,
 }
 
-/// All arrivals, and who waits for them.
+/// All arrivals, and the threads and tasks that wait for them.
 pub(crate) struct Log {
     records: Mutex<Records>,
     changed: Condvar,
@@ -318,7 +321,7 @@ impl Log {
         self.notify();
     }
 
-    /// Blocks the thread until `enough` holds, or fails with `TimedOut`.
+    /// Blocks the thread until `enough` returns true. Fails with `TimedOut`.
     pub(crate) fn wait_until(
         &self,
         timeout: Duration,
@@ -341,7 +344,7 @@ impl Log {
         Ok(records.arrivals.clone())
     }
 
-    /// As [`Log::wait_until`], without blocking the thread; false when the time is over.
+    /// Like [`Log::wait_until`], without blocking the thread. Returns false after the timeout.
     pub(crate) async fn settled_when(
         &self,
         timeout: Duration,
@@ -359,8 +362,8 @@ impl Log {
     }
 }
 
-/// The request at hand. Dropped unsettled, its client is gone: hyper drops our work when the socket
-/// ends.
+/// The record of a request that is being executed. Dropping it unsettled means that the client
+/// disconnected: hyper drops the exchange when the socket ends.
 pub(crate) struct Entry {
     log: Arc<Log>,
     ordinal: u64,
@@ -368,7 +371,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Records the body that was read, of which `length` bytes arrived.
+    /// Records the body that was read, and its `length` in bytes.
     pub(crate) fn body(&self, body: &Bytes, length: u64) {
         let kept = ArrivedBody::new(body);
         self.log.update(self.ordinal, |arrival| {
@@ -377,8 +380,8 @@ impl Entry {
         });
     }
 
-    /// For a model that runs when the request has been answered: it notes that, and not the
-    /// request's end.
+    /// An entry for a model that runs after the response: it records the execution, but not the end
+    /// of the request.
     pub(crate) fn for_later(&self) -> Self {
         Self {
             log: Arc::clone(&self.log),
@@ -387,13 +390,13 @@ impl Entry {
         }
     }
 
-    /// A model starts to run for it.
+    /// Records that a model started to run.
     pub(crate) fn executed(&self) {
         self.log
             .update(self.ordinal, |arrival| arrival.executed = true);
     }
 
-    /// Something was made or changed for it.
+    /// Records that the request created or changed something.
     pub(crate) fn made(&self) {
         self.log.update(self.ordinal, |arrival| arrival.made = true);
     }

@@ -28,7 +28,7 @@ pub(crate) fn handle(state: &State, request: &Request) -> Answer {
     }
 }
 
-/// A request's body as an arrival keeps it: without the token in it.
+/// The body of a request as an arrival keeps it, with the token masked.
 pub(crate) fn masked(body: &[u8]) -> Bytes {
     let mut form = form_urlencoded::Serializer::new(String::new());
     for (name, value) in form_urlencoded::parse(body) {

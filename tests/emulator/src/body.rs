@@ -1,4 +1,4 @@
-//! The bytes of an answer, and how they go out.
+//! The bytes of a response, and how they are sent.
 
 use std::fmt;
 use std::pin::Pin;
@@ -14,30 +14,31 @@ use tokio::time::Sleep;
 use crate::arrivals::{Entry, Outcome};
 use crate::storage::Stored;
 
-/// Bytes handed to the socket at once, so that a client that leaves midway is noticed.
+/// The number of bytes handed to the socket at once, small enough to notice a client that
+/// disconnects.
 const CHUNK: u64 = 64 * 1024;
 
-/// The bytes of an answer.
+/// The bytes of a response.
 #[derive(Debug)]
 pub(crate) enum Payload {
     Bytes(Bytes),
-    /// So many bytes of a repeating pattern, made while they are sent.
+    /// This many bytes of a repeating pattern, produced as they are sent.
     Pattern(u64),
-    /// The bytes `from..to` of what is on disk.
+    /// The bytes `from..to` of an uploaded file on disk.
     Stored {
         stored: Stored,
         from: u64,
         to: u64,
     },
-    /// Whatever comes, until the sender is dropped; the answer has no Content-Length. Sending fails
-    /// once the client left.
+    /// Everything that is sent through the channel until the sender is dropped. The response has no
+    /// Content-Length. Sending fails after the client has disconnected.
     Stream(mpsc::Receiver<Bytes>),
-    /// As a stream, but where it ends, the answer breaks off: without its last chunk, or with
+    /// Like a stream, but the response is broken off at its end: without the last chunk, or with
     /// RST_STREAM.
     Broken(mpsc::Receiver<Bytes>),
 }
 
-/// The answer breaks off here.
+/// The response is broken off here.
 #[derive(Debug)]
 pub(crate) struct BrokenOff;
 
@@ -56,7 +57,7 @@ impl Default for Payload {
 }
 
 impl Payload {
-    /// Length in bytes; a stream's is not known.
+    /// The length in bytes; `None` for a stream.
     pub(crate) fn size(&self) -> Option<u64> {
         match self {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
@@ -66,7 +67,7 @@ impl Payload {
         }
     }
 
-    /// The bytes `from..to`, both within it; a stream or a pattern stays whole.
+    /// The bytes `from..to`, which must be within the payload. A stream or a pattern stays whole.
     pub(crate) fn part(self, from: u64, to: u64) -> Self {
         match self {
             Self::Bytes(bytes) => Self::Bytes(bytes.slice(from as usize..to as usize)),
@@ -83,7 +84,7 @@ impl Payload {
         }
     }
 
-    /// The same payload; a stream keeps `guard` until it ends or its client has left.
+    /// The same payload. A stream keeps `guard` until it ends or its client disconnects.
     pub(crate) fn held_by(self, guard: impl Send + 'static) -> Self {
         match self {
             Self::Stream(receiver) => Self::Stream(passed_on(receiver, guard)),
@@ -92,7 +93,7 @@ impl Payload {
         }
     }
 
-    /// The same, with what a stream delivers until its end.
+    /// The payload in memory: a stream is read to its end.
     pub(crate) async fn kept(self) -> Self {
         let Self::Stream(mut receiver) = self else {
             return self;
@@ -104,7 +105,7 @@ impl Payload {
         Self::Bytes(all.into())
     }
 
-    /// Once more; nothing of a stream, which is taken once.
+    /// A copy of the payload. A stream can be read only once, so its copy is empty.
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Bytes(bytes) => Self::Bytes(bytes.clone()),
@@ -137,19 +138,19 @@ fn passed_on(
                 break;
             }
         }
-        // Before the client can have read the end.
+        // Dropped before the client can have read the end.
         drop(guard);
     });
     passed_on
 }
 
-/// A payload that is taken piece by piece.
+/// A payload that is read piece by piece.
 #[derive(Debug)]
 pub(crate) struct Source {
     payload: Payload,
-    /// Bytes taken.
+    /// The number of bytes read.
     position: u64,
-    /// What came of a stream and was not taken yet.
+    /// Bytes received from a stream and not yet read.
     pending: Bytes,
 }
 
@@ -162,14 +163,14 @@ impl Source {
         }
     }
 
-    /// Bytes that are left, if that is known.
+    /// The number of bytes left, if known.
     fn left(&self) -> Option<u64> {
         self.payload
             .size()
             .map(|size| size.saturating_sub(self.position))
     }
 
-    /// At least one byte and at most so many, or `None` at the end.
+    /// Reads between 1 and `most` bytes; `None` at the end.
     pub(crate) async fn next(&mut self, most: u64) -> Option<Bytes> {
         std::future::poll_fn(|cx| self.poll_next(most, cx)).await
     }
@@ -181,7 +182,7 @@ impl Source {
             _ if from == to => return Poll::Ready(None),
             Payload::Bytes(bytes) => bytes.slice(from as usize..to as usize),
             Payload::Pattern(_) => (from..to).map(|at| (at % 251) as u8).collect(),
-            // An end short of Content-Length: hyper breaks off the connection.
+            // The body ends before Content-Length, so hyper breaks off the connection.
             Payload::Stored {
                 stored,
                 from: begin,
@@ -206,7 +207,7 @@ impl Source {
     }
 }
 
-/// How slowly a body goes out.
+/// The speed at which a body is sent.
 #[derive(Debug)]
 pub(crate) struct Pace {
     chunk: u64,
@@ -231,18 +232,18 @@ impl Pace {
     }
 }
 
-/// A body that reports how its answer ended: sent, or dropped because the client left.
+/// A body that records how its response ended: sent, or dropped because the client disconnected.
 pub(crate) struct TrackedBody {
     source: Source,
     status: StatusCode,
     entry: Option<Entry>,
     pace: Option<Pace>,
-    /// Whether what came before a break has left.
+    /// Whether the bytes before a break have been flushed.
     flushed: bool,
 }
 
 impl TrackedBody {
-    /// `bodiless`: only the head is sent.
+    /// If `bodiless`, only the head is sent.
     pub(crate) fn new(
         payload: Payload,
         status: StatusCode,
@@ -294,7 +295,7 @@ impl Body for TrackedBody {
             pace.sleep = None;
         }
         if next.is_none() && matches!(this.source.payload, Payload::Broken(_)) {
-            // Hyper drops what it has not written yet when a body fails.
+            // If a body fails, hyper drops the bytes that it has not written yet.
             if !std::mem::replace(&mut this.flushed, true) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -305,8 +306,8 @@ impl Body for TrackedBody {
             return Poll::Ready(Some(Err(BrokenOff)));
         }
         if next.is_none() || this.is_end_stream() {
-            // Before the last bytes leave, or the mark that ends a stream: who has read the answer
-            // finds it recorded.
+            // Settled before the last bytes or the end mark of a stream are sent, so that a client
+            // that has read the response finds it recorded.
             this.settle();
         }
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))

@@ -1,10 +1,10 @@
-//! The emulator's time, which a test may advance, and times as fal writes them.
+//! The emulator's time, which a test can advance, and the time formats of fal.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-/// Real time, and whatever tests added to it. It never goes back.
+/// Real time plus the time that tests added. It never goes back.
 pub(crate) struct Clock {
     began: Instant,
     began_at: SystemTime,
@@ -34,18 +34,18 @@ impl Clock {
         self.began_at
     }
 
-    /// What tests added so far.
+    /// The time that tests added so far.
     pub(crate) fn added(&self) -> Duration {
         *self.added.borrow()
     }
 
-    /// Lets this much time pass at once. Whoever sleeps until a time before the new one wakes.
+    /// Advances the clock. Sleepers whose time has come wake.
     pub(crate) fn advance(&self, by: Duration) {
         self.added
             .send_modify(|added| *added = added.saturating_add(by));
     }
 
-    /// Waits for this time, however it comes.
+    /// Waits until the clock reaches this time, by itself or because a test advances it.
     pub(crate) async fn sleep_until(&self, time: SystemTime) {
         let mut added = self.added.subscribe();
         loop {
@@ -64,9 +64,9 @@ impl Clock {
     }
 }
 
-/// `time` and `duration` more, or the last time that HTTP can write.
+/// `time` plus `duration`, or the last time that HTTP can represent.
 pub(crate) fn later(time: SystemTime, duration: Duration) -> SystemTime {
-    // 9999-12-31 is the last date that HTTP can write.
+    // 9999-12-31 is the last date that HTTP can represent.
     let last = UNIX_EPOCH + Duration::from_secs(253_402_300_799);
     time.checked_add(duration)
         .map_or(last, |later| later.min(last))
@@ -79,7 +79,7 @@ pub(crate) fn unix(time: SystemTime) -> u64 {
         .as_secs()
 }
 
-/// `seconds` after `time`, or the last time that HTTP can write.
+/// `time` plus `seconds`, or the last time that HTTP can represent.
 pub(crate) fn after(time: SystemTime, seconds: u64) -> SystemTime {
     later(time, Duration::from_secs(seconds))
 }
@@ -105,9 +105,9 @@ fn date_and_time(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
-/// Year, month and day of the Gregorian calendar, so many days after 1970-01-01.
+/// The year, month and day of the Gregorian calendar for a number of days after 1970-01-01.
 fn civil_date(days: u64) -> (u64, u64, u64) {
-    // Counted from 0000-03-01, so that a leap day ends its year.
+    // Counted from 0000-03-01, so that a leap day is the last day of its year.
     let days = days + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;

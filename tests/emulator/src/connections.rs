@@ -1,16 +1,16 @@
-//! The sockets that are open.
+//! The open sockets.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
 struct Open {
-    /// By id: whether its last request was to the control API.
+    /// For each connection id, whether its last request was to the control API.
     sockets: BTreeMap<u64, bool>,
     last_id: u64,
 }
 
-/// Open connections, numbered from 1.
+/// The open connections, numbered from 1.
 #[derive(Clone, Default)]
 pub(crate) struct Connections(Arc<Mutex<Open>>);
 
@@ -30,7 +30,7 @@ impl Connections {
         }
     }
 
-    /// How many are open, apart from those that talk to the control API.
+    /// The number of open connections, without those of the control API.
     pub(crate) fn count(&self) -> usize {
         self.open()
             .sockets
@@ -40,14 +40,14 @@ impl Connections {
     }
 }
 
-/// One open connection, until it is dropped.
+/// One open connection. Dropping it removes it from the count.
 pub(crate) struct Connection {
     connections: Connections,
     pub(crate) id: u64,
 }
 
 impl Connection {
-    /// Notes whether the request at hand is to the control API.
+    /// Records whether the current request is to the control API.
     pub(crate) fn serves_control(&self, control: bool) {
         if let Some(socket) = self.connections.open().sockets.get_mut(&self.id) {
             *socket = control;

@@ -1,4 +1,5 @@
-//! `/_emulator/…` on the loopback address itself: the library's API for tests in other languages.
+//! The control API, `/_emulator/…` on the loopback address: the API of the library for tests in
+//! other languages.
 
 use std::time::Duration;
 
@@ -114,7 +115,7 @@ fn wrong_method(allowed: &'static str) -> Answer {
 }
 
 fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Answer> {
-    // Serde would take an array for a struct, field by field.
+    // Serde would also accept an array for a struct, field by field.
     let object: Map<String, Value> = serde_json::from_slice(&request.body).map_err(bad)?;
     T::deserialize(Value::Object(object)).map_err(bad)
 }
@@ -237,7 +238,7 @@ fn revoke_key(state: &State, id: &str) -> Answer {
     }
 }
 
-/// Which arrivals to show, and for how many to wait.
+/// Which arrivals to return, and how many to wait for.
 #[derive(Default)]
 struct Query {
     method: Option<String>,

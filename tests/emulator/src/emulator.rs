@@ -1,4 +1,4 @@
-//! The emulator as a value: it runs as long as it lives.
+//! The emulator as a value that runs until it is dropped.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +26,7 @@ use crate::webhooks::WebhookDelivery;
 /// The account that owns the emulator's first keys and its private app.
 pub const DEFAULT_ACCOUNT: &str = "acme";
 
-/// Choices before the start.
+/// Configures an [`Emulator`] before it starts.
 #[derive(Clone, Debug, Default)]
 pub struct Builder {
     port: u16,
@@ -34,22 +34,22 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Listens on this port of 127.0.0.1; 0, the default, takes a free one.
+    /// Sets the port of 127.0.0.1 to listen on. The default, 0, chooses a free port.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Starts with these settings.
+    /// Sets the initial settings.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
     }
 
-    /// Listens and serves, on a thread of its own.
+    /// Starts the emulator on a thread of its own.
     ///
     /// # Errors
-    /// The port is taken, or the system gives no socket or thread.
+    /// The port is in use, or the system cannot provide a socket or a thread.
     pub fn start(self) -> io::Result<Emulator> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
@@ -125,40 +125,40 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts on a free port with default settings.
+    /// Starts the emulator on a free port with default settings.
     ///
     /// # Errors
-    /// As [`Builder::start`].
+    /// Those of [`Builder::start`].
     pub fn start() -> io::Result<Self> {
         Self::builder().start()
     }
 
-    /// Choices before the start.
+    /// Returns a builder, to set the port or the settings.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// Where it listens.
+    /// Returns the address that the emulator listens on.
     pub fn addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// `127.0.0.1:PORT`, the value of `FAL_EMULATOR_HOST`.
+    /// Returns `127.0.0.1:PORT`, the value for `FAL_EMULATOR_HOST`.
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// `id:secret` of scope API, of the account [`DEFAULT_ACCOUNT`].
+    /// Returns a key, `id:secret`, of scope API and account [`DEFAULT_ACCOUNT`].
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// `id:secret` of scope ADMIN, of the account [`DEFAULT_ACCOUNT`].
+    /// Returns a key, `id:secret`, of scope ADMIN and account [`DEFAULT_ACCOUNT`].
     pub fn admin_key(&self) -> &str {
         &self.admin_key
     }
 
-    /// Makes another key and returns `id:secret`.
+    /// Creates another key and returns it as `id:secret`.
     pub fn create_key(&self, scope: Scope, account: &str) -> String {
         self.state
             .keys
@@ -166,62 +166,65 @@ impl Emulator {
             .full()
     }
 
-    /// Makes much at once: keys, billed requests, machines.
+    /// Creates many keys, billed requests and machines at once.
     pub fn seed(&self, seed: &Seed) {
         platform::sow(&self.state, seed);
     }
 
-    /// Revokes a key at once; false if there is none with this id.
+    /// Revokes a key. Returns false if there is no key with this id.
     pub fn revoke_key(&self, id: &str) -> bool {
         self.state.keys.revoke(id)
     }
 
-    /// A user of this account logs in: tokens as `fal auth login` gets them. The access token
-    /// expires after so many seconds, as do those of renewals, unless the settings say otherwise.
+    /// Logs a user of `account` in and returns the tokens, as `fal auth login` receives them. The
+    /// access token expires after `access_token_seconds`, as do those of renewals, unless the
+    /// settings say otherwise.
     pub fn create_login(&self, account: &str, access_token_seconds: u64) -> Login {
         self.state
             .logins
             .create(account, access_token_seconds, self.state.clock.now())
     }
 
-    /// Switches a fault on. Of several that match, the one injected first strikes.
+    /// Adds a fault. If several faults match a request, the oldest applies.
     pub fn inject(&self, fault: Fault) {
         self.state.faults.inject(fault);
     }
 
-    /// How often each kind of fault that is switched on has struck, by the name of its action.
+    /// Returns how often each kind of fault that is still present has applied, by the name of its
+    /// action.
     pub fn struck(&self) -> BTreeMap<String, u64> {
         self.state.faults.struck()
     }
 
-    /// Switches all faults off.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.state.faults.clear();
     }
 
-    /// Every request so far (the last [`KEPT_ARRIVALS`](crate::KEPT_ARRIVALS)), but for the control
-    /// API's, in order.
+    /// Returns the requests so far in order, at most the last
+    /// [`KEPT_ARRIVALS`](crate::KEPT_ARRIVALS), without those of the control API.
     pub fn arrivals(&self) -> Vec<Arrival> {
         self.state.arrivals.all()
     }
 
-    /// Forgets all arrivals.
+    /// Removes all arrivals.
     pub fn clear_arrivals(&self) {
         self.state.arrivals.clear();
     }
 
-    /// Blocks the thread until at least `count` requests arrived (their heads, that is).
+    /// Blocks the thread until the heads of at least `count` requests have been read.
     ///
     /// # Errors
-    /// `TimedOut`.
+    /// `TimedOut` after `timeout`.
     pub fn wait_for_arrivals(&self, count: usize, timeout: Duration) -> io::Result<Vec<Arrival>> {
         self.wait_until(timeout, |arrivals| arrivals.len() >= count)
     }
 
-    /// Blocks the thread until `enough` holds for the arrivals; it is asked after every change.
+    /// Blocks the thread until `enough` returns true for the arrivals. It is called after every
+    /// change.
     ///
     /// # Errors
-    /// `TimedOut`.
+    /// `TimedOut` after `timeout`.
     pub fn wait_until(
         &self,
         timeout: Duration,
@@ -230,86 +233,88 @@ impl Emulator {
         self.state.arrivals.wait_until(timeout, enough)
     }
 
-    /// Connections that are open, apart from those of the control API.
+    /// Returns the number of open connections, without those of the control API.
     pub fn open_connections(&self) -> usize {
         self.state.connections.count()
     }
 
-    /// WebSockets that are open.
+    /// Returns the number of open WebSockets.
     pub fn open_websockets(&self) -> usize {
         self.state.sockets.count()
     }
 
-    /// Ends all WebSockets that are open, without a closing handshake; how many there were.
+    /// Ends all open WebSockets without a closing handshake, and returns their number.
     pub fn cut_websockets(&self) -> usize {
         self.state.sockets.cut()
     }
 
-    /// What went over the WebSockets of each endpoint.
+    /// Returns the number of messages on the WebSockets of each endpoint.
     pub fn websocket_messages(&self) -> BTreeMap<String, MessageCounts> {
         self.state.sockets.messages()
     }
 
-    /// The certificate, as PEM, that makes fal's names on this emulator trustworthy. Its authority
-    /// is of this emulator, signs names of fal only, and its key never leaves memory.
+    /// Returns the certificate, as PEM, that makes fal's names on this emulator trusted. Its
+    /// authority belongs to this emulator and certifies only names of fal. Its private key stays in
+    /// memory.
     pub fn ca_pem(&self) -> &str {
         self.state.authority.pem()
     }
 
-    /// How often `CONNECT` opened a tunnel to each of fal's names.
+    /// Returns how often `CONNECT` opened a tunnel to each of fal's names.
     pub fn connects(&self) -> BTreeMap<String, u64> {
         self.state.connects.accepted()
     }
 
-    /// How often `CONNECT` was refused: 407 for its credentials, 403 for its target.
+    /// Returns how often `CONNECT` was refused: 407 for missing or wrong credentials, 403 for its
+    /// target.
     pub fn refused_connects(&self) -> u64 {
         self.state.connects.refused()
     }
 
-    /// How often each endpoint ran.
+    /// Returns how often each endpoint ran.
     pub fn executions(&self) -> BTreeMap<String, u64> {
         self.state.executions.all()
     }
 
-    /// Lets time pass at once for everything that the emulator keeps time of: jobs, deadlines,
-    /// tokens, stored results, pauses between webhooks. Not for the pauses of faults. Otherwise its
-    /// time is real time.
+    /// Advances the emulator's clock, which otherwise follows real time. Everything that is due by
+    /// the new time happens at once: jobs, deadlines, the expiry of tokens and results, retries of
+    /// webhooks. The pauses of faults follow real time.
     pub fn advance(&self, by: Duration) {
         self.state.clock.advance(by);
     }
 
-    /// The emulator's time.
+    /// Returns the emulator's time.
     pub fn now(&self) -> SystemTime {
         self.state.clock.now()
     }
 
-    /// The files that can be fetched, oldest first.
+    /// Returns the files that can be downloaded, oldest first.
     pub fn files(&self) -> Vec<StoredFile> {
         storage::file_records(&self.state)
     }
 
-    /// Uploads in the order in which they began, finished ones too; direct ones (one POST with a
-    /// CDN token) are no part.
+    /// Returns the uploads in the order in which they started, including finished ones. Direct
+    /// uploads (one POST with a CDN token) are not listed.
     pub fn uploads(&self) -> Vec<UploadRecord> {
         storage::upload_records(&self.state)
     }
 
-    /// The webhooks of finished requests, in the order in which these finished.
+    /// Returns the webhooks of finished requests, in the order in which the requests finished.
     pub fn webhooks(&self) -> Vec<WebhookDelivery> {
         self.state.webhooks.all()
     }
 
-    /// Webhooks are signed with a new key from now on. The old ones stay in the key set, or not.
+    /// Signs later webhooks with a new key. `keep_old` keeps the old keys in the key set.
     pub fn rotate_webhook_key(&self, keep_old: bool) {
         self.state.webhooks.signer.rotate(keep_old);
     }
 
-    /// The settings in force.
+    /// Returns the current settings.
     pub fn settings(&self) -> Settings {
         self.state.settings()
     }
 
-    /// Replaces all settings, from the next request on.
+    /// Replaces all settings, effective from the next request.
     pub fn set(&self, settings: Settings) {
         self.state.set(settings);
     }
@@ -319,7 +324,7 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic over there was reported there.
+            // A panic of that thread was reported there.
             let _ = thread.join();
         }
     }

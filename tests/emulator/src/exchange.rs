@@ -1,4 +1,4 @@
-//! One request's way through the emulator: its record, its fault, its answer.
+//! The path of one request through the emulator: its arrival, its fault, its response.
 
 use std::fmt;
 use std::io;
@@ -25,13 +25,13 @@ use crate::storage::{self, Disk, Spool};
 use crate::stream::Wire;
 use crate::{auth, control, gzip, sockets, tls};
 
-/// Bytes of request body: 64 MiB.
+/// The largest request body in bytes: 64 MiB.
 const LARGEST_BODY: u64 = 64 << 20;
 
-/// Bytes of an uploaded file: 8 GiB, which go to the disk.
+/// The largest uploaded file in bytes: 8 GiB, which are stored on disk.
 const LARGEST_UPLOAD: u64 = 8 << 30;
 
-/// The connection ends here, by a fault or because the client left.
+/// The connection ends here, by a fault or because the client disconnected.
 #[derive(Debug)]
 pub(crate) struct Ended;
 
@@ -43,7 +43,7 @@ impl fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-/// What a request needs besides itself.
+/// The context in which a request is handled.
 #[derive(Clone)]
 pub(crate) struct Exchange {
     pub(crate) state: Arc<State>,
@@ -74,8 +74,8 @@ impl Exchange {
         }
     }
 
-    /// Opens a tunnel to one of fal's names. It is counted, but no arrival: what comes through it
-    /// is.
+    /// Opens a tunnel to one of fal's names. The `CONNECT` is counted but is no arrival; the
+    /// requests inside the tunnel are.
     async fn connect(
         &self,
         request: hyper::Request<Incoming>,
@@ -102,7 +102,7 @@ impl Exchange {
         Answer::empty(StatusCode::OK)
     }
 
-    /// What a fault makes of a `CONNECT`; `None` where it opens a tunnel after all.
+    /// The response of a fault to a `CONNECT`; `None` if the tunnel opens all the same.
     async fn unconnected(&self, fault: Option<Fault>) -> Result<Option<Answer>, Ended> {
         let (Some(fault), Some(wire)) = (fault, self.wire.upgrade()) else {
             return Ok(None);
@@ -113,8 +113,8 @@ impl Exchange {
             Action::Reset { .. } => wire.reset(),
             Action::Close => wire.close().await,
             Action::MalformedHttp => {
-                // A tunnel in which nobody speaks TLS. The client may have left by now; nobody asks
-                // any more.
+                // A tunnel without TLS inside. If the client has disconnected, the error has no
+                // effect.
                 let _ = wire
                     .write_raw(b"HTTP/1.1 200 OK\r\n\r\nthis is not TLS\r\n")
                     .await;
@@ -208,7 +208,7 @@ impl Exchange {
             .await
     }
 
-    /// The answer of a fault that keeps the request from being executed.
+    /// The response of a fault that prevents the execution of the request.
     async fn instead(&self, fault: &Fault, entry: &Entry) -> Option<Answer> {
         if fault.action == Action::Hang {
             std::future::pending::<()>().await;
@@ -224,7 +224,7 @@ impl Exchange {
         Some(answer)
     }
 
-    /// Sends the real answer, or what the fault leaves of it.
+    /// Sends the real response, changed or cut by the fault.
     async fn spoil(
         &self,
         action: Action,
@@ -236,11 +236,11 @@ impl Exchange {
         match action {
             Action::Reset { .. } => self.reset(entry),
             Action::Close => self.close(entry, Outcome::ClosedByFault, &[]).await,
-            // HTTP/2 ends the one stream, with RST_STREAM.
+            // Over HTTP/2 only the stream ends, with RST_STREAM.
             Action::Truncate { bytes } if version == Version::HTTP_2 => {
                 Ok(faults::truncated(answer, bytes).into_response(Some(entry), method, None))
             }
-            // A stream that is shorter lacks the mark of its end.
+            // A shorter stream lacks its end mark.
             Action::Truncate { bytes } => {
                 let framing = if answer.payload.size().is_none() {
                     Framing::Chunks
@@ -298,7 +298,7 @@ impl Exchange {
         Err(Ended)
     }
 
-    /// Sends at most so many bytes of the body, past hyper, and ends the connection with FIN.
+    /// Sends at most `bytes` of the body, bypassing hyper, and ends the connection with FIN.
     async fn raw(
         &self,
         entry: Entry,
@@ -319,7 +319,7 @@ impl Exchange {
                 is_whole = framing == Framing::None;
                 break;
             };
-            // What comes last is left to `close`.
+            // `close` writes the last piece.
             if wire.write_raw(&unsent).await.is_err() {
                 return Err(Ended);
             }
@@ -345,14 +345,15 @@ impl Exchange {
         outcome: Outcome,
         bytes: &[u8],
     ) -> Result<Response<TrackedBody>, Ended> {
-        // Before the last byte leaves: who has read everything finds it recorded.
+        // Settled before the last byte is sent, so that a client that has read everything finds it
+        // recorded.
         let (most, last) = bytes.split_at(bytes.len().saturating_sub(1));
         let Some(wire) = self.wire.upgrade() else {
             return Err(Ended);
         };
         if wire.write_raw(most).await.is_ok() {
             entry.settle(outcome);
-            // The client may have left by now; nobody asks any more.
+            // If the client has disconnected, the error has no effect.
             let _ = wire.write_raw(last).await;
         }
         wire.close().await;
@@ -360,7 +361,7 @@ impl Exchange {
     }
 }
 
-/// So much of the body at once, so that a stream is cut while it comes.
+/// The number of bytes read of the body at once, so that a stream is cut while it arrives.
 const PIECE: u64 = 64 * 1024;
 
 async fn pause(milliseconds: u64) {
@@ -373,12 +374,12 @@ fn too_large() -> Answer {
     Answer::detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large")
 }
 
-/// What tells the end of a body.
+/// How a body's end is marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     Length,
     Chunks,
-    /// That of the connection.
+    /// By the end of the connection.
     None,
 }
 
@@ -390,7 +391,7 @@ fn has_body(method: &Method, answer: &Answer) -> bool {
     method != Method::HEAD && !bodiless && !answer.status.is_informational()
 }
 
-/// The head of an answer as it goes over the wire.
+/// The bytes of a response's head on the wire.
 fn head(answer: &Answer, framing: Framing) -> Vec<u8> {
     let mut sent = format!("HTTP/1.1 {}\r\n", answer.status).into_bytes();
     for (name, value) in answer.headers.iter() {
@@ -408,7 +409,7 @@ fn head(answer: &Answer, framing: Framing) -> Vec<u8> {
     sent
 }
 
-/// A piece of a body as it goes over the wire.
+/// The bytes of a piece of a body on the wire.
 fn framed(piece: &[u8], framing: Framing) -> Vec<u8> {
     match framing {
         Framing::Chunks => [format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat(),
@@ -418,7 +419,7 @@ fn framed(piece: &[u8], framing: Framing) -> Vec<u8> {
 
 /// A body that was read to its end.
 struct Received {
-    /// At most [`LARGEST_BODY`]; nothing of an uploaded file.
+    /// At most [`LARGEST_BODY`]; empty for an uploaded file.
     kept: Bytes,
     length: u64,
     /// An uploaded file.
@@ -426,8 +427,8 @@ struct Received {
 }
 
 impl Received {
-    /// Reads everything: a refusal that is sent while the client still writes would be lost in a
-    /// reset. What goes to a `disk` is not kept in memory.
+    /// Reads the whole body: an error response sent while the client still writes would be lost in
+    /// a reset. A body for `disk` is not kept in memory.
     async fn read(mut body: Incoming, disk: Option<&Disk>) -> Result<Self, Ended> {
         let mut upload = disk.map(Disk::spool);
         let expected = if upload.is_some() {

@@ -70,7 +70,7 @@ static MODEL_ERRORS: &[ModelError] = &[
     model("unsupported_video_format", 422, false, "video_url", "Unsupported video format", Some(r#"{"supported_formats":["mp4","webm"]}"#)),
 ];
 
-/// A failure of the platform (§12.3), or of the framework (§12.5).
+/// A failure of the platform (§12.3) or of the app framework (§12.5).
 struct PlatformError {
     kind: &'static str,
     status: u16,
@@ -93,7 +93,7 @@ const fn platform(
     }
 }
 
-/// §12.3, and the refusal of the concurrency limit (§15), whose body nobody published (§16.16).
+/// §12.3, and the refusal of the concurrency limit (§15), whose body is not published (§16.16).
 static PLATFORM_ERRORS: &[PlatformError] = &[
     platform("request_timeout", 504, "Request timed out", true),
     platform(
@@ -151,8 +151,8 @@ static PLATFORM_ERRORS: &[PlatformError] = &[
     ),
 ];
 
-/// §12.5 where the app ran, and a missed start deadline (§5.8); the other cases of §12.5 are
-/// produced by real inputs.
+/// The failures of §12.5 for which the app ran, and a missed start deadline (§5.8). Real inputs
+/// produce the other cases of §12.5.
 static APP_ERRORS: &[PlatformError] = &[
     platform("app_error", 400, "The app refused the request", true),
     platform("field_error", 422, "This prompt is not supported", true),
@@ -166,7 +166,7 @@ static APP_ERRORS: &[PlatformError] = &[
     platform("start_deadline", 504, "Request timed out", false),
 ];
 
-/// A failure, ready to be answered.
+/// A failure and its response.
 pub(crate) struct Failure {
     pub(crate) answer: Answer,
     /// Whether a model had been running.
@@ -223,7 +223,7 @@ pub(crate) fn platform_error(kind: &str) -> Option<Failure> {
     })
 }
 
-/// An error raised in the app (§12.5), or the caller's missed start deadline.
+/// An error that the app raised (§12.5), or the missed start deadline of the caller.
 pub(crate) fn app_error(kind: &str) -> Option<Failure> {
     let row = APP_ERRORS.iter().find(|row| row.kind == kind)?;
     let status = StatusCode::from_u16(row.status).ok()?;

@@ -1,4 +1,4 @@
-//! `fal.run`: who calls, which app, and the gateway's headers (docs/protocol.md §2.5, §4, §5.8).
+//! `fal.run`: the caller, the app, and the gateway's headers (docs/protocol.md §2.5, §4, §5.8).
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::state::State;
 use crate::tokens::{self, Grant};
 use crate::{clock, failures};
 
-/// Runs a request; every answer but the ingress's carries `x-fal-request-id`.
+/// Runs a request. Every response except the ingress's has `x-fal-request-id`.
 pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
     let answer = route(state, request, entry)
         .await
@@ -31,7 +31,7 @@ pub(crate) async fn handle(state: &Arc<State>, request: &Request, entry: &Entry)
     with_request_id(answer, entry).0
 }
 
-/// The answer with its request id, a new one if it has none, and that.
+/// The response with its request id, a new one if it has none, and that id.
 pub(crate) fn with_request_id(answer: Answer, entry: &Entry) -> (Answer, String) {
     let given = answer
         .headers
@@ -60,14 +60,14 @@ async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<A
     run(state, request, admitted, entry).await
 }
 
-/// An app, and who may call it.
+/// An app and the caller that may use it.
 #[derive(Clone)]
 pub(crate) struct Admitted {
     pub(crate) app: &'static App,
     pub(crate) caller: Option<Caller>,
 }
 
-/// Whom a request calls, if its key or token may.
+/// The app that a request names, if the key or token of the request may call it.
 pub(crate) fn authorize(state: &State, request: &Request) -> Result<Admitted, Answer> {
     let settings = state.settings();
     let caller = caller(state, request, &settings)?;
@@ -94,7 +94,7 @@ fn has_token(request: &Request) -> bool {
     request.query.as_deref().is_some_and(tokens::present)
 }
 
-/// Runs an app for whom `authorize` let in, as soon as a runner is free.
+/// Runs an app that `authorize` has admitted, as soon as a runner is free.
 pub(crate) async fn run(
     state: &Arc<State>,
     request: &Request,
@@ -156,7 +156,7 @@ pub(crate) async fn run(
     }
     running.answered(&answer);
     answer.payload = answer.payload.held_by((slot, running));
-    // Whatever the app wrote there, and not for those that the ingress answers.
+    // Replaces an id that the app wrote. The ingress's responses have none.
     match HeaderValue::from_str(&id) {
         Ok(id) if !answer.from_ingress => Ok(answer.header("x-fal-request-id", id)),
         _ => Ok(answer),
@@ -171,7 +171,7 @@ fn over_the_limit() -> Answer {
     )
 }
 
-/// What a caller sees of an app's answer (§5.8).
+/// The response of an app as its caller sees it (§5.8).
 pub(crate) fn visible(mut answer: Answer) -> Answer {
     answer.headers.remove("x-fal-stop-runner");
     if !queue::may_need_retry(answer.status) {
@@ -180,7 +180,7 @@ pub(crate) fn visible(mut answer: Answer) -> Answer {
     answer
 }
 
-/// The caller named by the `Authorization` header; `None` without one.
+/// The caller that the `Authorization` header names; `None` without the header.
 pub(crate) fn caller(
     state: &State,
     request: &Request,
@@ -192,7 +192,7 @@ pub(crate) fn caller(
         .map_err(|refusal| bad_credential(refusal, settings))
 }
 
-/// What the token in the query allows; `None` without one.
+/// The permissions of the token in the query; `None` without a token.
 fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
     let Some((_, token)) = request
         .query_pairs()
@@ -216,10 +216,11 @@ pub(crate) fn find_app(state: &State, name: &str, path: &str) -> Result<&'static
     app.ok_or_else(|| unknown_app(name, path))
 }
 
-/// Names before the owner's (docs/protocol.md §3.1).
+/// Namespaces that precede the owner's name (docs/protocol.md §3.1).
 const NAMESPACES: [&str; 2] = ["workflows/", "comfy/"];
 
-/// `/owner/alias/some/path/` as `owner/alias` and `some/path`, with or without a namespace.
+/// Splits `/owner/alias/some/path/` into `owner/alias` and `some/path`, with or without a
+/// namespace.
 pub(crate) fn split(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or(path);
     let path = path.strip_suffix('/').unwrap_or(path);
@@ -279,7 +280,7 @@ pub(crate) fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> 
     }
 }
 
-/// Whether the setting `blocked_models` leaves an endpoint to be called.
+/// Whether the endpoint is callable under the setting `blocked_models`.
 pub(crate) fn not_blocked(app: &App, path: &str, settings: &Settings) -> Result<(), Answer> {
     let id = app.endpoint_id(split(path).1);
     let blocked = settings.platform.blocked_models.contains(&id);
@@ -290,7 +291,7 @@ pub(crate) fn not_blocked(app: &App, path: &str, settings: &Settings) -> Result<
     }
 }
 
-/// Whether the account of `caller` may use the service at all (§2.5).
+/// Whether the account of `caller` is not locked (§2.5).
 pub(crate) fn not_locked(caller: &Caller, settings: &Settings) -> Result<(), Answer> {
     match settings.locked_accounts.get(&caller.account) {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! Answers that are gzip-coded (docs/protocol.md §16.45).
+//! Responses that are gzip-coded (docs/protocol.md §16.45).
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use hyper::header::{
 use crate::answer::Answer;
 use crate::body::{Payload, Source};
 
-/// Whether a client takes gzip (RFC 9110 §12.5.3).
+/// Whether a client accepts gzip (RFC 9110 §12.5.3).
 pub(crate) fn is_accepted(headers: &HeaderMap) -> bool {
     let values = headers
         .get_all(ACCEPT_ENCODING)
@@ -30,7 +30,7 @@ pub(crate) fn is_accepted(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The answer, coded if it is JSON whose length is known.
+/// The response, coded if it is JSON of a known length.
 pub(crate) fn coded(mut answer: Answer) -> Answer {
     let is_json = answer
         .headers
@@ -52,7 +52,7 @@ pub(crate) fn coded(mut answer: Answer) -> Answer {
     answer
 }
 
-/// The answer in so many members, unless it is a stream or coded already.
+/// The response in this many members, unless it is a stream or already coded.
 pub(crate) async fn in_members(mut answer: Answer, members: u64) -> Answer {
     let Some(size) = answer
         .payload
@@ -77,7 +77,7 @@ pub(crate) async fn in_members(mut answer: Answer, members: u64) -> Answer {
         } else {
             left - member.len() as u64
         };
-        // Writing into memory does not fail.
+        // Writing to memory does not fail.
         coded.extend(compressed(&member).unwrap_or_default());
     }
     answer

@@ -1,4 +1,4 @@
-//! Every request that reached an app: what the Platform API tells of it (docs/protocol.md §14.5,
+//! Every request that reached an app, for the Platform API to report (docs/protocol.md §14.5,
 //! §14.9).
 
 use std::collections::{HashMap, VecDeque};
@@ -18,13 +18,13 @@ use crate::platform;
 use crate::prices::Nano;
 use crate::state::State;
 
-/// The last so many are kept.
+/// The number of requests that are kept.
 const KEPT: usize = 100_000;
 
-/// Bytes of an input or output that are kept: 1 MiB.
+/// The size up to which an input or output is kept, in bytes: 1 MiB.
 const LARGEST_KEPT: usize = 1 << 20;
 
-/// What is known when an app begins with a request.
+/// What is known when an app starts to execute a request.
 pub(crate) struct Begun<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) endpoint_id: String,
@@ -33,24 +33,24 @@ pub(crate) struct Begun<'a> {
     pub(crate) method: &'a str,
     pub(crate) sent: SystemTime,
     pub(crate) input: &'a Bytes,
-    /// `X-Fal-Store-IO` was not 0.
+    /// Whether `X-Fal-Store-IO` was not 0.
     pub(crate) store: bool,
-    /// How long its runner took to start.
+    /// The time that the runner took to start.
     pub(crate) startup: Duration,
 }
 
 /// One request.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    /// In the order of their beginning, from 1.
+    /// The number of the request in the order of their start, from 1.
     pub(crate) ordinal: u64,
     pub(crate) request_id: String,
     pub(crate) endpoint_id: String,
-    /// Whose app.
+    /// The account that owns the app.
     pub(crate) owner: String,
     /// `owner/alias`.
     pub(crate) app: String,
-    /// Who called, if he had a key.
+    /// The caller's account; `None` without a key.
     pub(crate) account: Option<String>,
     pub(crate) key_id: Option<String>,
     pub(crate) method: String,
@@ -58,18 +58,18 @@ pub(crate) struct Record {
     pub(crate) started: SystemTime,
     pub(crate) ended: Option<SystemTime>,
     pub(crate) status: Option<u16>,
-    /// The platform's failures name theirs.
+    /// The error type of a failure of the platform.
     pub(crate) error_type: Option<String>,
     pub(crate) startup: Duration,
     pub(crate) input: Option<Bytes>,
     pub(crate) output: Option<Bytes>,
     pub(crate) store: bool,
-    /// Billed.
+    /// The number of billed units.
     pub(crate) units: f64,
-    /// The list price of a unit.
+    /// The list price of one unit.
     pub(crate) price: Nano,
     pub(crate) unit: &'static str,
-    /// Whether it came by the API; seeds may say otherwise.
+    /// Whether the request came through the API. Seeded requests may have come from a web page.
     pub(crate) by_api: bool,
     pub(crate) runner: String,
     pub(crate) lines: Vec<Line>,
@@ -85,7 +85,7 @@ pub(crate) struct Line {
 }
 
 impl Record {
-    /// Seconds of execution, once it ended.
+    /// The seconds of execution, after the end.
     pub(crate) fn duration(&self) -> Option<f64> {
         self.ended.map(|ended| {
             ended
@@ -95,7 +95,7 @@ impl Record {
         })
     }
 
-    /// Seconds of waiting.
+    /// The seconds of waiting.
     pub(crate) fn prepare(&self) -> f64 {
         self.started
             .duration_since(self.sent)
@@ -103,19 +103,19 @@ impl Record {
             .as_secs_f64()
     }
 
-    /// Whether its caller owns the app: then its time is billed, not the request.
+    /// Whether the caller owns the app. Then the time is billed, not the request.
     pub(crate) fn is_own(&self) -> bool {
         self.account.as_deref() == Some(self.owner.as_str())
     }
 
-    /// Whether the access token of a login came with it, and not a key.
+    /// Whether the request had the access token of a login instead of a key.
     pub(crate) fn is_login(&self) -> bool {
         self.key_id
             .as_deref()
             .is_some_and(|id| id.starts_with("fake|"))
     }
 
-    /// `success`, `user_error`, `error`, or nothing while it runs.
+    /// `success`, `user_error` or `error`; `None` while the request runs.
     pub(crate) fn group(&self) -> Option<&'static str> {
         match self.status? {
             200..=399 => Some("success"),
@@ -207,7 +207,7 @@ impl History {
         self.changed.subscribe()
     }
 
-    /// Oldest first.
+    /// All records, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Record>> {
         self.table().records.iter().cloned().collect()
     }
@@ -218,7 +218,7 @@ impl History {
             .map(|record| Arc::clone(record))
     }
 
-    /// A record that no request made.
+    /// Adds records that no request caused.
     pub(crate) fn seed(&self, records: impl IntoIterator<Item = Record>) {
         let mut table = self.table();
         for record in records {
@@ -228,7 +228,7 @@ impl History {
         self.changed.send_replace(());
     }
 
-    /// Forgets what went in and what came out; false without such a request.
+    /// Removes the input and the output of a request. No effect without such a request.
     pub(crate) fn erase(&self, request_id: &str) {
         if let Some(record) = self.table().find(request_id) {
             let record = Arc::make_mut(record);
@@ -237,14 +237,14 @@ impl History {
         }
     }
 
-    /// A line of the app's log.
+    /// Adds a line to the app's log.
     pub(crate) fn log(&self, request_id: &str, message: &str, level: &str, now: SystemTime) {
         self.table()
             .log(request_id, (now, level, message.to_owned()));
         self.changed.send_replace(());
     }
 
-    /// A request reaches its app; it ends with what is returned, whatever becomes of that.
+    /// Records that a request reached its app. Dropping the returned value records the end.
     pub(crate) fn begin(state: &Arc<State>, begun: Begun<'_>) -> Running {
         let now = state.clock.now();
         let price = state.prices.of(&begun.endpoint_id);
@@ -276,7 +276,7 @@ impl History {
         let request_id = record.request_id.clone();
         {
             let mut table = state.history.table();
-            // A further attempt takes the place of the one that failed.
+            // A further attempt replaces the failed one.
             if let Some(known) = table.find(&request_id) {
                 let (ordinal, lines) = (known.ordinal, known.lines.clone());
                 *known = Arc::new(Record {
@@ -325,7 +325,7 @@ impl History {
     fn forget(&self, request_id: &str) {
         let mut table = self.table();
         if let Some(record) = table.find(request_id) {
-            // Its place stays, so that the others keep theirs.
+            // The record stays, so that the positions of later ones do not change.
             let record = Arc::make_mut(record);
             (record.account, record.key_id, record.owner, record.app) =
                 (None, None, String::new(), String::new());
@@ -344,8 +344,8 @@ struct End {
     output: Option<Bytes>,
 }
 
-/// A request that an app works on. Dropped, it has ended; without an answer, because its client
-/// left.
+/// A request that an app executes. Dropping it without a response records that its client
+/// disconnected.
 pub(crate) struct Running {
     state: Arc<State>,
     request_id: String,
@@ -354,7 +354,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// The app has answered; of a stream only its beginning.
+    /// The app has responded. Of a stream, only the beginning is known.
     pub(crate) fn answered(&mut self, answer: &Answer) {
         let header = |name: &str| {
             answer
@@ -369,7 +369,7 @@ impl Running {
             Payload::Bytes(bytes) => kept(bytes),
             _ => None,
         };
-        // What fails on fal's side costs nothing (§15).
+        // A failure on fal's side is not billed (§15).
         let units = if answer.status.is_server_error() {
             0.0
         } else {
@@ -384,7 +384,7 @@ impl Running {
         });
     }
 
-    /// It was no request but a connection.
+    /// Removes the record: it was a connection and not a request.
     pub(crate) fn forget(mut self) {
         self.forgotten = true;
     }

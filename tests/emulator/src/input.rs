@@ -1,4 +1,4 @@
-//! Model input, checked as the app framework checks it: pydantic entries in a 422 (docs/protocol.md
+//! Model input, validated like the app framework: a 422 with pydantic entries (docs/protocol.md
 //! §12.5).
 
 use hyper::StatusCode;
@@ -38,7 +38,7 @@ pub(crate) fn object(request: &Request) -> Result<Map<String, Value>, Answer> {
     }
 }
 
-/// The framework reads a body as JSON unless its content type says otherwise.
+/// Whether the body is JSON: the framework assumes so unless the content type says otherwise.
 fn is_json(request: &Request) -> bool {
     let Some(content_type) = request.headers.get(CONTENT_TYPE) else {
         return true;
@@ -58,7 +58,7 @@ fn not_an_object(input: &Value) -> Answer {
     })])
 }
 
-/// The fields of an object, read one by one; what is wrong with them is collected.
+/// The fields of an object, read one by one. Errors are collected.
 pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
     at: Vec<Value>,
@@ -74,7 +74,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Checks an object within this one.
+    /// Validates an object within this one.
     pub(crate) fn nested<T>(
         &mut self,
         name: &str,
@@ -91,7 +91,7 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// The value, unless it is absent or null.
+    /// The value; `None` if it is absent or null.
     pub(crate) fn get(&self, name: &str) -> Option<&'a Value> {
         self.object.get(name).filter(|value| !value.is_null())
     }
@@ -121,7 +121,7 @@ impl<'a> Fields<'a> {
         }));
     }
 
-    /// A string; empty when something is wrong with it.
+    /// A string; empty if it is invalid.
     pub(crate) fn required_string(&mut self, name: &str) -> String {
         if !self.object.contains_key(name) {
             self.missing(name);
@@ -130,7 +130,7 @@ impl<'a> Fields<'a> {
         self.string(name).unwrap_or_default()
     }
 
-    /// A list of at least one string; empty when something is wrong with it.
+    /// A list of at least one string; empty if it is invalid.
     pub(crate) fn required_strings(&mut self, name: &str) -> Vec<String> {
         let items = match self.object.get(name) {
             Some(Value::Array(items)) => items,
@@ -177,7 +177,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An integer that JSON holds, from `i64::MIN` to `u64::MAX`; `Some` only when it is valid.
+    /// An integer in the range of JSON, from `i64::MIN` to `u64::MAX`; `None` if it is absent or
+    /// invalid.
     pub(crate) fn integer(&mut self, name: &str) -> Option<i128> {
         let value = self.get(name)?;
         let parsed = match value {
@@ -201,7 +202,7 @@ impl<'a> Fields<'a> {
             .ok()
     }
 
-    /// An integer within `low..=high`, `default` when it is absent or wrong.
+    /// An integer within `low..=high`; `default` if it is absent or invalid.
     pub(crate) fn integer_between(&mut self, name: &str, default: u64, low: u64, high: u64) -> u64 {
         let Some(value) = self.integer(name) else {
             return default;
@@ -231,7 +232,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A boolean, false when it is absent or wrong.
+    /// A boolean; false if it is absent or invalid.
     pub(crate) fn boolean(&mut self, name: &str) -> bool {
         match self.get(name) {
             None => false,
@@ -243,7 +244,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// 422 when anything was wrong.
+    /// 422 if any field was invalid.
     pub(crate) fn finish(self) -> Result<(), Answer> {
         if self.errors.is_empty() {
             Ok(())
@@ -253,7 +254,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The integer that a float without a fraction is.
+/// A float without a fraction, as an integer.
 fn whole(number: f64) -> Option<i128> {
     (number.fract() == 0.0 && number.abs() < 1e18).then_some(number as i128)
 }

@@ -1,4 +1,4 @@
-//! Keys, held in memory and obviously fake.
+//! API keys, kept in memory and obviously fake.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,20 +8,20 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What a key may do (docs/protocol.md §2.2).
+/// The permissions of a key (docs/protocol.md §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Scope {
     /// Call models.
     Api,
-    /// That, and private apps, keys and the account.
+    /// Call models and private apps, and manage keys and the account.
     Admin,
 }
 
-/// Who calls: a valid key without its secret, or the user of a login.
+/// A caller: a valid key without its secret, or the user of a login.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// Of a login: its subject.
+    /// The id of the key; for a login, its subject.
     pub(crate) key_id: String,
     pub(crate) scope: Scope,
     pub(crate) account: String,
@@ -37,7 +37,7 @@ pub(crate) struct Listed {
     pub(crate) created: SystemTime,
 }
 
-/// A key that was just made: the only time that its secret is shown.
+/// A new key. Its secret is shown only at creation.
 #[derive(Clone)]
 pub(crate) struct NewKey {
     pub(crate) id: String,
@@ -45,7 +45,7 @@ pub(crate) struct NewKey {
 }
 
 impl NewKey {
-    /// `<id>:<secret>`.
+    /// Returns `<id>:<secret>`.
     pub(crate) fn full(&self) -> String {
         format!("{}:{}", self.id, self.secret)
     }
@@ -60,11 +60,11 @@ impl fmt::Debug for NewKey {
 /// Why a credential is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No such id, wrong secret, revoked, or a scheme that fal does not know.
+    /// The id is unknown, the secret is wrong, the key is revoked, or fal does not know the scheme.
     Unknown,
     /// `Key` without `:`.
     NoColon,
-    /// `Bearer` with something that is not a token of ours.
+    /// `Bearer` with text that is not a token of the emulator.
     NotAToken,
 }
 
@@ -121,12 +121,12 @@ impl Keys {
         NewKey { id, secret }
     }
 
-    /// Revokes whatever key has this id; false if there is none.
+    /// Revokes the key with this id, of any scope and account. Returns false if there is none.
     pub(crate) fn revoke(&self, id: &str) -> bool {
         self.remove(|key| key.id == id)
     }
 
-    /// Revokes a key as the Platform API does: only keys of scope API, of the caller's account.
+    /// Revokes a key as the Platform API does: only a key of scope API of the caller's account.
     pub(crate) fn revoke_listed(&self, id: &str, account: &str) -> bool {
         self.remove(|key| key.id == id && key.scope == Scope::Api && key.account == account)
     }
@@ -172,7 +172,7 @@ impl Keys {
     }
 }
 
-/// What an `Authorization` header carries.
+/// The credential in an `Authorization` header.
 pub(crate) enum Credential<'h> {
     Key { id: &'h str, secret: &'h str },
     Token(&'h str),
@@ -184,7 +184,7 @@ pub(crate) fn credential(headers: &HeaderMap) -> Result<Option<Credential<'_>>, 
     let Some(value) = values.next() else {
         return Ok(None);
     };
-    // A client that sends two of them attaches its key in two places.
+    // Two headers mean that the client attaches its key in two places.
     if values.next().is_some() {
         return Err(Refusal::Unknown);
     }

@@ -1,4 +1,4 @@
-//! A local fal, to develop and test against with no network and no bill.
+//! A local fal, to develop and test against without a network and without cost.
 //!
 //! ```
 //! let emulator = fal_emulator::Emulator::start()?;
@@ -6,9 +6,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
-//! It serves HTTP on 127.0.0.1 and tells fal's hosts apart by the Host header; through `CONNECT` it
-//! serves TLS under their names. What it is told over HTTP by tests in other languages is described
-//! in its README.
+//! The emulator serves HTTP on 127.0.0.1 and selects fal's service by the Host header. Through
+//! `CONNECT` it serves TLS under fal's names. Its README describes the control API, through which
+//! tests in other languages use it over HTTP.
 
 mod answer;
 mod apps;

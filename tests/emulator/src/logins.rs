@@ -1,5 +1,5 @@
-//! Logins of users, held in memory and obviously fake: what `auth.fal.ai` issues (docs/protocol.md
-//! §1.4).
+//! Logins of users, kept in memory and obviously fake: the tokens that `auth.fal.ai` issues
+//! (docs/protocol.md §1.4).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ use uuid::Uuid;
 use crate::clock::{self, unix};
 use crate::keys::{Caller, Scope};
 
-/// The tokens of one login, as `fal auth login` or a renewal gets them.
+/// The tokens of a login, as `fal auth login` or a renewal receives them.
 #[derive(Clone)]
 pub struct Login {
-    /// Works once; its successor comes with the answer.
+    /// The refresh token. It works once; a renewal returns the next one.
     pub refresh_token: String,
-    /// A JWT with a made-up signature.
+    /// The access token, a JWT with a made-up signature.
     pub access_token: String,
     pub(crate) id_token: String,
     pub(crate) access_seconds: u64,
@@ -37,11 +37,11 @@ pub(crate) enum Refused {
     Reused,
 }
 
-/// A login that goes on over renewals.
+/// A login, which continues over renewals.
 struct Grant {
     account: String,
     access_seconds: u64,
-    /// By the last renewal.
+    /// The refresh token that the last renewal issued.
     refresh_token: String,
     revoked: bool,
 }
@@ -54,7 +54,7 @@ struct Access {
 #[derive(Default)]
 struct Book {
     grants: Vec<Grant>,
-    /// Every refresh token ever issued.
+    /// All refresh tokens that were issued, each with its login.
     refresh_tokens: HashMap<String, usize>,
     access_tokens: HashMap<String, Access>,
 }
@@ -68,7 +68,8 @@ impl Logins {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A user of `account` logs in. Access tokens live so long, those of renewals as well.
+    /// Logs a user of `account` in. The access tokens, also those of renewals, expire after
+    /// `access_seconds`.
     pub(crate) fn create(&self, account: &str, access_seconds: u64, now: SystemTime) -> Login {
         let mut book = self.book();
         book.grants.push(Grant {
@@ -81,7 +82,7 @@ impl Logins {
         book.issue(grant, access_seconds, now)
     }
 
-    /// Exchanges a refresh token. A second use of one ends its login, if `reuse_revokes`.
+    /// Exchanges a refresh token. If `reuse_revokes`, its second use ends the login.
     pub(crate) fn renew(
         &self,
         refresh_token: &str,
@@ -114,8 +115,8 @@ impl Logins {
             .any(|grant| grant.account == account)
     }
 
-    /// Who calls with this access token, unless it is unknown, has expired, or its login was
-    /// revoked.
+    /// The caller with this access token; `None` if the token is unknown or expired, or its login
+    /// was revoked.
     pub(crate) fn find(&self, access_token: &str, scope: Scope, now: SystemTime) -> Option<Caller> {
         let book = self.book();
         let access = book
@@ -160,7 +161,7 @@ impl Book {
 
 const ISSUER: &str = "https://auth.fal.ai/";
 
-/// The name of the official CLI at the issuer.
+/// The client id of the official CLI at the issuer.
 pub(crate) const CLIENT_ID: &str = "TwXR51Vz8JbY8GUUMy6EyuVR0fTO7N4N";
 
 fn subject(account: &str) -> String {
@@ -192,7 +193,7 @@ fn id_token(account: &str, now: SystemTime, expires: SystemTime) -> String {
     }))
 }
 
-/// Of the shape of an RS256 token; the signature is a text that says so.
+/// A token shaped like one of RS256. Its signature is a text that says it is fake.
 fn jwt(claims: &Value) -> String {
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": "fake-key" });
     let [header, claims] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));

@@ -1,7 +1,7 @@
-//! A picture for a prompt: hills under a sky, the same for the same prompt, seed and size.
+//! A picture for a prompt: hills under a sky. The same prompt, seed and size give the same picture.
 //!
-//! It needs no sine or the like, whose last bit differs between platforms, so that all draw the
-//! same.
+//! It uses no sine or similar function, whose last bit differs between platforms, so that the
+//! picture is the same on all of them.
 
 use bytes::Bytes;
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
@@ -11,14 +11,14 @@ const SUN: u8 = SKY_SHADES as u8;
 const FIRST_HILL: u8 = SUN + 1;
 const HILLS: usize = 6;
 
-/// What decides about a picture.
+/// The values that determine a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Picture {
     pub(crate) prompt: String,
     pub(crate) seed: u64,
-    /// Pixels.
+    /// In pixels.
     pub(crate) width: u32,
-    /// Pixels.
+    /// In pixels.
     pub(crate) height: u32,
 }
 
@@ -34,7 +34,7 @@ impl Picture {
         encoder.set_depth(BitDepth::Eight);
         encoder.set_palette(palette);
         encoder.set_compression(Compression::Fast);
-        // A row is nearly the row above it.
+        // A row is similar to the row above it.
         encoder.set_filter(Filter::Up);
         let mut writer = encoder.write_header()?;
         writer.write_image_data(&pixels)?;
@@ -43,13 +43,13 @@ impl Picture {
     }
 }
 
-/// Where things are, in pixels.
+/// The positions of the objects, in pixels.
 struct Scene {
     width: usize,
     height: usize,
     sun: (f64, f64),
     radius: f64,
-    /// Per hill, from the farthest, the first row it covers in each column.
+    /// For each hill, from the farthest, the first row that it covers in each column.
     ridges: Vec<Vec<usize>>,
 }
 
@@ -106,7 +106,8 @@ impl Scene {
     }
 }
 
-/// The upper edge of a hill: three octaves of smooth noise around `base`, in parts of the height.
+/// The upper edge of a hill: three octaves of smooth noise around `base`. Heights are fractions of
+/// the picture's.
 fn ridge(random: &mut Random, width: usize, height: f64, base: f64, relief: f64) -> Vec<usize> {
     let octaves: Vec<(Vec<f64>, f64)> = [(4, 0.62), (9, 0.28), (23, 0.1)]
         .map(|(knots, share)| {
@@ -126,7 +127,7 @@ fn ridge(random: &mut Random, width: usize, height: f64, base: f64, relief: f64)
         .collect()
 }
 
-/// The curve through `knots`, of which there are at least three, at `at` in 0..1.
+/// The value at `at` in 0..1 of the curve through `knots`, which are at least three.
 fn smooth(knots: &[f64], at: f64) -> f64 {
     let scaled = at * (knots.len() - 2) as f64;
     let index = scaled as usize;
@@ -135,7 +136,7 @@ fn smooth(knots: &[f64], at: f64) -> f64 {
     knots[index] + (knots[index + 1] - knots[index]) * eased
 }
 
-/// Sky from top to horizon, sun, hills from the farthest to the nearest.
+/// The colours: sky from top to horizon, sun, hills from the farthest to the nearest.
 fn palette(random: &mut Random) -> Vec<u8> {
     let hue = random.between(0.0, 1.0);
     let warm = hue + random.between(0.08, 0.2);
@@ -144,7 +145,7 @@ fn palette(random: &mut Random) -> Vec<u8> {
     let ground = rgb(hue + 0.04, 0.55, 0.11);
     let mut colors = Vec::with_capacity(SKY_SHADES + 1 + HILLS);
     colors.extend((0..SKY_SHADES).map(|shade| {
-        // Full daylight is reached where the hills begin.
+        // The sky is brightest where the hills begin.
         mix(
             top,
             horizon,
@@ -165,7 +166,7 @@ fn mix(from: [f64; 3], to: [f64; 3], part: f64) -> [f64; 3] {
     [0, 1, 2].map(|channel| from[channel] + (to[channel] - from[channel]) * part)
 }
 
-/// Hue (a turn is 1), saturation and lightness as red, green and blue in 0..1.
+/// Converts hue (1 is a full turn), saturation and lightness into red, green and blue in 0..1.
 fn rgb(hue: f64, saturation: f64, lightness: f64) -> [f64; 3] {
     let chroma = saturation * lightness.min(1.0 - lightness);
     [0.0, 8.0, 4.0].map(|offset| {
@@ -174,7 +175,7 @@ fn rgb(hue: f64, saturation: f64, lightness: f64) -> [f64; 3] {
     })
 }
 
-/// SplitMix64, started from a prompt and a seed.
+/// A SplitMix64 generator, seeded with a prompt and a seed.
 struct Random(u64);
 
 impl Random {

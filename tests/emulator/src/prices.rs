@@ -1,19 +1,19 @@
-//! The one price list: what a unit of each endpoint costs, and what an account pays of it
+//! The price list: the cost of a unit of each endpoint, and the price for an account
 //! (docs/protocol.md §14.5).
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Billionths of a dollar, so that sums of prices are exact.
+/// Billionths of a dollar, so that sums are exact.
 pub(crate) type Nano = u64;
 
-/// Nano-dollars as dollars.
+/// Converts nano-dollars to dollars.
 pub(crate) fn dollars(nano: f64) -> f64 {
     nano.round() / 1e9
 }
 
-/// What one unit costs.
+/// The price of one unit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Price {
     pub(crate) unit_price: Nano,
@@ -34,10 +34,10 @@ static PRICES: &[(&str, Price)] = &[
     ("emulator/realtime",   price(1_000_000, "second")),
 ];
 
-/// Of an endpoint that the list does not name.
+/// The price of an endpoint that the list does not name.
 const USUAL: Price = price(1_000_000, "request");
 
-/// Machines of own apps and of compute, by the second.
+/// The machines of own apps and of compute, which are billed per second.
 #[rustfmt::skip]
 static MACHINES: &[(&str, Nano)] = &[
     ("S",                100_000),
@@ -46,7 +46,7 @@ static MACHINES: &[(&str, Nano)] = &[
     ("gpu_8x_h100_sxm5", 7_200_000),
 ];
 
-/// What a second of a machine costs.
+/// The price of a machine for one second.
 pub(crate) fn machine(kind: &str) -> Nano {
     MACHINES
         .iter()
@@ -67,7 +67,7 @@ impl Prices {
     }
 }
 
-/// Percent off the list price, from 0 to 100.
+/// A discount on the list price in percent, from 0 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Discount(f64);
@@ -90,7 +90,7 @@ impl From<Discount> for f64 {
     }
 }
 
-/// What so many units cost an account, in nano-dollars.
+/// The cost for an account in nano-dollars.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
     pub(crate) subtotal: f64,

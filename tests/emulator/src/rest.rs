@@ -1,5 +1,5 @@
-//! `rest.fal.ai`: short-lived tokens (docs/protocol.md §7.1), the caller's account (§1.4), the keys
-//! of webhooks, and what `storage` answers.
+//! `rest.fal.ai`: short-lived tokens (docs/protocol.md §7.1), the caller's account (§1.4), the key
+//! set of webhooks, and the requests that `storage` handles.
 
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, StatusCode};
@@ -17,10 +17,11 @@ use crate::storage;
 use crate::tokens::TokenAnswer;
 use crate::webhooks;
 
-/// Seconds that a token lives unless the request says otherwise.
+/// The default lifetime of a token in seconds.
 const DEFAULT_LIFE: u64 = 120;
 
-/// Seconds: a year. The service's own maximum is unknown (§16.22).
+/// The longest lifetime of a token in seconds: a year. The service's own maximum is unknown
+/// (§16.22).
 const LONGEST_LIFE: u64 = 365 * 86_400;
 
 pub(crate) async fn handle(state: &State, request: &Request, entry: &Entry) -> Answer {
@@ -75,7 +76,7 @@ fn only(method: &Method, name: &'static str, request: &Request) -> Result<(), An
     Err(answer)
 }
 
-/// The caller's account. It answers for a locked one too, and says so.
+/// The caller's account. A locked account is reported too, as locked.
 fn current(state: &State, request: &Request, settings: &Settings) -> Result<Answer, Answer> {
     only(&Method::GET, "GET", request)?;
     let account = caller(state, request, settings)?.account;
@@ -99,7 +100,7 @@ fn caller(state: &State, request: &Request, settings: &Settings) -> Result<Calle
     gateway::caller(state, request, settings)?.ok_or_else(missing)
 }
 
-/// The apps that a token is for, and its life in seconds, from the field `life`.
+/// The apps that a token covers, and its lifetime in seconds from the field `life`.
 fn wanted(request: &Request, life: &str) -> Result<(Vec<String>, u64), Answer> {
     let object = input::object(request)?;
     let mut fields = Fields::new(&object);
@@ -109,7 +110,7 @@ fn wanted(request: &Request, life: &str) -> Result<(Vec<String>, u64), Answer> {
     Ok((apps, seconds))
 }
 
-/// No app ran: this host says nothing about bills.
+/// Removes the header with billed units: no app ran, so this host does not send it.
 fn unbilled(mut answer: Answer) -> Answer {
     answer.headers.remove("x-fal-billable-units");
     answer

@@ -1,4 +1,4 @@
-//! Connections, and which host a request is for.
+//! Accepts connections, and selects the service of a request by its host.
 
 use std::convert::Infallible;
 use std::io;
@@ -31,21 +31,21 @@ pub(crate) struct Request {
     pub(crate) query: Option<String>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// A body that is a file, instead of `body`.
+    /// The body if it is a file; `body` is then empty.
     pub(crate) upload: Option<Arc<Blob>>,
 }
 
 impl Request {
-    /// The query, unescaped.
+    /// The decoded parameters of the query.
     pub(crate) fn query_pairs(&self) -> form_urlencoded::Parse<'_> {
         form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes())
     }
 }
 
-/// Who answers for a Host header.
+/// The service that a Host header selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
-    /// The emulator itself.
+    /// The emulator's control API.
     Control,
     Run,
     Queue,
@@ -57,16 +57,16 @@ pub(crate) enum Service {
     Web,
     Auth,
     Cdn,
-    /// Takes what a signed URL names.
+    /// The target of signed URLs for uploads.
     GoogleStorage,
-    /// Whose files are gone (§1.1).
+    /// The old CDN, whose files no longer exist (§1.1).
     OldCdn,
-    /// Somebody's web app, whose server holds a key.
+    /// A web app whose server holds a key.
     Proxy,
     Unknown,
 }
 
-/// Every host that the emulator stands in for.
+/// Every host that the emulator serves.
 pub(crate) const HOSTS: &[(&str, Service)] = &[
     ("fal.run", Service::Run),
     ("falrun.com", Service::Run),
@@ -96,7 +96,7 @@ impl Service {
         }
     }
 
-    /// Answers for one of fal's hosts.
+    /// Handles a request to one of fal's hosts.
     pub(crate) async fn answer(
         self,
         state: &Arc<State>,
@@ -117,7 +117,7 @@ impl Service {
                 Answer::detail(state.settings().old_cdn_status.status(), "File not found")
             }
             Self::Proxy => proxy::handle(state, request).await,
-            // A handshake needs the connection, which the server proxy has not.
+            // A handshake needs the connection, which the server proxy does not have.
             Self::Control | Self::Sockets | Self::Unknown => {
                 let detail = format!("fal-emulator does not answer for the host \"{host}\"");
                 Answer::detail(StatusCode::MISDIRECTED_REQUEST, detail)
@@ -131,7 +131,7 @@ fn web(state: &State, request: &Request) -> Answer {
     answer.unwrap_or_else(|| Answer::detail(StatusCode::NOT_FOUND, "Not Found"))
 }
 
-/// The host of a request in lower case, without a port; empty without one.
+/// The host of a request in lower case, without a port; empty if there is none.
 pub(crate) fn host_of<B>(request: &hyper::Request<B>) -> String {
     let authority = match request.uri().authority() {
         Some(authority) => authority.as_str(),
@@ -155,7 +155,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) -> Infallibl
             Ok((stream, _)) => {
                 tokio::spawn(connection(stream, Arc::clone(&state)));
             }
-            // Out of descriptors, most likely: some will be free again.
+            // The usual cause is a lack of file descriptors, which other connections release.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
         }
     }
@@ -168,7 +168,7 @@ async fn connection(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
     Ok(())
 }
 
-/// Serves one connection to its end; within a tunnel, as `tunnel` only.
+/// Serves a connection to its end. Within a tunnel it serves only the host `tunnel`.
 pub(crate) async fn serve_wire(
     wire: Wire,
     tunnel: Option<&'static str>,
@@ -177,7 +177,8 @@ pub(crate) async fn serve_wire(
 ) {
     let wire = Arc::new(wire);
     let io = TokioIo::new(SharedStream(Arc::clone(&wire)));
-    // Weak: a request that is still worked on must not keep the socket of an ended connection open.
+    // A weak reference, so that a request that is still being executed does not keep the socket of
+    // an ended connection open.
     let exchange = Exchange {
         state,
         wire: Arc::downgrade(&wire),
@@ -186,7 +187,7 @@ pub(crate) async fn serve_wire(
     };
     let service =
         service_fn(move |request: hyper::Request<Incoming>| exchange.clone().run(request));
-    // However it ends, the arrivals tell.
+    // The arrivals record how the connection ended.
     match tunnel {
         None => {
             let serving = http1::Builder::new()

@@ -1,4 +1,4 @@
-//! What the sources leave open about fal, chosen by the test (docs/protocol.md §16).
+//! The behaviours of fal that the sources leave open, chosen by the test (docs/protocol.md §16).
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,18 @@ use crate::tls::ProxyCredentials;
 use crate::tokens::{TokenAnswer, TokenStatus};
 use crate::webhooks::WebhookSettings;
 
-/// The text that a bad key gets on the gateway (§16.17).
+/// The gateway's text for an invalid key (§16.17).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BadKeyText {
-    /// `invalid key credentials`, seen in 2026.
+    /// `invalid key credentials`, observed in 2026.
     #[default]
     Current,
-    /// `No user found for Key ID and Secret`, seen until mid-2026.
+    /// `No user found for Key ID and Secret`, observed until mid-2026.
     Older,
 }
 
-/// The status of an ADMIN operation that is called with an API key (§16.42).
+/// The status of an ADMIN operation called with an API key (§16.42).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub enum AdminRefusal {
@@ -36,7 +36,7 @@ pub enum AdminRefusal {
     Forbidden,
 }
 
-/// The status of a private app that is called with a key which may not (§2.5).
+/// The status of a private app called with a key that may not call it (§2.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub enum PrivateRefusal {
@@ -49,17 +49,18 @@ pub enum PrivateRefusal {
     NotFound,
 }
 
-/// What the access token of a login may do at the Platform API. Its documentation names keys only.
+/// The permissions of a login's access token at the Platform API, whose documentation mentions only
+/// keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LoginScope {
-    /// 401, like no key.
+    /// No permissions: 401, as without a key.
     #[default]
     #[serde(rename = "none")]
     None,
-    /// As a key of scope API.
+    /// Those of a key of scope API.
     #[serde(rename = "API")]
     Api,
-    /// As a key of scope ADMIN.
+    /// Those of a key of scope ADMIN.
     #[serde(rename = "ADMIN")]
     Admin,
 }
@@ -74,7 +75,7 @@ impl LoginScope {
     }
 }
 
-/// How a token that is wrong or has expired is refused at a WebSocket of an app (§7.2, §7.4).
+/// The refusal of a wrong or expired token at a WebSocket of an app (§7.2, §7.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RealtimeRefusal {
@@ -85,72 +86,73 @@ pub enum RealtimeRefusal {
     Message,
 }
 
-/// How the emulator behaves where the sources differ. `Default` is what we believe of the service
-/// today.
+/// How the emulator behaves where the sources about fal differ. The default is the most likely
+/// behaviour of the service today.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The text of a bad key.
+    /// The text for an invalid key.
     pub bad_key_text: BadKeyText,
-    /// The form of a token that `POST /tokens/` answers (§16.22).
+    /// The form of a token in the response of `POST /tokens/` (§16.22).
     pub token_answer: TokenAnswer,
-    /// The status of a token's answer: 200 or 201.
+    /// The status of the response with a token: 200 or 201.
     pub token_status: TokenStatus,
     /// The server proxy of a web app (§11).
     pub proxy: ProxySettings,
-    /// The queue, and how much may run at once.
+    /// The queue, and the limits of concurrent runs.
     pub queue: QueueSettings,
     /// The Platform API.
     pub platform: PlatformSettings,
-    /// Webhooks of finished requests.
+    /// The webhooks of finished requests.
     pub webhooks: WebhookSettings,
-    /// Credit balances by account; one that is not named has 100 USD.
+    /// The credit balances by account. Other accounts have 100 USD.
     pub credit_balances: BTreeMap<String, Balance>,
-    /// The status of an API key on an ADMIN operation: 401 or 403.
+    /// The status of an ADMIN operation called with an API key: 401 or 403.
     pub admin_refusal_status: AdminRefusal,
-    /// The status of a key that may not call a private app: 401, 403 or 404. No key at all is
-    /// always 401.
+    /// The status of a private app called with a key that may not call it: 401, 403 or 404. Without
+    /// a key it is always 401.
     pub private_refusal_status: PrivateRefusal,
-    /// Whether API keys call the private apps of their own account (§16.51).
+    /// Whether API keys may call the private apps of their own account (§16.51).
     pub api_key_may_call_private_apps: bool,
-    /// Locked accounts and the reason that follows `User is locked. Reason: ` (§2.5).
+    /// The locked accounts, each with the reason that follows `User is locked. Reason: ` (§2.5).
     pub locked_accounts: BTreeMap<String, String>,
-    /// What a login may do at the Platform API. On models it is as good as an ADMIN key of its
-    /// account.
+    /// The permissions of a login at the Platform API. For models, a login has those of an ADMIN
+    /// key of its account.
     pub platform_login_scope: LoginScope,
-    /// How long the access tokens of renewals live, in seconds; by default as long as the login's
-    /// first one.
+    /// The lifetime in seconds of access tokens from renewals; by default that of the login's first
+    /// one.
     pub access_token_seconds: Option<u64>,
-    /// The form of the URLs of files; by default v3b, and v3 for uploads with a CDN token (§16.31).
+    /// The form of file URLs; by default v3b, and v3 for uploads with a CDN token (§16.31).
     pub file_url_form: Option<FileUrlForm>,
-    /// What tells one version of a file from another.
+    /// The validator that identifies the version of a file.
     pub file_validator: FileValidator,
-    /// What a CDN token's answer names as its host (§16.30).
+    /// The host in the response with a CDN token (§16.30).
     pub cdn_base_url: CdnBaseUrl,
-    /// How long signed URLs of uploads work, in seconds.
+    /// The lifetime in seconds of signed URLs for uploads.
     pub signed_url_seconds: SignedUrlSeconds,
-    /// Where the answer to a part names its etag (§16.28).
+    /// Where the response to a part has its etag (§16.28).
     pub part_answer: PartAnswer,
-    /// Bytes that an upload in one request may have; more is 413.
+    /// The largest upload in one request, in bytes; a larger one is 413. `None` means no limit.
     pub single_upload_limit: Option<u64>,
     /// The status of an expired file: 404 or 410.
     pub expired_file_status: GoneStatus,
     /// The status of everything at `fal.media`: 404 or 410.
     pub old_cdn_status: GoneStatus,
-    /// Whether the second use of a refresh token ends its login, the tokens of the first use
-    /// included.
+    /// Whether the second use of a refresh token ends its login, including the tokens from the
+    /// first use.
     pub reuse_ends_login: bool,
-    /// What `CONNECT` asks for: 407 without; by default nothing.
+    /// The credentials that `CONNECT` requires; without them it is 407. `None`, the default,
+    /// requires none.
     pub proxy_credentials: Option<ProxyCredentials>,
     /// Whether JSON is gzip-coded for clients that accept it (§16.45).
     pub gzip: bool,
-    /// How a token is refused at a WebSocket.
+    /// The refusal of a token at a WebSocket.
     pub realtime_refusal: RealtimeRefusal,
-    /// Seconds without an input that end a realtime session; 60 by default.
+    /// The seconds without an input after which a realtime session ends; 60 by default.
     pub realtime_session_seconds: Option<u64>,
 }
 
-/// The host in the answer to `POST /storage/auth/token`.
+/// The host in the response of `POST /storage/auth/token`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CdnBaseUrl {
@@ -170,7 +172,7 @@ impl CdnBaseUrl {
     }
 }
 
-/// Seconds that a signed URL works: an hour unless another number is set.
+/// The lifetime of a signed URL in seconds; an hour by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SignedUrlSeconds(pub u64);
@@ -181,7 +183,7 @@ impl Default for SignedUrlSeconds {
     }
 }
 
-/// The status of what was there once.
+/// The status of a resource that no longer exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub enum GoneStatus {

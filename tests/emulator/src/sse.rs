@@ -1,4 +1,4 @@
-//! Server-sent events, as apps write them (docs/protocol.md §6).
+//! Server-sent events in the forms that apps send (docs/protocol.md §6).
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use tokio::sync::mpsc;
 use crate::answer::Answer;
 use crate::body::Payload;
 
-/// How events look on the wire; by default one `data:` line each, ended by LF.
+/// The form of events on the wire; by default one `data:` line each, ended by LF.
 #[derive(Clone, Debug)]
 pub(crate) struct Style {
     pub(crate) line_end: &'static str,
     /// The `event:` line.
     pub(crate) event: Option<String>,
-    /// Whether each has an `id:` line, counted from 1.
+    /// Whether each event has an `id:` line, counted from 1.
     pub(crate) ids: bool,
-    /// Milliseconds of a `retry:` line before the first.
+    /// The milliseconds of a `retry:` line before the first event.
     pub(crate) retry: Option<u64>,
-    /// Whether a comment precedes each.
+    /// Whether a comment precedes each event.
     pub(crate) comments: bool,
 }
 
@@ -37,7 +37,7 @@ impl Default for Style {
 }
 
 impl Style {
-    /// The event number `index`, counted from 0; each line of `data` gets its own `data:`.
+    /// The event with the number `index`, counted from 0. Each line of `data` has its own `data:`.
     pub(crate) fn write(&self, index: usize, data: &str) -> Bytes {
         let mut lines = Vec::new();
         if let Some(retry) = self.retry.filter(|_| index == 0) {
@@ -62,11 +62,11 @@ impl Style {
     }
 }
 
-/// Pieces of a body and the pause between two.
+/// The pieces of a body, and the pause between two.
 pub(crate) struct Script {
     pub(crate) pieces: Vec<Bytes>,
     pub(crate) pause: Duration,
-    /// Whether the connection breaks behind the last one.
+    /// Whether the connection breaks after the last piece.
     pub(crate) cut: bool,
 }
 
@@ -93,7 +93,7 @@ impl Script {
     }
 }
 
-/// The content type of events.
+/// The media type of server-sent events.
 pub(crate) fn content_type() -> HeaderValue {
     HeaderValue::from_static("text/event-stream")
 }

@@ -1,4 +1,4 @@
-//! What all connections share.
+//! The state that all connections share.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -43,11 +43,11 @@ pub(crate) struct State {
     /// Every request that reached an app.
     pub(crate) history: History,
     pub(crate) prices: Prices,
-    /// What only the Platform API knows.
+    /// The state that only the Platform API uses.
     pub(crate) platform: Platform,
-    /// The first key of scope API, which the server proxy holds too.
+    /// The first key of scope API, which the server proxy uses too.
     pub(crate) api_key: NewKey,
-    /// Where the emulator listens.
+    /// The address that the emulator listens on.
     pub(crate) address: SocketAddr,
     settings: RwLock<Settings>,
 }
@@ -80,9 +80,10 @@ impl State {
         })
     }
 
-    /// The caller named by the `Authorization` header, a key or a login; `None` without one.
+    /// The caller that the `Authorization` header names by a key or a login; `None` without the
+    /// header.
     ///
-    /// `logins` are of this scope, and refused without one.
+    /// Logins get the scope `logins`, and are refused if it is `None`.
     pub(crate) fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -116,12 +117,12 @@ impl State {
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = settings;
-        // More may run now.
+        // A waiting job may now be allowed to start.
         self.queue.wake();
     }
 }
 
-/// How often each endpoint ran.
+/// The number of runs of each endpoint.
 #[derive(Default)]
 pub(crate) struct Executions(Mutex<BTreeMap<String, u64>>);
 

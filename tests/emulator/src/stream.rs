@@ -1,4 +1,4 @@
-//! A client's connection, shared between hyper and a fault that takes it over.
+//! A client's connection, shared by hyper and a fault that takes it over.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,7 +15,7 @@ use tokio_rustls::server::TlsStream;
 
 type Tls = TlsStream<TokioIo<Upgraded>>;
 
-/// A socket, with or without TLS on it.
+/// A socket, with or without TLS.
 pub(crate) struct Wire {
     socket: Arc<TcpStream>,
     tls: Option<Mutex<Tls>>,
@@ -27,7 +27,7 @@ impl Wire {
         Self::new(Arc::new(socket), None)
     }
 
-    /// `tls` runs on `socket`.
+    /// A wire on which `tls` runs over `socket`.
     pub(crate) fn tls(socket: Arc<TcpStream>, tls: Tls) -> Self {
         Self::new(socket, Some(Mutex::new(tls)))
     }
@@ -50,17 +50,17 @@ impl Wire {
             .map(|tls| tls.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the end of the connection, which follows, a reset. TLS does not announce it: nobody
-    /// shuts it down.
+    /// Makes the connection end with a reset when it is dropped. TLS sends no closing message,
+    /// because the stream is not shut down.
     pub(crate) fn reset(&self) {
-        // Without it the socket would end with FIN; it cannot fail on an open socket.
+        // Without it the socket would end with FIN. It cannot fail on an open socket.
         let _ = self.socket.set_zero_linger();
         self.ended.notify_one();
     }
 
-    /// Ends the connection, in TLS with a word of goodbye.
+    /// Ends the connection. TLS sends its closing message.
     pub(crate) async fn close(&self) {
-        // The client may have left by now; nobody asks any more.
+        // If the client has disconnected, the error has no effect.
         let _ = poll_fn(|cx| self.poll_shutdown(cx)).await;
         self.ended.notify_one();
     }
@@ -70,7 +70,7 @@ impl Wire {
         self.ended.notified().await;
     }
 
-    /// Writes `bytes` as they are, past hyper.
+    /// Writes `bytes` unchanged, bypassing hyper.
     pub(crate) async fn write_raw(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let written = poll_fn(|cx| self.poll_write(cx, bytes)).await?;
@@ -116,7 +116,8 @@ impl Wire {
         }
     }
 
-    /// The socket is closed when its last owner drops it, so that a reset is not preceded by a FIN.
+    /// Shuts down only TLS. The socket is closed when its last owner drops it, so that no FIN
+    /// precedes a reset.
     fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.locked() {
             Some(mut tls) => Pin::new(&mut *tls).poll_shutdown(cx),
@@ -125,7 +126,7 @@ impl Wire {
     }
 }
 
-/// The half that hyper drives; a fault writes to the same wire past it.
+/// The half that hyper drives. A fault writes to the same wire directly.
 pub(crate) struct SharedStream(pub(crate) Arc<Wire>);
 
 impl AsyncRead for SharedStream {

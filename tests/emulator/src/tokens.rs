@@ -1,4 +1,4 @@
-//! Short-lived tokens, taken instead of a key in `?fal_jwt_token=` (docs/protocol.md §7.1).
+//! Short-lived tokens, accepted instead of a key in `?fal_jwt_token=` (docs/protocol.md §7.1).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,20 +16,20 @@ use crate::clock;
 use crate::keys::Caller;
 use crate::storage;
 
-/// The parameter of a query that carries a token.
+/// The query parameter that carries a token.
 pub(crate) const PARAMETER: &str = "fal_jwt_token";
 
-/// What a token allows, in the name of whom.
+/// The permissions of a token, and its account.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) caller: Caller,
-    /// Aliases of apps, or full paths of endpoints.
+    /// The aliases of apps, or full paths of endpoints.
     apps: Vec<String>,
     expires: SystemTime,
 }
 
 impl Grant {
-    /// Whether it covers the app `alias`, called at `path`.
+    /// Whether the token covers the app `alias`, called at `path`.
     pub(crate) fn allows(&self, alias: &str, path: &str) -> bool {
         let path = path.trim_matches('/');
         self.apps
@@ -38,12 +38,12 @@ impl Grant {
     }
 }
 
-/// All tokens that have not expired. They outlive the key that they were made with.
+/// All tokens that have not expired. Revoking the key that created them does not end them.
 #[derive(Default)]
 pub(crate) struct Tokens(Mutex<HashMap<String, Grant>>);
 
 impl Tokens {
-    /// Makes a token that expires `seconds` after `now`.
+    /// Creates a token that expires `seconds` after `now`.
     pub(crate) fn issue(
         &self,
         caller: Caller,
@@ -73,7 +73,7 @@ impl Tokens {
         token
     }
 
-    /// What `token` allows at the time `now`; `None` if it is none of ours or has expired.
+    /// The permissions of `token` at the time `now`; `None` if it is unknown or has expired.
     pub(crate) fn find(&self, token: &str, now: SystemTime) -> Option<Grant> {
         let grants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         grants
@@ -89,7 +89,7 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// Looks like a JWT; its signature says that it is none.
+/// A text in the form of a JWT, whose signature says that it is fake.
 fn jwt(claims: &Value) -> String {
     let header = json!({ "alg": "none", "typ": "JWT" });
     let signature = format!("fake-signature-{}", Uuid::new_v4().simple());
@@ -98,19 +98,19 @@ fn jwt(claims: &Value) -> String {
         .join(".")
 }
 
-/// Whether a query carries a token.
+/// Whether a query contains a token.
 pub(crate) fn present(query: &str) -> bool {
     form_urlencoded::parse(query.as_bytes()).any(|(name, _)| name == PARAMETER)
 }
 
 const DELIMITERS: [char; 6] = ['?', '&', '#', ',', ';', ' '];
 
-/// A query, a URL or any text, with `****` in place of its tokens and signatures.
+/// Replaces the tokens and signatures in a query, a URL or any text with `****`.
 pub(crate) fn masked(text: &str) -> String {
     text.split_inclusive(DELIMITERS).map(masked_piece).collect()
 }
 
-/// One `name=value`, and the delimiter behind it. The value may be a URL itself, escaped.
+/// Masks one `name=value` and the delimiter after it. The value may be an escaped URL.
 fn masked_piece(piece: &str) -> String {
     let text = piece.trim_end_matches(DELIMITERS);
     let plain = unescaped(text);
@@ -134,7 +134,7 @@ fn unescaped(text: &str) -> String {
         .collect()
 }
 
-/// The form of a token in the answer of `POST /tokens/`; the official clients take all three.
+/// The form of a token in the response of `POST /tokens/`. The official clients accept all three.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TokenAnswer {
@@ -157,7 +157,7 @@ impl TokenAnswer {
     }
 }
 
-/// The status of a token's answer.
+/// The status of the response with a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub enum TokenStatus {

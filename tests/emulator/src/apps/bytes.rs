@@ -9,10 +9,10 @@ use crate::answer::Answer;
 use crate::body::{Payload, Source};
 use crate::input::{self, Fields};
 
-/// Bytes: 1 GiB.
+/// The largest output in bytes: 1 GiB.
 const LARGEST: u64 = 1 << 30;
 
-/// Bytes in one chunk.
+/// The size of a chunk in bytes.
 const PIECE: u64 = 4096;
 
 pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
@@ -41,7 +41,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     Ok(Answer::payload(StatusCode::OK, content_type, payload).billable_units(1))
 }
 
-/// The same bytes, made when the client takes them.
+/// The same bytes as a stream, produced as the client reads them.
 fn streamed(size: u64) -> Payload {
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! `emulator/echo` and the apps of `acme`: the request, as the app saw it.
+//! `emulator/echo` and the apps of `acme`: they return the request as the app received it.
 
 use hyper::StatusCode;
 use serde_json::json;
@@ -19,7 +19,7 @@ pub(super) fn run(call: &Call<'_>) -> Answer {
     let echo = json!({
         "method": request.method.as_str(),
         "path": request.path,
-        // An app gets no credential: neither the header nor the token.
+        // An app receives no credential: neither the header nor the token.
         "query": request.query.as_deref().map(tokens::masked),
         "headers": plain_headers(&request.headers),
         "body": body,

@@ -15,7 +15,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let failure = if call.path.is_empty() {
         asked_for(&input::object(call.request)?)?
     } else {
-        // The path says it all; an input is only quoted.
+        // The path selects the failure. The input is only quoted in the response.
         let input = input::object(call.request).unwrap_or_default();
         named(call.path, &input).ok_or_else(|| call.path_not_found())?
     };
@@ -25,7 +25,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     Ok(failure.answer)
 }
 
-/// The failure of this name, whichever kind it is.
+/// The failure with this name, of any kind.
 fn named(name: &str, input: &Map<String, Value>) -> Option<Failure> {
     failures::model_error(name, input)
         .or_else(|| failures::platform_error(name))
@@ -57,7 +57,7 @@ fn unknown(fields: &mut Fields<'_>, field: &str, names: &[&str]) -> Option<Failu
     None
 }
 
-/// `{"status", "body", "html"}`: the app's own status, or with `html` a page of the ingress.
+/// `{"status", "body", "html"}`: the app's own status and body, or an HTML page of the ingress.
 fn chosen_status(fields: &mut Fields<'_>) -> Option<Failure> {
     let status = fields.integer_between("status", 500, 200, 599) as u16;
     let html = fields.boolean("html");

@@ -14,7 +14,7 @@ use crate::input::{self, Fields};
 use crate::picture::Picture;
 use crate::storage::{self, Content, Lifecycle};
 
-/// Pixels.
+/// Name, width and height in pixels.
 const SIZES: &[(&str, u32, u32)] = &[
     ("square_hd", 1024, 1024),
     ("square", 512, 512),
@@ -93,14 +93,14 @@ impl Input {
         Ok(input)
     }
 
-    /// Started megapixels.
+    /// The number of megapixels, rounded up.
     fn units(&self) -> u64 {
         let pixels = u64::from(self.size.0) * u64::from(self.size.1);
         self.images * pixels.div_ceil(1_000_000)
     }
 }
 
-/// 32 bits, which every JSON parser keeps exact.
+/// A seed of 32 bits, which every JSON parser represents exactly.
 fn random_seed() -> i128 {
     i128::from(Uuid::new_v4().as_fields().0)
 }
@@ -130,7 +130,7 @@ fn size(fields: &mut Fields<'_>) -> (u32, u32) {
     }
 }
 
-/// `'a', 'b' or 'c'`, as pydantic lists an enumeration.
+/// `'a', 'b' or 'c'`, the form in which pydantic lists an enumeration.
 fn preset_names() -> String {
     let quoted: Vec<String> = SIZES.iter().map(|(name, ..)| format!("'{name}'")).collect();
     match quoted.split_last() {

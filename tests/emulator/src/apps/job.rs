@@ -1,4 +1,5 @@
-//! `emulator/job`: takes its time, logs, fails and is cancelled as its input says.
+//! `emulator/job`: runs for the time, writes the log, and fails or ends on cancellation as its
+//! input says.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +13,12 @@ use crate::clock;
 use crate::input::{self, Fields};
 use crate::server::Request;
 
-/// Milliseconds: a day.
+/// The longest run in milliseconds: a day.
 const LONGEST: u64 = 86_400_000;
 
 struct Script {
     time: Duration,
-    /// Message and level.
+    /// The message and the level of each line.
     logs: Vec<(String, String)>,
     honour_cancel: bool,
     output: Value,
@@ -27,13 +28,13 @@ struct Script {
 struct Failing {
     input: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// So many attempts fail.
+    /// The number of attempts that fail.
     attempts: u64,
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
-    // Before the test learns that it runs, and may advance the time.
+    // Read before the test can observe that the app runs and advance the clock.
     let began = call.state.clock.now();
     let script = Script::read(&input::object(call.request)?)?;
     call.started();
@@ -47,7 +48,7 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     }
 }
 
-/// `startup_ms` of the input.
+/// `startup_ms` of the input: the start time of the runner.
 pub(super) fn startup(request: &Request) -> Option<Duration> {
     let input: Value = serde_json::from_slice(&request.body).ok()?;
     input["startup_ms"]
@@ -55,7 +56,7 @@ pub(super) fn startup(request: &Request) -> Option<Duration> {
         .map(|ms| Duration::from_millis(ms.min(LONGEST)))
 }
 
-/// As the app framework says it (docs/protocol.md §5.6).
+/// The app framework's response to a cancellation (docs/protocol.md §5.6).
 fn cancelled() -> Answer {
     let status = StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST);
     Answer::detail(status, "Request cancelled by the client.")
@@ -79,7 +80,7 @@ impl Script {
         Ok(script)
     }
 
-    /// The log's lines, spread over the time.
+    /// Writes the lines of the log, spread evenly over the duration.
     async fn play(&self, call: &Call<'_>, began: SystemTime) {
         let count = u32::try_from(self.logs.len()).unwrap_or(u32::MAX).max(1);
         for (index, (message, level)) in (0..).zip(&self.logs) {
@@ -96,7 +97,7 @@ impl Script {
     }
 }
 
-/// Texts, or objects with `message` and `level`.
+/// Strings, or objects with `message` and `level`.
 fn logs(fields: &mut Fields<'_>) -> Vec<(String, String)> {
     let lines = match fields.get("logs") {
         None => return Vec::new(),
@@ -148,7 +149,7 @@ impl Failing {
         })
     }
 
-    /// The failure, or what is wrong with its description.
+    /// The described failure, or the response that says what is wrong with its description.
     fn answer(&self) -> Result<Answer, Answer> {
         let mut answer = fail::asked_for(&self.input)?.answer;
         for (name, value) in &self.headers {

@@ -1,4 +1,4 @@
-//! The apps that the emulator runs, and who may call them.
+//! The apps that the emulator runs, and which callers may use them.
 
 mod bytes;
 mod echo;
@@ -26,13 +26,13 @@ use crate::state::State;
 /// `app_auth` (docs/protocol.md §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Anybody, without a key.
+    /// Any caller, without a key.
     Public,
-    /// Any key.
+    /// Any caller with a key.
     Shared,
-    /// ADMIN keys of the owner; by setting, all of his.
+    /// ADMIN keys of the owner's account; all its keys if the setting allows it.
     Private,
-    /// All keys of the owner, whose name follows a namespace.
+    /// All keys of the owner's account, whose name follows a namespace.
     Own,
 }
 
@@ -60,11 +60,11 @@ pub(crate) struct App {
     pub(crate) alias: &'static str,
     pub(crate) access: Access,
     program: Program,
-    /// Full endpoint ids, with a name and a category for the catalogue.
+    /// Full endpoint ids, each with a name and a category for the catalogue.
     pub(crate) endpoints: &'static [Endpoint],
 }
 
-/// A callable model, as the catalogue shows it.
+/// A callable model as the catalogue lists it.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     pub(crate) id: &'static str,
@@ -147,8 +147,8 @@ impl App {
             .find(|app| app.owner == owner && app.alias == alias)
     }
 
-    /// What the gateway finds under a stored workflow's name. It is kept for ever, like every other
-    /// app.
+    /// The app for a stored workflow, for the gateway to find. It lives until the process ends,
+    /// like every other app.
     pub(crate) fn of_workflow(
         account: &str,
         name: &str,
@@ -178,7 +178,8 @@ impl App {
         matches!(self.program, Program::Stored)
     }
 
-    /// The endpoint at `path` behind the alias: an app with endpoints below its own id has several.
+    /// The id of the endpoint at `path` below the alias: an app may have several endpoints below
+    /// its own id.
     pub(crate) fn endpoint_id(&self, path: &str) -> String {
         let id = format!("{}/{}", self.owner, self.alias);
         if self.endpoints.iter().any(|known| known.id == id) {
@@ -188,7 +189,7 @@ impl App {
         }
     }
 
-    /// How long a runner takes to start for this input, if the app says so.
+    /// The time in which a runner starts for this input, if the app defines one.
     pub(crate) fn startup(&self, request: &Request) -> Option<Duration> {
         matches!(self.program, Program::Job)
             .then(|| job::startup(request))
@@ -202,20 +203,20 @@ pub(crate) struct Call<'a> {
     pub(crate) request: &'a Request,
     pub(crate) request_id: &'a str,
     pub(crate) app: &'static App,
-    /// The path behind the alias, without slashes at its ends.
+    /// The path after the alias, without leading or trailing slashes.
     pub(crate) path: &'a str,
     pub(crate) caller: Option<Caller>,
     pub(crate) entry: &'a Entry,
-    /// The queued request that it is for.
+    /// The queued request that the call executes, if any.
     pub(crate) job: Option<&'a Job>,
 }
 
 impl Call<'_> {
-    /// Runs the app; its failures are answers too.
+    /// Runs the app. Its failures are responses too.
     pub(crate) async fn run(&self) -> Answer {
         let result = match self.app.program {
             Program::Realtime | Program::RawSocket => self.socket(),
-            // A route for HTTP takes no WebSocket.
+            // A route for HTTP accepts no WebSocket.
             _ if sockets::is_handshake(self.request) => Err(self.path_not_found()),
             Program::Bytes => bytes::run(self),
             Program::Echo => Ok(echo::run(self)),
@@ -234,13 +235,13 @@ impl Call<'_> {
         result.unwrap_or_else(|refusal| refusal)
     }
 
-    /// The apps that speak WebSocket, and nothing else.
+    /// Runs an app that accepts only WebSockets.
     fn socket(&self) -> Result<Answer, Answer> {
         let (alias, realtime) = (
             self.app.alias,
             matches!(self.app.program, Program::Realtime),
         );
-        // JavaScript leaves the path out where the id ends with it (§3.2).
+        // The JavaScript client omits the path if the endpoint id ends with it (§3.2).
         let known = self.path.is_empty() || realtime && self.path == "realtime";
         if !known || !sockets::is_handshake(self.request) {
             return Err(self.path_not_found());
@@ -254,19 +255,19 @@ impl Call<'_> {
         Ok(answer)
     }
 
-    /// Input is valid, the model runs from here on.
+    /// Records that the input is valid and the model runs.
     pub(crate) fn started(&self) {
         self.entry.executed();
         self.state.executions.count(self.app.endpoint_id(self.path));
     }
 
-    /// Which attempt of a queued request this is; 1 for a direct run.
+    /// The number of the attempt of a queued request, counted from 1; 1 for a direct run.
     fn attempt(&self) -> u32 {
         self.job.map_or(1, |job| job.attempt())
     }
 
-    /// A line of the log, which the status of a queued request shows, and the app's owner sees
-    /// (§14.9).
+    /// Writes a line of the log, which the status of a queued request and the logs of the app's
+    /// owner show (§14.9).
     fn log(&self, message: &str, level: &str) {
         let now = self.state.clock.now();
         if let Some(job) = self.job {
@@ -275,7 +276,8 @@ impl Call<'_> {
         self.state.history.log(self.request_id, message, level, now);
     }
 
-    /// Resolves when the caller cancels; a direct run is cancelled by leaving.
+    /// Resolves when the caller cancels the request; for a direct run, never: its client
+    /// disconnects instead.
     async fn cancelled(&self) {
         match self.job {
             Some(job) => job.cancelled().await,
@@ -283,7 +285,7 @@ impl Call<'_> {
         }
     }
 
-    /// The framework's answer to a route that the app lacks (§12.5).
+    /// The framework's response to a route that the app lacks (§12.5).
     pub(crate) fn path_not_found(&self) -> Answer {
         Answer::detail(
             StatusCode::NOT_FOUND,
@@ -292,7 +294,7 @@ impl Call<'_> {
         .billable_units(0)
     }
 
-    /// Only POST, and no subpath.
+    /// Accepts only POST without a subpath.
     fn plain_post(&self) -> Result<(), Answer> {
         if !self.path.is_empty() {
             return Err(self.path_not_found());

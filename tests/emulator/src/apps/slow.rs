@@ -1,4 +1,4 @@
-//! `emulator/slow`: an answer after a while.
+//! `emulator/slow`: responds after a delay.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::answer::Answer;
 use crate::clock;
 use crate::input::{self, Fields};
 
-/// Milliseconds: the default `request_timeout` of an app (docs/protocol.md §15).
+/// The longest delay in milliseconds: the default `request_timeout` of an app (docs/protocol.md
+/// §15).
 const LONGEST: u64 = 3_600_000;
 
 pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
@@ -19,7 +20,7 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let mut fields = Fields::new(&object);
     let ms = fields.integer_between("ms", 1000, 0, LONGEST);
     fields.finish()?;
-    // Before the test learns that it runs, and may advance the time.
+    // Computed before the test can observe that the app runs and advance the clock.
     let end = clock::later(call.state.clock.now(), Duration::from_millis(ms));
     call.started();
     call.state.clock.sleep_until(end).await;

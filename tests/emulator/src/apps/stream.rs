@@ -1,5 +1,5 @@
-//! `emulator/stream`: the events that the input asks for, well or badly written (docs/protocol.md
-//! §6).
+//! `emulator/stream`: sends the events that the input describes, well-formed or malformed
+//! (docs/protocol.md §6).
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::answer::Answer;
 use crate::input::{self, Fields};
 use crate::sse::{self, Script, Style};
 
-/// Milliseconds between two events: a minute.
+/// The longest pause between two events in milliseconds: a minute.
 const LONGEST_PAUSE: u64 = 60_000;
 
 pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
-    // JavaScript leaves the path out where the id ends with it (§3.2).
+    // The JavaScript client omits the path if the endpoint id ends with it (§3.2).
     if !matches!(call.path, "" | "stream") {
         return Err(call.path_not_found());
     }
@@ -69,7 +69,7 @@ pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     Ok(Script { pieces, pause, cut }.answer(content_type))
 }
 
-/// The events to send; three of a made-up task unless the input has its own.
+/// The events to send: those of the input, or three of a made-up task.
 fn events(fields: &mut Fields<'_>) -> Vec<Value> {
     match fields.get("events") {
         None => vec![
@@ -107,7 +107,7 @@ fn content_type(fields: &mut Fields<'_>, not_sse: bool) -> HeaderValue {
     })
 }
 
-/// `emulator/llm`: a text that grows word by word.
+/// `emulator/llm`: streams a text that grows by a word with each event.
 pub(super) fn language_model(call: &Call<'_>) -> Result<Answer, Answer> {
     let (object, streamed) = object_and_mode(call)?;
     let mut fields = Fields::new(&object);
@@ -145,7 +145,7 @@ pub(super) fn workflow(call: &Call<'_>) -> Result<Answer, Answer> {
             false => Answer::json(StatusCode::OK, &output).billable_units(1),
         });
     }
-    // Type declarations and examples differ in one member each.
+    // The type declarations and the examples in the documentation differ in one member each.
     let declares = |mut event: Value, name: &str, value: &str| {
         if declared {
             event[name] = json!(value);
@@ -181,7 +181,7 @@ pub(super) fn workflow(call: &Call<'_>) -> Result<Answer, Answer> {
     Ok(events_answer(&events, pause))
 }
 
-/// The input, and whether its answer is to be streamed.
+/// The input, and whether the response is a stream.
 fn object_and_mode(call: &Call<'_>) -> Result<(Map<String, Value>, bool), Answer> {
     let streamed = match call.path {
         "" => false,

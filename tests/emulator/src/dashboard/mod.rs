@@ -1,5 +1,5 @@
-//! `https://fal.ai/dashboard/keys`: the page where people make keys of both scopes
-//! (docs/protocol.md §2.3). It is also at the emulator's own address, and asks for no login.
+//! `https://fal.ai/dashboard/keys`: the page where users create keys of both scopes
+//! (docs/protocol.md §2.3). The emulator also serves it at its own address, and requires no login.
 
 use hyper::header::{ALLOW, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::{Method, StatusCode};
@@ -16,11 +16,11 @@ use crate::state::State;
 
 const PAGE: &str = "/dashboard/keys";
 
-/// Nothing from elsewhere, and in nobody's frame.
+/// The page loads nothing from other origins and cannot be framed.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'none'; \
                       base-uri 'none'; frame-ancestors 'none'";
 
-/// The page, what it is made of, and what it asks for; `None` for other paths.
+/// Serves the page, its files and its requests; `None` for other paths.
 pub(crate) fn handle(state: &State, request: &Request) -> Option<Answer> {
     let rest = request.path.strip_prefix(PAGE)?;
     let get = request.method == Method::GET;
@@ -74,7 +74,8 @@ fn wrong_method(allowed: &'static str) -> Answer {
     answer
 }
 
-/// 403 unless the page itself asks: browsers name the origin of whatever changes something.
+/// 403 unless the page itself sent the request: browsers send `Origin` with each request that
+/// changes something.
 fn same_origin(request: &Request) -> Option<Answer> {
     let text = |name| {
         request
@@ -94,7 +95,7 @@ fn same_origin(request: &Request) -> Option<Answer> {
     })
 }
 
-/// Both scopes, the newest first; no secret.
+/// The keys of both scopes, newest first, without secrets.
 fn list(state: &State) -> Answer {
     let mut keys = state.keys.listed(DEFAULT_ACCOUNT);
     keys.reverse();

@@ -1,4 +1,4 @@
-//! A service that repeats the credential of a request, in every place where it can put text.
+//! A service that repeats the credential of a request in every place where it can put text.
 
 use std::borrow::Cow;
 
@@ -17,7 +17,7 @@ use crate::sockets::{self, Link, Overflow};
 use crate::sse::{self, Script, Style};
 use crate::tokens;
 
-/// A place in which a service can repeat what it was sent.
+/// A place in which a service can repeat the credential that it received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EchoPlace {
@@ -25,13 +25,14 @@ pub enum EchoPlace {
     Reason,
     /// A header's value.
     Header,
-    /// A header's name, as far as it can be one.
+    /// A header's name, with the characters that a name allows.
     HeaderName,
-    /// The address of a redirect.
+    /// The URL of a redirect.
     Location,
     /// The `detail` of a JSON body.
     Detail,
-    /// The same with every character as an escape, and once more within a JSON text.
+    /// The `detail` of a JSON body with every character escaped, and once more within a JSON
+    /// string.
     Escaped,
     /// Each member of the entries of a 422.
     Fields,
@@ -39,38 +40,38 @@ pub enum EchoPlace {
     Text,
     /// The title of an HTML page.
     Page,
-    /// The name of the error, in the header and in the body.
+    /// The error type, in the header and in the body.
     ErrorType,
     /// The header `x-fal-request-id`.
     RequestId,
-    /// A body that breaks off within the secret.
+    /// A body that ends within the secret.
     Cut,
-    /// The `detail` of a JSON body that has the secret over and over without a space, so that
-    /// whoever cuts it cuts a secret.
+    /// The `detail` of a JSON body that repeats the secret many times without a space, so that
+    /// shortening the text cuts a secret.
     Long,
-    /// The same as the `error` of a success, as a store may answer.
+    /// The same text as the `error` of a 2xx response, as a storage service may send it.
     Success,
     /// The events of a stream: JSON, text, and the failure of a workflow's step.
     Item,
-    /// The failure of a workflow's step, in texts like those of `Long`.
+    /// The failure of a workflow's step, in texts like those of [`EchoPlace::Long`].
     LongItem,
     /// The status of a queued request that failed: its error, its type and its log. Its result is
     /// 404.
     Job,
     /// A message of a WebSocket.
     Message,
-    /// The reason of an `x-fal-error` on a WebSocket.
+    /// The reason of an `x-fal-error` message on a WebSocket.
     Failure,
-    /// The refusal of a WebSocket by message.
+    /// The refusal of a WebSocket by a message.
     Refusal,
-    /// The reason of a WebSocket's close.
+    /// The reason of a WebSocket's close frame.
     Close,
-    /// The same with the code that asks to come again.
+    /// The reason of a close frame with the code 1012, which asks the client to reconnect.
     Restart,
 }
 
 impl EchoPlace {
-    /// All of them.
+    /// All places.
     pub const ALL: [EchoPlace; 22] = [
         EchoPlace::Reason,
         EchoPlace::Header,
@@ -96,7 +97,7 @@ impl EchoPlace {
         EchoPlace::Restart,
     ];
 
-    /// What a request gets to read; none where it has no such place or carried no credential.
+    /// The response to a request; `None` if the request has no such place or no credential.
     pub(super) fn answer(self, status: u16, request: &Request, id: &str) -> Option<Answer> {
         let carried = Carried::of(request)?;
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
@@ -172,10 +173,10 @@ impl EchoPlace {
         Some(with_id(answer))
     }
 
-    /// A WebSocket that says it and ends.
+    /// A WebSocket that sends the credential and ends.
     fn session(self, request: &Request, carried: &Carried) -> Answer {
         let text = carried.text();
-        // A reason has at most 123 bytes.
+        // The reason of a close frame has at most 123 bytes.
         let reason: String = carried
             .secrets()
             .next()
@@ -214,7 +215,7 @@ impl EchoPlace {
     }
 }
 
-/// The credential of a request: the header's value, or what travels in the query or in a form.
+/// The credential of a request: the value of the header, or the token in the query or in a form.
 struct Carried {
     value: String,
 }
@@ -243,7 +244,7 @@ impl Carried {
             .map(|value| Carried { value })
     }
 
-    /// What of it is secret: of a key the half behind its id, of a token all of it.
+    /// The secret parts: of a key the half after its id, of a token all of it.
     fn secrets(&self) -> impl Iterator<Item = &str> {
         let credential = self.value.rsplit(' ').next().unwrap_or_default();
         credential
@@ -253,7 +254,7 @@ impl Carried {
             .chain(credential.contains(':').then_some(credential))
     }
 
-    /// It, in each form that a text can have it in.
+    /// The credential in each form that a text can contain.
     fn text(&self) -> String {
         let mut forms = vec![
             self.value.clone(),
@@ -270,7 +271,7 @@ impl Carried {
         forms.join(" ")
     }
 
-    /// 6,000 bytes and more: longer than anything that is said of an answer.
+    /// At least 6,000 bytes: longer than the part of a response that an error message quotes.
     fn long(&self) -> String {
         let secret = self.secrets().next().unwrap_or_default();
         let times = 6000 / secret.len().max(1) + 1;
@@ -288,7 +289,7 @@ impl Carried {
         )
     }
 
-    /// Each character as an escape of JSON, and as one in a JSON text within it.
+    /// Each character as a JSON escape, and as an escape in a JSON string within that.
     fn escaped(&self) -> String {
         let units = self.value.bytes();
         let once: String = units.clone().map(|byte| format!("\\u{byte:04x}")).collect();
@@ -328,7 +329,7 @@ fn events(text: &str) -> Answer {
     ])
 }
 
-/// The step's name is cut elsewhere in the secret than its message.
+/// The name and the message of the step cut the secret at different places.
 fn failed_step(text: &str) -> Answer {
     let id = &text[text.len().min(16)..];
     let body = json!({ "detail": text });

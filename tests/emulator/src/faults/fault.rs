@@ -1,4 +1,4 @@
-//! One fault: what goes wrong, for which requests, how often.
+//! A fault: what goes wrong, for which requests, and how often.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -37,7 +37,7 @@ pub enum RetryAfterForm {
     /// A number of seconds.
     #[default]
     Seconds,
-    /// An HTTP date, so many seconds after the answer.
+    /// An HTTP date, this many seconds after the response.
     HttpDate,
 }
 
@@ -45,9 +45,9 @@ pub enum RetryAfterForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetryAfter {
-    /// Seconds from now.
+    /// Seconds from the response.
     pub seconds: u64,
-    /// How they are written.
+    /// How the time is written.
     #[serde(default)]
     pub form: RetryAfterForm,
 }
@@ -59,9 +59,9 @@ pub enum Action {
     /// Nothing but the delay.
     #[default]
     None,
-    /// An answer of the test's choice; the request is not executed.
+    /// The given response; the request is not executed.
     Status {
-        /// 200..=599.
+        /// 200 to 599.
         status: u16,
         /// Further headers.
         #[serde(default)]
@@ -69,73 +69,74 @@ pub enum Action {
         /// A string is sent as text, anything else as JSON.
         #[serde(default)]
         body: Option<Value>,
-        /// Whether the answer carries `x-fal-request-id`.
+        /// Whether the response has `x-fal-request-id`.
         #[serde(default = "yes")]
         request_id: bool,
         /// A `Retry-After` header.
         #[serde(default)]
         retry_after: Option<RetryAfter>,
     },
-    /// A TCP reset, without an answer.
+    /// A TCP reset without a response.
     Reset {
-        /// Before or after the body.
+        /// Before or after the body is read.
         when: ResetPoint,
     },
-    /// 200, with an etag, after the head: the body is neither read nor executed.
+    /// 200 with an etag after the head; the body is not read and the request is not executed.
     EarlySuccess,
-    /// The request is executed, then the connection ends (FIN) without an answer.
+    /// The request is executed, then the connection ends (FIN) without a response.
     Close,
-    /// Everything is read, nothing executed, no answer ever.
+    /// The request is read but not executed, and there is no response.
     Hang,
-    /// The real answer with its Content-Length, cut after so many bytes of body; then FIN.
+    /// The real response and its Content-Length, cut after this many bytes of the body; then FIN.
     Truncate {
-        /// Bytes of body that are sent.
+        /// The number of bytes of the body to send.
         bytes: u64,
     },
-    /// The real answer with neither Content-Length nor chunks: what ends it is the end (FIN) of the
-    /// connection. Over HTTP/2, which has frames, as usual.
+    /// The real response with neither Content-Length nor chunks, so that only the end (FIN) of the
+    /// connection ends its body. No effect over HTTP/2, which has frames.
     Unframed {
-        /// Bytes of body that are sent; all of them without.
+        /// The number of bytes of the body to send; `None` sends all.
         #[serde(default)]
         bytes: Option<u64>,
     },
-    /// The real answer, if it is a part of a file (206), with something wrong about it.
+    /// The real response, if it is a part of a file (206), with an error.
     OddPart {
-        /// What.
+        /// The error.
         form: OddPart,
     },
-    /// The real answer, in pieces.
+    /// The real response in pieces.
     Slow {
-        /// Bytes per piece, at least 1.
+        /// Bytes in a piece, at least 1.
         bytes: u64,
         /// Milliseconds between two pieces.
         pause_ms: u64,
     },
-    /// The request is executed; what comes back is not HTTP.
+    /// The request is executed, but the response is not HTTP.
     MalformedHttp,
-    /// The request is executed; 200 `application/json` with a body that is not JSON.
+    /// The request is executed; the response is 200 `application/json` with a body that is not
+    /// JSON.
     MalformedJson,
-    /// The real answer, gzip-coded in so many members, whatever the client accepts. A stream is
-    /// left as it is.
+    /// The real response, gzip-coded in this many members even if the client does not accept gzip.
+    /// No effect on a stream.
     GzipMembers {
-        /// At least 1.
+        /// The number of members, at least 1.
         members: u64,
     },
     /// A redirect; the request is not executed.
     Redirect {
-        /// The Location header.
+        /// The `Location` header.
         location: String,
-        /// 300..=399.
+        /// 300 to 399.
         #[serde(default = "found")]
         status: u16,
     },
-    /// An answer that repeats the credential of the request, in every form that the place allows;
-    /// the request is not executed. A request that carried none, or has no such place, is served as
-    /// usual.
+    /// A response that repeats the credential of the request, in every form that the place allows;
+    /// the request is not executed. A request without a credential or without such a place is
+    /// served normally.
     Echo {
-        /// Where.
+        /// The place of the credential.
         place: EchoPlace,
-        /// 400..=599, where the place leaves it open.
+        /// 400 to 599, if the place does not determine the status.
         #[serde(default = "bad_request")]
         status: u16,
     },
@@ -143,23 +144,23 @@ pub enum Action {
 
 /// A fault: an optional delay, then one action, for the requests that match.
 ///
-/// In Rust: `Fault::status(429).method("POST").path("/fal-ai/*").times(2)`.
+/// Example: `Fault::status(429).method("POST").path("/fal-ai/*").times(2)`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// Only this method.
+    /// Only requests with this method.
     #[serde(default)]
     pub method: Option<String>,
-    /// Only this host, e.g. `fal.run`.
+    /// Only requests to this host, e.g. `fal.run`.
     #[serde(default)]
     pub host: Option<String>,
-    /// Only paths that match; `*` stands for any characters, `/` included.
+    /// Only requests whose path matches. `*` stands for any characters, including `/`.
     #[serde(default)]
     pub path: Option<String>,
-    /// For so many requests; `None` until it is cleared.
+    /// The number of requests that the fault applies to; `None` until it is removed.
     #[serde(default = "once")]
     pub times: Option<u64>,
-    /// So many matching requests pass unharmed first.
+    /// The number of matching requests that pass first.
     #[serde(default)]
     pub skip: u64,
     /// Milliseconds to wait before the action.
@@ -201,7 +202,7 @@ impl From<Action> for Fault {
 }
 
 impl Fault {
-    /// Answers with `status` (200..=599) instead of executing.
+    /// Responds with `status` (200 to 599) instead of executing the request.
     pub fn status(status: u16) -> Self {
         Self::from(Action::Status {
             status,
@@ -212,12 +213,12 @@ impl Fault {
         })
     }
 
-    /// Waits, then goes on as usual.
+    /// Delays the request, then serves it normally.
     pub fn delay(delay: Duration) -> Self {
         Self::from(Action::None).delayed(delay)
     }
 
-    /// Resets the connection after the head; the body stays unread.
+    /// Resets the connection after the head, with the body unread.
     pub fn reset_before_body() -> Self {
         let when = ResetPoint::BeforeBody;
         Self::from(Action::Reset { when })
@@ -229,48 +230,49 @@ impl Fault {
         Self::from(Action::Reset { when })
     }
 
-    /// Says that the request succeeded before its body was read.
+    /// Responds with 200 before the body has been read.
     pub fn early_success() -> Self {
         Self::from(Action::EarlySuccess)
     }
 
-    /// Executes the request, then closes the connection without an answer.
+    /// Executes the request, then closes the connection without a response.
     pub fn close() -> Self {
         Self::from(Action::Close)
     }
 
-    /// Never answers.
+    /// Never responds.
     pub fn hang() -> Self {
         Self::from(Action::Hang)
     }
 
-    /// Sends `bytes` of the real body, then closes.
+    /// Sends `bytes` of the real body, then closes the connection.
     pub fn truncate(bytes: u64) -> Self {
         Self::from(Action::Truncate { bytes })
     }
 
-    /// Sends the real answer, whose end is that of the connection.
+    /// Sends the real response without a length, so that the end of the connection ends its body.
     pub fn unframed() -> Self {
         Self::from(Action::Unframed { bytes: None })
     }
 
-    /// The same with `bytes` of the body.
+    /// Like [`Fault::unframed`], but sends only `bytes` of the body.
     pub fn unframed_and_cut(bytes: u64) -> Self {
         Self::from(Action::Unframed { bytes: Some(bytes) })
     }
 
-    /// Answers a range with a part that is not what it says, or not of this file.
+    /// Responds to a range request with a part that contradicts its headers or belongs to another
+    /// version of the file.
     pub fn odd_part(form: OddPart) -> Self {
         Self::from(Action::OddPart { form })
     }
 
-    /// Sends the real body in pieces of `bytes`, a pause between two.
+    /// Sends the real body in pieces of `bytes`, with a pause between two.
     pub fn slow(bytes: u64, pause: Duration) -> Self {
         let pause_ms = millis(pause);
         Self::from(Action::Slow { bytes, pause_ms })
     }
 
-    /// Executes the request, then sends something that is not HTTP.
+    /// Executes the request, then sends bytes that are not HTTP.
     pub fn malformed_http() -> Self {
         Self::from(Action::MalformedHttp)
     }
@@ -280,54 +282,54 @@ impl Fault {
         Self::from(Action::MalformedJson)
     }
 
-    /// The real answer, gzip-coded in so many members.
+    /// Sends the real response, gzip-coded in this many members.
     pub fn gzip_members(members: u64) -> Self {
         Self::from(Action::GzipMembers { members })
     }
 
-    /// Redirects instead of executing; `status` is 300..=399.
+    /// Redirects instead of executing the request. `status` is 300 to 399.
     pub fn redirect(location: impl Into<String>, status: u16) -> Self {
         let location = location.into();
         Self::from(Action::Redirect { location, status })
     }
 
-    /// Repeats the credential of the request in `place` instead of executing, with a `status` of
-    /// 400..=599 where the place leaves it open.
+    /// Repeats the credential of the request in `place` instead of executing it. `status`, 400 to
+    /// 599, applies if the place does not determine it.
     pub fn echo(place: EchoPlace, status: u16) -> Self {
         Self::from(Action::Echo { place, status })
     }
 
-    /// Only requests with this method.
+    /// Limits the fault to requests with this method.
     pub fn method(mut self, method: impl Into<String>) -> Self {
         self.method = Some(method.into());
         self
     }
 
-    /// Only requests to this host.
+    /// Limits the fault to requests to this host.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
         self
     }
 
-    /// Only requests whose path matches; `*` stands for any characters.
+    /// Limits the fault to requests whose path matches. `*` stands for any characters.
     pub fn path(mut self, glob: impl Into<String>) -> Self {
         self.path = Some(glob.into());
         self
     }
 
-    /// For so many requests instead of one.
+    /// Applies the fault to this many requests instead of one.
     pub fn times(mut self, times: u64) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Until it is cleared.
+    /// Applies the fault until it is removed.
     pub fn always(mut self) -> Self {
         self.times = None;
         self
     }
 
-    /// Lets so many matching requests pass first.
+    /// Lets this many matching requests pass first.
     pub fn skip(mut self, skip: u64) -> Self {
         self.skip = skip;
         self
@@ -339,7 +341,7 @@ impl Fault {
         self
     }
 
-    /// The body of [`Fault::status`]: a string is sent as text, anything else as JSON.
+    /// Sets the body of [`Fault::status`]. A string is sent as text, any other value as JSON.
     pub fn body(mut self, value: impl Into<Value>) -> Self {
         if let Action::Status { body, .. } = &mut self.action {
             *body = Some(value.into());
@@ -347,7 +349,7 @@ impl Fault {
         self
     }
 
-    /// A header of [`Fault::status`].
+    /// Adds a header to [`Fault::status`].
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         if let Action::Status { headers, .. } = &mut self.action {
             headers.insert(name.into(), value.into());
@@ -355,7 +357,7 @@ impl Fault {
         self
     }
 
-    /// A `Retry-After` header of [`Fault::status`].
+    /// Adds a `Retry-After` header to [`Fault::status`].
     pub fn retry_after(mut self, seconds: u64, form: RetryAfterForm) -> Self {
         if let Action::Status { retry_after, .. } = &mut self.action {
             *retry_after = Some(RetryAfter { seconds, form });
@@ -363,7 +365,7 @@ impl Fault {
         self
     }
 
-    /// [`Fault::status`] without `x-fal-request-id`, as the ingress answers.
+    /// Omits `x-fal-request-id` from [`Fault::status`], as the ingress does.
     pub fn without_request_id(mut self) -> Self {
         if let Action::Status { request_id, .. } = &mut self.action {
             *request_id = false;
@@ -372,7 +374,7 @@ impl Fault {
     }
 
     pub(super) fn strikes(&self, method: &str, host: &str, path: &str) -> bool {
-        // A tunnel is no request to fal: only a fault that names it strikes.
+        // A tunnel is not a request to fal: only a fault that names `CONNECT` applies to it.
         self.method.as_ref().map_or(method != "CONNECT", |wanted| {
             wanted.eq_ignore_ascii_case(method)
         }) && self
@@ -385,7 +387,7 @@ impl Fault {
                 .is_none_or(|wanted| matches(wanted, path))
     }
 
-    /// Whether its numbers and headers can be sent at all.
+    /// Whether the numbers and headers of the fault can be sent.
     pub(crate) fn check(&self) -> Result<(), String> {
         match &self.action {
             Action::Status { .. } | Action::Redirect { .. } => self.answer("").map(drop),
@@ -400,12 +402,12 @@ impl Fault {
         }
     }
 
-    /// Whether its request is served, only later.
+    /// Whether the request is served after the delay.
     pub(crate) fn is_delay_only(&self) -> bool {
         self.action == Action::None
     }
 
-    /// The answer that repeats what the request carried, if that is the action.
+    /// The response that repeats the request's credential, if that is the action.
     pub(crate) fn echoed(&self, request: &Request, id: &str) -> Option<Answer> {
         match self.action {
             Action::Echo { place, status } => place.answer(status, request, id),
@@ -413,7 +415,7 @@ impl Fault {
         }
     }
 
-    /// The answer of an action that replaces the execution.
+    /// The response of an action that replaces the execution.
     pub(crate) fn answer(&self, id: &str) -> Result<Option<Answer>, String> {
         match &self.action {
             Action::Status {
@@ -455,7 +457,7 @@ impl RetryAfter {
     fn text(self) -> String {
         match self.form {
             RetryAfterForm::Seconds => self.seconds.to_string(),
-            // For the client, whose clock nobody advances.
+            // By real time: the client's clock does not follow the emulator's.
             RetryAfterForm::HttpDate => {
                 httpdate::fmt_http_date(clock::after(SystemTime::now(), self.seconds))
             }
@@ -483,7 +485,7 @@ fn status_answer(status: u16, body: Option<&Value>) -> Result<Answer, String> {
     })
 }
 
-/// 200 `application/json` whose body breaks off inside a string.
+/// 200 `application/json` whose body ends inside a string.
 pub(crate) fn malformed_json(mut answer: Answer) -> Answer {
     answer.status = StatusCode::OK;
     answer.headers.remove(CONTENT_ENCODING);
@@ -494,7 +496,7 @@ pub(crate) fn malformed_json(mut answer: Answer) -> Answer {
     answer
 }
 
-/// The answer with its Content-Length, whose body breaks off after so many bytes.
+/// The response with its Content-Length, whose body is cut after this many bytes.
 pub(crate) fn truncated(mut answer: Answer, bytes: u64) -> Answer {
     if let Some(size) = answer.payload.size() {
         answer.headers.insert(CONTENT_LENGTH, size.into());

@@ -1,4 +1,4 @@
-//! Patterns of paths.
+//! Patterns for paths.
 
 /// Whether `text` matches `pattern`, in which `*` stands for any characters.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {

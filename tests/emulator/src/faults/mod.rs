@@ -1,4 +1,4 @@
-//! The faults that are switched on.
+//! The faults that tests have added.
 
 mod echo;
 mod fault;
@@ -28,7 +28,7 @@ struct Board {
     last_id: u64,
 }
 
-/// The faults that are switched on, in the order of injection.
+/// The faults that are present, oldest first.
 #[derive(Default)]
 pub(crate) struct Faults(Mutex<Board>);
 
@@ -53,7 +53,7 @@ impl Faults {
         self.board().injected.clear();
     }
 
-    /// The first fault that strikes this request, counted as struck.
+    /// The first fault that matches this request, with its count raised.
     pub(crate) fn take(&self, method: &str, host: &str, path: &str) -> Option<Fault> {
         let mut board = self.board();
         for injected in &mut board.injected {
@@ -72,7 +72,7 @@ impl Faults {
         None
     }
 
-    /// How often each kind of fault struck, by the name of its action.
+    /// How often each kind of fault has applied, by the name of its action.
     pub(crate) fn struck(&self) -> BTreeMap<String, u64> {
         let mut kinds = BTreeMap::new();
         for injected in self
@@ -88,7 +88,7 @@ impl Faults {
         kinds
     }
 
-    /// Every fault with its id and how often it struck.
+    /// Every fault with its id and how often it has applied.
     pub(crate) fn list(&self) -> Value {
         self.board()
             .injected

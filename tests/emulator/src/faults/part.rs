@@ -1,4 +1,4 @@
-//! Parts of a file that are not what they say, or not of that file.
+//! Parts of a file that contradict their headers or belong to another version of the file.
 
 use hyper::StatusCode;
 use hyper::header::{CONTENT_RANGE, ETAG, HeaderValue};
@@ -7,26 +7,26 @@ use serde::{Deserialize, Serialize};
 use crate::answer::Answer;
 use crate::body::{Payload, Source};
 
-/// What is wrong with a part.
+/// The error of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OddPart {
-    /// It has a byte fewer than it says.
+    /// One byte fewer than the header says.
     Short,
-    /// It has a byte more.
+    /// One byte more than the header says.
     Long,
-    /// It says that it begins a byte later than it does.
+    /// The header says that the part starts one byte later than it does.
     Elsewhere,
-    /// It is of another version of the file: each byte is another, and so is the etag.
+    /// Another version of the file: every byte is changed, and the etag too.
     OtherVersion,
-    /// The same, but the etag is the file's own, made weak.
+    /// Like `OtherVersion`, but the etag is the file's own as a weak etag.
     WeakVersion,
-    /// The same without an etag.
+    /// Like `OtherVersion`, but without an etag.
     NamelessVersion,
 }
 
 impl OddPart {
-    /// All of them.
+    /// All errors.
     pub const ALL: [OddPart; 6] = [
         OddPart::Short,
         OddPart::Long,
@@ -36,7 +36,7 @@ impl OddPart {
         OddPart::NamelessVersion,
     ];
 
-    /// The answer with this wrong about it, if it is a part.
+    /// Adds the error to the response, if it is a part.
     pub(crate) async fn of(self, mut answer: Answer) -> Answer {
         if answer.status != StatusCode::PARTIAL_CONTENT {
             return answer;
@@ -76,7 +76,7 @@ impl OddPart {
     }
 }
 
-/// `bytes 5-9/10` is `bytes 6-9/10` then.
+/// Turns `bytes 5-9/10` into `bytes 6-9/10`.
 fn later(range: &str) -> Option<HeaderValue> {
     let (first, rest) = range.strip_prefix("bytes ")?.split_once('-')?;
     HeaderValue::from_str(&format!("bytes {}-{rest}", first.parse::<u64>().ok()? + 1)).ok()

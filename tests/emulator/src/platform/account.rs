@@ -10,7 +10,7 @@ use super::visit::Visit;
 use super::{csv, denied, ok};
 use crate::answer::Answer;
 
-/// Credits in USD, 0 or more.
+/// Credits in USD, at least 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 pub struct Balance(f64);
@@ -54,7 +54,7 @@ pub(super) fn billing(visit: &Visit<'_>) -> Result<Answer, Answer> {
     ok(&body)
 }
 
-/// 403 without an enterprise contract.
+/// 403 if the account has no enterprise contract.
 pub(super) fn enterprise(visit: &Visit<'_>) -> Result<(), Answer> {
     if visit.settings.platform.enterprise {
         Ok(())
@@ -75,7 +75,7 @@ pub(super) fn focus(visit: &Visit<'_>) -> Result<Answer, Answer> {
     csv(report.csv(visit, &accounts))
 }
 
-/// Who may call what, as the setting `blocked_models` says.
+/// Which models the account may call, from the setting `blocked_models`.
 pub(super) fn model_access(visit: &Visit<'_>) -> Result<Answer, Answer> {
     enterprise(visit)?;
     let mut text =
@@ -100,7 +100,7 @@ pub(super) fn model_access(visit: &Visit<'_>) -> Result<Answer, Answer> {
     csv(text)
 }
 
-/// Where webhooks come from: here, this machine only.
+/// The addresses that webhooks come from: only this machine.
 pub(super) fn meta(_: &Visit<'_>) -> Result<Answer, Answer> {
     ok(&json!({ "webhook_ip_ranges": ["127.0.0.1/32"] }))
 }

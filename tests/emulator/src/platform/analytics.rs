@@ -17,11 +17,11 @@ use super::{invalid, not_found, ok};
 use crate::answer::Answer;
 use crate::history::Record;
 
-/// What a metric is made of.
+/// How a metric is computed.
 #[derive(Clone, Copy)]
 enum Metric {
     Count(fn(&Record) -> bool),
-    /// Of those that have it.
+    /// The percentile of the values of the records that have one.
     Percentile(f64, fn(&Record) -> Option<f64>),
     Total(fn(&Record) -> Option<f64>),
 }
@@ -106,7 +106,8 @@ impl Metric {
     }
 }
 
-/// The smallest value that so many percent do not exceed; 0 of none.
+/// The smallest value that is at least as large as this percentage of the values; 0 if there are
+/// none.
 fn percentile(sorted: &[f64], percent: f64) -> f64 {
     let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
     sorted.get(rank.max(1) - 1).copied().unwrap_or_default()

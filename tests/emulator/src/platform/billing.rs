@@ -1,5 +1,5 @@
-//! `GET /v1/models/billing-events`, and what all bills are made of (docs/protocol.md §14.5, §14.13,
-//! §15).
+//! `GET /v1/models/billing-events`, and the records that all bills are computed from
+//! (docs/protocol.md §14.5, §14.13, §15).
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::clock;
 use crate::history::Record;
 use crate::prices::{self, Cost, dollars};
 
-/// Days of history that a report covers.
+/// The number of days of history that a report covers.
 pub(super) const LONGEST_REPORT: u64 = 90;
 
-/// The requests of an account that are billed by the request: those to own apps are billed by the
+/// The requests of an account that are billed per request. Requests to its own apps are billed per
 /// second.
 pub(super) fn billed<'v>(
     visit: &Visit<'_>,
@@ -33,7 +33,7 @@ fn text(value: &Option<String>) -> &str {
     value.as_deref().unwrap_or_default()
 }
 
-/// Which of them a query wants.
+/// The filter of a query.
 pub(super) struct Filter {
     endpoints: Vec<String>,
     requests: Vec<String>,
@@ -63,7 +63,7 @@ impl Filter {
     }
 }
 
-/// How a record says who paid, by the `expand` values.
+/// Adds the payer of a record to a row, according to the `expand` values.
 pub(super) fn with_auth(mut row: Value, record: &Record, expand: &[String]) -> Value {
     let (detail, member, value) = match record.is_login() {
         true => ("User Login", "login_username", text(&record.account)),
@@ -98,7 +98,7 @@ pub(super) fn event(record: &Record, discount: Option<f64>, expand: &[String]) -
     with_auth(row, record, expand)
 }
 
-/// When a record is billed.
+/// The time at which a record is billed.
 pub(super) fn billed_at(record: &Record) -> std::time::SystemTime {
     record.ended.unwrap_or(record.started)
 }
@@ -120,7 +120,7 @@ pub(super) fn models(visit: &Visit<'_>) -> Result<Answer, Answer> {
     )?)
 }
 
-/// `time_series` and `summary` of an `expand`; at least one of them.
+/// Which of `time_series` and `summary` an `expand` names; 400 unless at least one.
 pub(super) fn shapes(expand: &[String]) -> Result<(bool, bool), Answer> {
     let has = |name: &str| expand.iter().any(|value| value == name);
     match (has("time_series"), has("summary")) {

@@ -1,4 +1,4 @@
-//! `/v1/compute/instances` (docs/protocol.md §14.10): machines that exist on paper, and cost by the
+//! `/v1/compute/instances` (docs/protocol.md §14.10): simulated machines that are billed per
 //! second.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ use crate::state::State;
 const TYPES: [&str; 2] = ["gpu_8x_h100_sxm5", "gpu_1x_h100_sxm5"];
 const SECTORS: [&str; 3] = ["sector_1", "sector_2", "sector_3"];
 
-/// Seconds of the emulator's clock from its creation until a machine is ready.
+/// The seconds of the emulator's clock between the creation of a machine and its readiness.
 const PROVISIONING: u64 = 60;
 
 #[derive(Clone)]
@@ -35,7 +35,7 @@ struct Instance {
     deleted: Option<SystemTime>,
 }
 
-/// All machines; deleted ones too, for the bill.
+/// All machines, including deleted ones, which the bill needs.
 #[derive(Default)]
 pub(super) struct Instances(Mutex<Vec<Instance>>);
 
@@ -67,7 +67,7 @@ impl Instance {
             row["sector"] = json!(sector);
         }
         if ready {
-            // TEST-NET-3 (RFC 5737): nobody is there.
+            // TEST-NET-3 (RFC 5737), an address range that is never used.
             row["ip"] = json!(format!("203.0.113.{}", 1 + self.ordinal % 254));
         }
         row
@@ -109,7 +109,7 @@ pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
     created(&instance.show(visit.now()))
 }
 
-/// One more machine, of the small kind.
+/// Adds a machine of the small kind.
 pub(super) fn add(state: &State, account: &str) {
     make(state, account, TYPES[1], None);
 }
@@ -157,8 +157,8 @@ pub(super) fn delete(visit: &Visit<'_>) -> Result<Answer, Answer> {
     done()
 }
 
-/// The seconds that an account's machines existed, at the beginning of each bucket in which they
-/// did.
+/// The seconds for which an account's machines existed, for each bucket in which they did, by the
+/// start of the bucket.
 pub(super) fn used(
     visit: &Visit<'_>,
     account: &str,

@@ -1,4 +1,4 @@
-//! The members of a JSON body, read and checked.
+//! Reads and validates the members of a JSON body.
 
 use std::ops::RangeInclusive;
 
@@ -29,7 +29,7 @@ impl Fields {
         self.0.get(name)
     }
 
-    /// A text of so many characters; `None` where it is left out.
+    /// A string of a permitted length; `None` if it is absent.
     pub(super) fn optional(
         &self,
         name: &str,
@@ -56,7 +56,7 @@ impl Fields {
             .ok_or_else(|| wrong(name, "required"))
     }
 
-    /// As `optional`; null is `Some(None)`.
+    /// Like `optional`; null gives `Some(None)`.
     pub(super) fn nullable(
         &self,
         name: &str,
@@ -104,7 +104,7 @@ impl Fields {
             .ok_or_else(|| wrong(name, &format!("one of {}", known.join(", "))))
     }
 
-    /// Texts, none of them empty; `None` where they are left out.
+    /// A list of non-empty strings; `None` if it is absent.
     pub(super) fn texts(
         &self,
         name: &str,

@@ -39,7 +39,7 @@ const COLUMNS: &[&str] = &[
     "BilledCost",
 ];
 
-/// What a report covers: an invoice's month, or a range in buckets.
+/// The period of a report: the month of an invoice, or a range in buckets.
 pub(super) struct Report {
     period: (SystemTime, SystemTime),
     buckets: Option<Window>,

@@ -1,6 +1,6 @@
-//! `Idempotency-Key`: the same answer again for ten minutes (docs/protocol.md §14.1). What the
-//! key's reuse with another body does is not documented (§16.39): here it gets the first answer
-//! too.
+//! `Idempotency-Key`: a repetition within ten minutes gets the first response again
+//! (docs/protocol.md §14.1). Reuse of a key with another body is not documented (§16.39); here it
+//! also gets the first response.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,10 +10,10 @@ use super::visit::Visit;
 use crate::answer::Answer;
 use crate::clock;
 
-/// Seconds.
+/// How long a response is kept, in seconds.
 const KEPT: u64 = 600;
 
-/// Account, method, path and the header's value.
+/// The account, the method, the path and the value of the header.
 pub(super) type Key = [String; 4];
 
 struct Kept {
@@ -42,10 +42,10 @@ fn again(answer: &Answer) -> Answer {
 }
 
 impl Answered {
-    /// What was answered to this key before, or what `run` answers now. One at a time: a repeat may
-    /// come while the first is under way.
+    /// Returns the earlier response for this key, or else the response of `run`. Calls are
+    /// serialized, because a repetition may arrive while the first request is being executed.
     ///
-    /// Refusals are not kept: who corrects his request may send it under the same key.
+    /// Error responses are not kept, so that a corrected request can use the same key.
     pub(super) fn once(
         &self,
         key: Key,

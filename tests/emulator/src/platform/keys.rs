@@ -1,4 +1,5 @@
-//! `/v1/keys` (docs/protocol.md §14.11): keys of scope API, for keys of scope ADMIN.
+//! `/v1/keys` (docs/protocol.md §14.11): manages keys of scope API, for callers with keys of scope
+//! ADMIN.
 
 use serde_json::{Value, json};
 
@@ -46,7 +47,7 @@ pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
     created(&json!({ "key_id": key.id, "key_secret": key.secret, "key": key.full() }))
 }
 
-/// 204, also for a key that does not exist.
+/// 204, even if the key does not exist.
 pub(super) fn revoke(visit: &Visit<'_>) -> Result<Answer, Answer> {
     visit
         .state

@@ -53,7 +53,7 @@ pub(crate) use workflows::find_app;
 use routes::{Needs, Route, Run};
 use visit::Visit;
 
-/// What only the Platform API knows.
+/// The state that only the Platform API uses.
 #[derive(Default)]
 pub(crate) struct Platform {
     answered: idempotency::Answered,
@@ -108,7 +108,7 @@ async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<A
     }
 }
 
-/// Whether the scope of a key suffices.
+/// Whether the scope of the caller's key is sufficient.
 fn admit(route: &Route, caller: Option<&Caller>, refusal: StatusCode) -> Result<(), Answer> {
     match (route.needs, caller.map(|caller| caller.scope)) {
         (Needs::Nothing | Needs::Optional, _)
@@ -121,7 +121,7 @@ fn admit(route: &Route, caller: Option<&Caller>, refusal: StatusCode) -> Result<
     }
 }
 
-/// The one error shape of the Platform API (§14.2).
+/// The error format of the Platform API (§14.2).
 fn error(status: StatusCode, kind: &str, message: &str) -> Answer {
     let request_id = Uuid::new_v4().to_string();
     let error = json!({ "type": kind, "message": message, "request_id": request_id });
@@ -156,7 +156,7 @@ fn wrong_method(allowed: &str) -> Answer {
     answer
 }
 
-/// The caller, if there is one; a bad key is refused even where none is needed.
+/// The caller, if any. An invalid key is refused even by operations that need none.
 fn caller(state: &State, request: &Request) -> Result<Option<Caller>, Answer> {
     let logins = state.settings().platform_login_scope.scope();
     state

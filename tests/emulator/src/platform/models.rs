@@ -28,7 +28,7 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     })?)
 }
 
-/// An endpoint that the caller may know of.
+/// `Some` if the caller may see the endpoint.
 pub(super) fn endpoint(visit: &Visit<'_>, id: &str) -> Option<()> {
     let own = APPS
         .iter()
@@ -38,7 +38,7 @@ pub(super) fn endpoint(visit: &Visit<'_>, id: &str) -> Option<()> {
     (known || visit.state.platform.workflows.knows(id, visit.account())).then_some(())
 }
 
-/// Private apps are nobody's business.
+/// All endpoints except those of private apps.
 pub(super) fn catalogue() -> impl Iterator<Item = &'static Endpoint> {
     APPS.iter()
         .filter(|app| app.access != Access::Private)

@@ -1,5 +1,5 @@
-//! What an endpoint takes and gives, as OpenAPI (docs/protocol.md §3.6), and its `llms.txt`: at
-//! `fal.ai`, for everybody.
+//! The input and output of an endpoint as OpenAPI (docs/protocol.md §3.6), and its `llms.txt`: at
+//! `fal.ai`, without a key.
 
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};

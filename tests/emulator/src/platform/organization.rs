@@ -1,5 +1,5 @@
 //! `/v1/organization/…` (docs/protocol.md §14.13): all teams of an organization, for ADMIN keys of
-//! its root.
+//! its root team.
 
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::clock;
 use crate::history::Record;
 use crate::prices;
 
-/// The organization, whose root team calls.
+/// The organization, if the caller belongs to its root team.
 pub(super) fn root<'v>(visit: &'v Visit<'_>) -> Result<&'v Organization, Answer> {
     enterprise(visit)?;
     let organization = visit.settings.platform.organization.as_ref();
@@ -26,7 +26,7 @@ pub(super) fn root<'v>(visit: &'v Visit<'_>) -> Result<&'v Organization, Answer>
         .ok_or_else(|| denied("This needs a key of an organization's root team"))
 }
 
-/// The teams that a query names, or all; 404 for others.
+/// The teams that the query names, or all of them; 404 for any other.
 fn chosen(visit: &Visit<'_>) -> Result<Vec<String>, Answer> {
     let teams = &root(visit)?.teams;
     let wanted = visit.many("team_username")?;
@@ -133,7 +133,7 @@ fn of_team(mut sum: Sum, team: &str, product: &str) -> Sum {
     sum
 }
 
-/// Rows of an organization have one cost, after the discount.
+/// A row for an organization has one cost, after the discount.
 fn show(sum: &Sum) -> Value {
     let mut row = sum.show();
     if let Some(row) = row.as_object_mut() {

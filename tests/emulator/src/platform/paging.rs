@@ -1,4 +1,4 @@
-//! Paging: by cursor, or by offset (docs/protocol.md §14.1).
+//! Paging by cursor or by offset (docs/protocol.md §14.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,16 +11,16 @@ use crate::answer::Answer;
 
 const DEFAULT_LIMIT: usize = 50;
 
-/// What a page may hold, and what a larger `limit` does.
+/// The size limit of a page, and the treatment of a larger `limit`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Limit {
-    /// No more than this, whatever is asked for: the operation names no maximum.
+    /// A larger `limit` is reduced to this: the operation documents no maximum.
     Capped(usize),
-    /// More is 400.
+    /// A larger `limit` is 400.
     Checked(usize),
 }
 
-/// The largest page where nothing else is said.
+/// The limit of operations that document no other.
 pub(super) const USUAL: Limit = Limit::Capped(100);
 
 impl Limit {
@@ -42,9 +42,9 @@ impl Limit {
     }
 }
 
-/// One page of `items`, which come in the order of their ordinals.
+/// One page of `items`, which must be in the order of their ordinals.
 ///
-/// The cursor names the last ordinal of the page before, so that a deletion between two pages loses
+/// The cursor is the last ordinal of the previous page, so that a deletion between two pages skips
 /// nothing.
 pub(super) fn page<T>(
     visit: &Visit<'_>,
@@ -66,8 +66,7 @@ pub(super) fn page<T>(
     Ok(ended(visit, name, shown, next))
 }
 
-/// One page of rows that have an order but no ordinals: the cursor is the number of a page, counted
-/// from 1.
+/// One page of rows without ordinals. The cursor is the number of the page, counted from 1.
 pub(super) fn numbered<T>(
     visit: &Visit<'_>,
     name: &str,
@@ -88,7 +87,7 @@ pub(super) fn numbered<T>(
     Ok(ended(visit, name, shown, next))
 }
 
-/// A page with what it says of the next.
+/// The body of a page, with the cursor of the next one.
 fn ended(visit: &Visit<'_>, name: &str, shown: Vec<Value>, next: Option<String>) -> Value {
     let more = next.is_some();
     let (next, has_more) = match visit.settings.platform.odd_pages {
@@ -99,7 +98,7 @@ fn ended(visit: &Visit<'_>, name: &str, shown: Vec<Value>, next: Option<String>)
     json!({ name: shown, "next_cursor": next, "has_more": has_more })
 }
 
-/// `limit` and `offset` (§14.7: collections and characters).
+/// Pages by `limit` and `offset` (§14.7: collections and characters).
 pub(super) fn offset<T>(
     visit: &Visit<'_>,
     rows: Vec<T>,

@@ -1,4 +1,4 @@
-//! How a stored workflow runs (docs/protocol.md §3.5).
+//! Runs stored workflows (docs/protocol.md §3.5).
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,7 +24,7 @@ use crate::server::Request;
 use crate::sse::{self, Style};
 use crate::state::State;
 
-/// Runs the workflow that an app stands for: as a request, or with `/stream` told event by event.
+/// Runs the workflow of an app: as a request, or at `/stream` with its events.
 pub(crate) fn play(call: &Call<'_>) -> Result<Player, Answer> {
     let streamed = match call.path {
         "" => false,
@@ -50,25 +50,26 @@ pub(crate) fn play(call: &Call<'_>) -> Result<Player, Answer> {
     })
 }
 
-/// A workflow that runs.
+/// A running workflow.
 pub(crate) struct Player {
     state: Arc<State>,
     caller: Option<Caller>,
     entry: Entry,
     contents: Value,
-    /// What the nodes gave, by their ids, and the input.
+    /// The input, and the outputs of the nodes by their ids.
     values: BTreeMap<String, Value>,
     streamed: bool,
 }
 
 impl Player {
-    /// Boxed, as an app's run contains this, and this the runs of apps.
+    /// Boxed, because the future of an app's run contains this one, which contains the runs of
+    /// apps.
     pub(crate) fn answer(mut self) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
         Box::pin(async move {
             if self.streamed {
                 let (sender, receiver) = mpsc::channel(16);
                 tokio::spawn(async move {
-                    // A failure has been told as an event.
+                    // The failure has been sent as an event.
                     let _ = self
                         .run(&Events {
                             sender: Some(sender),
@@ -143,7 +144,7 @@ impl Player {
         Ok(body)
     }
 
-    /// One request to an app, in the name of who called the workflow.
+    /// One request to an app on behalf of the workflow's caller.
     async fn call(&self, endpoint: &str, input: &Value, request_id: &str) -> (StatusCode, Value) {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -161,7 +162,7 @@ impl Player {
             Ok(app)
         });
         let app = match admitted {
-            // One that calls itself would never end.
+            // A workflow that calls itself would never end.
             Ok(app) if app.is_workflow() => {
                 let detail = json!({ "detail": "A workflow cannot be a node of another" });
                 return (StatusCode::UNPROCESSABLE_ENTITY, detail);
@@ -199,7 +200,7 @@ impl Player {
         read_whole(answer).await
     }
 
-    /// A value with what its references name.
+    /// The value with its references replaced by the values they name.
     fn resolved(&self, value: &Value) -> Value {
         match value {
             Value::String(text) => {
@@ -231,12 +232,12 @@ impl Player {
     }
 }
 
-/// `$input.x` and `$node.path.0`, as segments.
+/// The segments of `$input.x` or `$node.path.0`.
 fn reference(text: &str) -> Option<Vec<&str>> {
     text.strip_prefix('$').map(|path| path.split('.').collect())
 }
 
-/// The nodes that one waits for.
+/// The nodes that a node depends on.
 fn needs(node: &Value) -> Vec<String> {
     let mut needed: Vec<String> = Vec::new();
     fn collect(value: &Value, needed: &mut Vec<String>) {
@@ -272,7 +273,7 @@ async fn read_whole(answer: Answer) -> (StatusCode, Value) {
     (status, serde_json::from_slice(&bytes).unwrap_or_default())
 }
 
-/// Where the events of a run go, if anybody listens.
+/// Sends the events of a run if the client streams it.
 struct Events {
     sender: Option<mpsc::Sender<Bytes>>,
 }
@@ -280,7 +281,7 @@ struct Events {
 impl Events {
     async fn tell(&self, event: &Value) {
         if let Some(sender) = &self.sender {
-            // Who left hears nothing; the nodes run nevertheless.
+            // The client may have disconnected; the nodes run all the same.
             let _ = sender
                 .send(Style::default().write(1, &event.to_string()))
                 .await;

@@ -1,4 +1,4 @@
-//! `/v1/models/pricing` (docs/protocol.md §14.5): the price list, and what planned calls will cost.
+//! `/v1/models/pricing` (docs/protocol.md §14.5): the price list, and estimates of planned calls.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,8 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     ok(&json!({ "prices": prices, "next_cursor": null, "has_more": false }))
 }
 
-/// What the account pays for a unit, in nano-dollars; 404 for what nobody can call.
+/// The price of one unit for the account, in nano-dollars; 404 for an endpoint that cannot be
+/// called.
 fn unit_price(visit: &Visit<'_>, id: &str) -> Result<f64, Answer> {
     endpoint(visit, id).ok_or_else(|| not_found(&format!("{id}: no such endpoint")))?;
     let discount = prices::discount(&visit.settings.platform.discounts, visit.account());
@@ -64,7 +65,7 @@ pub(super) fn estimate(visit: &Visit<'_>) -> Result<Answer, Answer> {
     ok(&json!({ "estimate_type": kind, "total_cost": dollars(nano), "currency": "USD" }))
 }
 
-/// What the account's calls cost on average; the price of one unit before its first.
+/// The average cost of the account's calls; without calls, the price of one unit.
 fn average(visit: &Visit<'_>, id: &str) -> Result<f64, Answer> {
     let unit_price = unit_price(visit, id)?;
     let discount = prices::discount(&visit.settings.platform.discounts, visit.account());

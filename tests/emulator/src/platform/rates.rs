@@ -1,5 +1,5 @@
-//! Requests per minute, which fal does not publish (docs/protocol.md §16.40): by setting, else
-//! without a limit.
+//! The limit of requests per minute, which fal does not publish (docs/protocol.md §16.40). It is a
+//! setting; by default there is no limit.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -15,13 +15,13 @@ use crate::keys::Caller;
 
 const WINDOW: u64 = 60;
 
-/// By key, or without one: the minute, and how many came in it.
+/// For each key, and for requests without one: the current minute and the number of requests in it.
 #[derive(Default)]
 pub(super) struct Rates(Mutex<HashMap<Option<String>, (u64, u32)>>);
 
 impl Rates {
-    /// 429 with `x-ratelimit-reset`, the seconds until the next minute, when too many came in this
-    /// one.
+    /// 429 with `x-ratelimit-reset`, the seconds until the next minute, if this minute's limit is
+    /// exceeded.
     pub(super) fn count(
         &self,
         caller: Option<&Caller>,

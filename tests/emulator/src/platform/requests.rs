@@ -1,4 +1,4 @@
-//! Requests: listed, searched and erased (docs/protocol.md §14.5, §14.9).
+//! Requests: listing, searching and erasing (docs/protocol.md §14.5, §14.9).
 
 use std::sync::Arc;
 
@@ -119,8 +119,8 @@ fn by_endpoint(
     )?)
 }
 
-/// By what a search goes; pictures and films are told apart by their addresses, as nobody looks at
-/// them here.
+/// The criterion of a search. Images and videos are compared by their URLs, because the emulator
+/// does not analyse them.
 enum Search {
     Nothing,
     Text(String),
@@ -210,7 +210,7 @@ pub(super) fn erase(visit: &Visit<'_>) -> Result<Answer, Answer> {
         .filter_map(|link| {
             let exception = match storage::remove(visit.state, visit.account(), &link) {
                 Ok(()) => None,
-                // Somebody else's address, that the output only names.
+                // The URL of another server that the output only mentions.
                 Err(storage::Denied::BadUrl) => return None,
                 Err(storage::Denied::NotFound) => Some("File not found"),
                 Err(storage::Denied::NotOwner) => Some("Access denied"),

@@ -1,4 +1,4 @@
-//! The operations of the Platform API: one list of all (docs/protocol.md §14.3).
+//! The table of all operations of the Platform API (docs/protocol.md §14.3).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,12 +12,12 @@ use super::{
 };
 use crate::answer::Answer;
 
-/// What key an operation needs.
+/// The key that an operation requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
-    /// It takes none.
+    /// The operation uses no key. An invalid key is refused all the same.
     Nothing,
-    /// Any key, or none.
+    /// A key is optional.
     Optional,
     Api,
     Admin,
@@ -26,23 +26,23 @@ pub(super) enum Needs {
 type Outcome = Result<Answer, Answer>;
 type Waiting<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
-/// How an operation is answered.
+/// The function that handles an operation.
 #[derive(Clone, Copy)]
 pub(super) enum Run {
     Now(fn(&Visit<'_>) -> Outcome),
-    /// It waits for something outside of the emulator's state.
+    /// A function that waits for something outside of the emulator's state.
     Waiting(for<'a> fn(&'a Visit<'a>) -> Waiting<'a>),
 }
 
 /// One operation.
 pub(super) struct Route {
     method: &'static str,
-    /// Behind `/v1`.
+    /// The path after `/v1`.
     template: &'static str,
     pub(super) needs: Needs,
-    /// The names of its query's parameters.
+    /// The names of the query parameters.
     pub(super) query: &'static [&'static str],
-    /// Whether it takes `Idempotency-Key`.
+    /// Whether the operation accepts `Idempotency-Key`.
     pub(super) idempotent: bool,
     pub(super) run: Run,
 }
@@ -64,7 +64,7 @@ const fn route(
     }
 }
 
-/// One that takes `Idempotency-Key`; none of them has a query.
+/// An operation that accepts `Idempotency-Key`. No such operation has a query.
 const fn once(
     method: &'static str,
     template: &'static str,
@@ -115,7 +115,7 @@ const ORG_USAGE: &[&str] = &["limit", "cursor", "start", "end", "timezone", "tim
 
 use Needs::{Admin, Api};
 
-/// Of two templates that fit, the first counts.
+/// If two templates match, the first applies.
 #[rustfmt::skip]
 static ROUTES: &[Route] = &[
     route("GET", "/models", Needs::Optional, &["limit", "cursor", "endpoint_id", "q", "category", "status", "expand"], models::list),
@@ -202,20 +202,20 @@ static ROUTES: &[Route] = &[
     route("GET", "/meta", Needs::Nothing, &[], account::meta),
 ];
 
-/// An operation, for tests that go through all of them.
+/// An operation, for tests that iterate over all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// GET, POST, PUT, PATCH or DELETE.
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: &'static str,
-    /// Behind `https://api.fal.ai/v1`, with `{names}` of its parameters.
+    /// The path after `https://api.fal.ai/v1`, with `{name}` for each parameter.
     pub template: &'static str,
     /// `ADMIN`, `API` or `none`.
     pub scope: &'static str,
-    /// Whether it takes `Idempotency-Key`.
+    /// Whether the operation accepts `Idempotency-Key`.
     pub idempotent: bool,
 }
 
-/// All operations that the emulator answers.
+/// Returns all operations that the emulator supports.
 pub fn operations() -> Vec<Operation> {
     let operation = |route: &Route| Operation {
         method: route.method,
@@ -230,7 +230,7 @@ pub fn operations() -> Vec<Operation> {
     ROUTES.iter().map(operation).collect()
 }
 
-/// The parameters of a path, by name.
+/// The parameters of a path with their values.
 pub(super) type Parts = Vec<(&'static str, String)>;
 
 /// The operation of a request, and the parameters of its path.
@@ -256,7 +256,8 @@ pub(super) fn find(method: &str, path: &str) -> Result<(&'static Route, Parts), 
         .ok_or_else(|| wrong_method(&allowed))
 }
 
-/// The parameters of a path that fits a template. Those of files take the rest of it.
+/// The parameters of a path that matches a template. A parameter of files takes the rest of the
+/// path.
 fn fit(template: &'static str, path: &str) -> Option<Parts> {
     let mut parameters = Vec::new();
     let mut rest = path;

@@ -1,4 +1,4 @@
-//! Much at once, for tests that go through many pages.
+//! Bulk data for tests that read many pages.
 
 use std::time::Duration;
 
@@ -13,22 +13,22 @@ use crate::history::Record;
 use crate::keys::Scope;
 use crate::state::State;
 
-/// How much of each to make, all of one account.
+/// The number of records of each kind to create for an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Seed {
-    /// Whose.
+    /// The account.
     pub account: String,
-    /// API keys, `seed-1` and so on.
+    /// The number of API keys, named `seed-1` and so on.
     pub keys: usize,
-    /// Requests of `endpoint_id`, one a second until now, each billed; for their account's first
-    /// key.
+    /// The number of billed requests to `endpoint_id`, one second apart and up to now, by the
+    /// account's first key.
     pub billing_events: usize,
-    /// What they called.
+    /// The endpoint that the requests called.
     pub endpoint_id: String,
-    /// Machines.
+    /// The number of machines.
     pub instances: usize,
-    /// Whether the requests came by the API, or from a web page.
+    /// Whether the requests came through the API rather than from a web page.
     pub by_api: bool,
 }
 

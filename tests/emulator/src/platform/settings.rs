@@ -1,5 +1,5 @@
-//! What the sources leave open about the Platform API, and what an account has (docs/protocol.md
-//! §14, §16.40, §16.41).
+//! The behaviours of the Platform API that the sources leave open, and the contracts of accounts
+//! (docs/protocol.md §14, §16.40, §16.41).
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::DEFAULT_ACCOUNT;
 use crate::prices::Discount;
 
-/// What becomes of a parameter of the query that an operation does not have.
+/// The treatment of a query parameter that an operation does not have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownParameters {
-    /// It does nothing.
+    /// It is ignored.
     #[default]
     Ignored,
-    /// 400.
+    /// It is 400.
     Refused,
 }
 
-/// How the pages of a list contradict themselves, or what was asked for.
+/// How a page of a list contradicts itself or the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OddPages {
@@ -27,7 +27,7 @@ pub enum OddPages {
     MoreWithoutCursor,
     /// `has_more` is false, and there is a `next_cursor`.
     CursorWithoutMore,
-    /// A page holds half of what was asked for.
+    /// A page has half of the requested rows.
     Short,
 }
 
@@ -35,9 +35,9 @@ pub enum OddPages {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Organization {
-    /// Whose ADMIN keys see the organization. One of the teams.
+    /// The team whose ADMIN keys see the organization. It must be one of `teams`.
     pub root: String,
-    /// Accounts, with the root.
+    /// The accounts of the organization, including the root.
     pub teams: Vec<String>,
 }
 
@@ -50,27 +50,29 @@ impl Default for Organization {
     }
 }
 
-/// The Platform API.
+/// The settings of the Platform API.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlatformSettings {
-    /// What becomes of unknown parameters (§16.41).
+    /// The treatment of unknown parameters (§16.41).
     pub unknown_parameters: UnknownParameters,
-    /// More requests of one key in a minute are 429; by default none is too many.
+    /// The requests per minute with one key; more are 429. `None`, the default, means no limit.
     pub requests_per_minute: Option<u32>,
-    /// The same for all who come without a key; by default as `requests_per_minute`.
+    /// The limit for all requests without a key; `None`, the default, means that of
+    /// `requests_per_minute`.
     pub anonymous_requests_per_minute: Option<u32>,
-    /// Whether accounts may use what needs an enterprise contract: 403 otherwise.
+    /// Whether accounts have an enterprise contract. Without it, the operations that need one are
+    /// 403.
     pub enterprise: bool,
     /// Whether accounts may have machines: 403 otherwise.
     pub compute: bool,
-    /// The organization; with null nobody has one, and its operations are 403.
+    /// The organization; with `None`, its operations are 403.
     pub organization: Option<Organization>,
     /// Percent off the list prices, by account.
     pub discounts: BTreeMap<String, Discount>,
     /// Endpoints that no key may call: 403.
     pub blocked_models: Vec<String>,
-    /// How pages that are not the last are odd; by default they are as documented.
+    /// The error of pages that are not the last; `None`, the default, means no error.
     pub odd_pages: Option<OddPages>,
 }
 

@@ -1,4 +1,4 @@
-//! `/v1/storage`: files and an account's defaults (docs/protocol.md §14.8), for every key.
+//! `/v1/storage`: files and an account's defaults (docs/protocol.md §14.8), for keys of any scope.
 
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -83,7 +83,7 @@ fn url(visit: &Visit<'_>) -> Result<String, Answer> {
 }
 
 fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Answer> {
-    // Serde would take an array for a struct, field by field.
+    // Serde would also accept an array for a struct, field by field.
     let object: Map<String, Value> =
         serde_json::from_slice(&request.body).map_err(|why| invalid(&why.to_string()))?;
     T::deserialize(Value::Object(object)).map_err(|why| invalid(&why.to_string()))

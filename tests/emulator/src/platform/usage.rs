@@ -1,5 +1,5 @@
-//! `GET /v1/models/usage` and `/v1/serverless/usage` (docs/protocol.md §14.5, §14.9): what was
-//! used, in buckets or summed up.
+//! `GET /v1/models/usage` and `/v1/serverless/usage` (docs/protocol.md §14.5, §14.9): usage in
+//! buckets or as a sum.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -16,7 +16,7 @@ use crate::answer::Answer;
 use crate::history::Record;
 use crate::prices::{self, Cost, Nano, dollars};
 
-/// What one row adds up: all that has the same key.
+/// The sum of one row: everything that has the same key.
 #[derive(Clone, Debug)]
 pub(super) struct Sum {
     pub(super) row: Value,
@@ -25,7 +25,7 @@ pub(super) struct Sum {
     pub(super) discount: Option<f64>,
 }
 
-/// Sums by their keys, in the order of these.
+/// Sums in the order of their keys.
 pub(super) type Sums = BTreeMap<String, Sum>;
 
 impl Sum {
@@ -51,7 +51,7 @@ pub(super) fn add(sums: &mut Sums, sum: Sum) {
         .or_insert(sum);
 }
 
-/// `time_series`, a page of buckets, and `summary`, which every page repeats.
+/// `time_series`, a page of buckets, and `summary`, which is the same on every page.
 pub(super) fn answer(
     visit: &Visit<'_>,
     window: &Window,
@@ -89,7 +89,7 @@ pub(super) fn answer(
     ok(&page)
 }
 
-/// The `expand` of a report; by default its time series.
+/// The `expand` of a report; the time series by default.
 pub(super) fn expansion(visit: &Visit<'_>, more: &[&str]) -> Result<Vec<String>, Answer> {
     let mut known = vec!["time_series", "summary"];
     known.extend_from_slice(more);
@@ -101,7 +101,7 @@ pub(super) fn expansion(visit: &Visit<'_>, more: &[&str]) -> Result<Vec<String>,
     })
 }
 
-/// One request of a model, as a sum of one.
+/// One request to a model, as a sum.
 pub(super) fn of_model(record: &Record, discount: Option<f64>, expand: &[String]) -> Sum {
     let row = json!({ "endpoint_id": record.endpoint_id, "unit": record.unit });
     Sum {
@@ -123,7 +123,7 @@ pub(super) fn models(visit: &Visit<'_>) -> Result<Answer, Answer> {
     answer(visit, &window, &expand, sums, Sum::show)
 }
 
-/// The seconds that a runner of an own app worked, as a sum of one.
+/// The seconds that a runner of an own app worked, as a sum.
 pub(super) fn of_app(record: &Record) -> Sum {
     let row = json!({
         "app": record.app, "environment": ENVIRONMENT, "machine_type": MACHINE, "unit": "second", "is_surge": false,

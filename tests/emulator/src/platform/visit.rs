@@ -1,4 +1,4 @@
-//! One call of an operation: who calls, and its parameters, read and checked (docs/protocol.md
+//! One call of an operation: its caller, and its parameters, read and validated (docs/protocol.md
 //! §14.1).
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::settings::UnknownParameters;
 pub(super) struct Visit<'a> {
     pub(super) state: &'a Arc<State>,
     pub(super) request: &'a Request,
-    /// There is one wherever the operation needs a key.
+    /// `Some` if the operation requires a key.
     pub(super) caller: Option<Caller>,
     pub(super) path: Parts,
     pub(super) settings: Settings,
@@ -40,7 +40,7 @@ impl Visit<'_> {
             .map_or("", |(_, value)| value.as_str())
     }
 
-    /// Whether the query names others is the setting's business (§16.41).
+    /// 400 for an unknown query parameter, if the setting says so (§16.41).
     pub(super) fn known_parameters(&self, known: &[&str]) -> Result<(), Answer> {
         if self.settings.platform.unknown_parameters == UnknownParameters::Ignored {
             return Ok(());
@@ -63,7 +63,7 @@ impl Visit<'_> {
             .map(|(_, value)| value.into_owned())
     }
 
-    /// The values of a `OneOrMany` parameter: repeated or separated by commas.
+    /// The values of a `OneOrMany` parameter, which is repeated or separated by commas.
     pub(super) fn many(&self, name: &str) -> Result<Vec<String>, Answer> {
         let values: Vec<String> = self
             .request
@@ -87,7 +87,7 @@ impl Visit<'_> {
         }
     }
 
-    /// `OneOrMany` of known values.
+    /// The values of a `OneOrMany` parameter; 400 for a value that is not in `known`.
     pub(super) fn choices(&self, name: &str, known: &[&str]) -> Result<Vec<String>, Answer> {
         let values = self.many(name)?;
         match values.iter().find(|value| !known.contains(&value.as_str())) {

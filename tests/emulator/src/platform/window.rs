@@ -1,4 +1,4 @@
-//! Time windows and their buckets (docs/protocol.md §14.1).
+//! Periods and their buckets (docs/protocol.md §14.1).
 
 use std::time::SystemTime;
 
@@ -10,7 +10,7 @@ use super::invalid;
 use super::visit::Visit;
 use crate::answer::Answer;
 
-/// How long a bucket is.
+/// The length of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timeframe {
     Minute,
@@ -58,7 +58,7 @@ impl Timeframe {
         }
     }
 
-    /// The beginning of the bucket that a time is in. A week begins on Monday.
+    /// The start of the bucket that contains a time. A week starts on Monday.
     fn floor(self, time: &Zoned) -> Result<Zoned, jiff::Error> {
         let down = |unit| time.round(ZonedRound::new().smallest(unit).mode(RoundMode::Trunc));
         match self {
@@ -74,7 +74,7 @@ impl Timeframe {
     }
 }
 
-/// From `start` to before `end`, in buckets.
+/// The period from `start` to before `end`, in buckets.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     pub(super) start: SystemTime,
@@ -83,11 +83,11 @@ pub(super) struct Window {
     zone: TimeZone,
 }
 
-/// Seconds: a day.
+/// A day in seconds.
 pub(super) const DAY: u64 = 86_400;
 
 impl Window {
-    /// `start`, `end`, `timezone`, `timeframe` and `bound_to_timeframe`, for buckets.
+    /// Reads `start`, `end`, `timezone`, `timeframe` and `bound_to_timeframe`, for buckets.
     pub(super) fn buckets(visit: &Visit<'_>) -> Result<Self, Answer> {
         let mut window = Self::plain(visit, DAY, None)?;
         let bound = visit.choice("bound_to_timeframe", &["true", "false"])?;
@@ -101,7 +101,7 @@ impl Window {
         Ok(window)
     }
 
-    /// As given; by default the last `seconds`. More than so many days are 400.
+    /// Reads the period; by default the last `seconds`. A longer period than allowed is 400.
     pub(super) fn plain(
         visit: &Visit<'_>,
         seconds: u64,
@@ -151,7 +151,7 @@ impl Window {
             .to_zoned(self.zone.clone())
     }
 
-    /// The beginning of the bucket that a time is in.
+    /// The start of the bucket that contains a time.
     pub(super) fn floor(&self, time: SystemTime) -> SystemTime {
         let zoned = self.zoned(time);
         self.timeframe
@@ -159,13 +159,13 @@ impl Window {
             .map_or(time, |floor| floor.timestamp().into())
     }
 
-    /// The beginning of the bucket after the one that begins here.
+    /// The start of the bucket after the one that starts at `floor`.
     pub(super) fn next(&self, floor: SystemTime) -> SystemTime {
         let next = self.zoned(floor).checked_add(self.timeframe.span());
         next.map_or(floor, |next| next.timestamp().into())
     }
 
-    /// With the offset of the zone, as buckets are named.
+    /// The name of a bucket: its start with the offset of the time zone.
     pub(super) fn name(&self, floor: SystemTime) -> String {
         self.zoned(floor)
             .strftime("%Y-%m-%dT%H:%M:%S%:z")
@@ -173,7 +173,7 @@ impl Window {
     }
 }
 
-/// A date-time, or the beginning of a day in the zone.
+/// A date-time, or the start of a day in the time zone.
 fn time(visit: &Visit<'_>, name: &str, zone: &TimeZone) -> Result<Option<SystemTime>, Answer> {
     let Some(text) = visit.one(name) else {
         return Ok(None);
@@ -189,7 +189,7 @@ fn time(visit: &Visit<'_>, name: &str, zone: &TimeZone) -> Result<Option<SystemT
         .map_err(|_| invalid(&format!("{name}: a date-time or a date is expected")))
 }
 
-/// The first moments of a month `YYYY-MM` and of the next one, in UTC.
+/// The starts of a month `YYYY-MM` and of the next one, in UTC.
 pub(super) fn month(
     name: &str,
     text: &str,
@@ -213,7 +213,7 @@ pub(super) fn month(
     Ok((begin(shift)?, begin(shift + 1)?))
 }
 
-/// The month that a time is in, in UTC.
+/// The month that contains a time, in UTC.
 pub(super) fn month_of(time: SystemTime) -> String {
     let zoned = Timestamp::try_from(time)
         .unwrap_or(Timestamp::MAX)

@@ -22,7 +22,7 @@ struct Workflow {
     created: SystemTime,
     public: bool,
     contents: Value,
-    /// What the gateway finds under its name.
+    /// The app that the gateway finds under the workflow's name.
     app: &'static App,
 }
 
@@ -67,7 +67,7 @@ impl Workflows {
             .is_some_and(|known| known.public || known.account == account)
     }
 
-    /// What an app runs.
+    /// The definition that an app runs.
     pub(super) fn contents(&self, app: &App) -> Option<Value> {
         self.all()
             .iter()
@@ -84,7 +84,7 @@ pub(crate) fn find_app(state: &State, owner: &str, alias: &str) -> Option<&'stat
         .find(|app| app.owner == owner && app.alias == alias)
 }
 
-/// Letters, digits, `_` and `-`, at most 128.
+/// Whether a name consists of 1 to 128 letters, digits, `_` and `-`.
 fn is_name(text: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     (1..=128).contains(&text.len()) && text.bytes().all(letter)
@@ -160,7 +160,7 @@ pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
     created(&json!({ "workflow": detail }))
 }
 
-/// Whether a definition has its parts.
+/// 400 unless a definition has its required parts.
 fn check(contents: &Value) -> Result<(), Answer> {
     let fields = Fields::of(contents, "contents")?;
     fields.text("name", 1..=256)?;

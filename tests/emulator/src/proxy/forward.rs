@@ -1,5 +1,5 @@
-//! The proxy's own request: a real one, back to the emulator, so that it arrives, fails and is
-//! counted like any other.
+//! The request that the proxy sends: a real one, back to the emulator, so that it is recorded,
+//! counted and subject to faults like any other.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::answer::Answer;
 use crate::body::Payload;
 use crate::server::Request;
 
-/// The target gave no whole answer.
+/// The target sent no complete response.
 #[derive(Debug)]
 pub(super) struct Failed;
 
@@ -50,9 +50,9 @@ impl fmt::Debug for Outgoing<'_> {
 }
 
 impl Outgoing<'_> {
-    /// Sends it to `address`, whatever its host, and waits for the whole answer.
+    /// Sends the request to `address`, whatever its host, and waits for the complete response.
     ///
-    /// Dropped, it drops its connection too: the target sees its client leave.
+    /// Dropping the future drops the connection too, so that the target sees its client disconnect.
     pub(super) async fn send(self, address: SocketAddr) -> Result<Answer, Failed> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -64,7 +64,7 @@ impl Outgoing<'_> {
             Ok(answer(Response::from_parts(head, body)))
         };
         let driven = async {
-            // What ends the connection ends the exchange, which tells of it.
+            // An error of the connection also ends the exchange, which reports it.
             let _ = connection.await;
             std::future::pending::<()>().await;
         };
@@ -107,7 +107,7 @@ impl Outgoing<'_> {
     }
 }
 
-/// Status, headers and body of the target, but for the headers that tell of its connection.
+/// The status, headers and body of the target's response, without the headers of its connection.
 fn answer(response: Response<Bytes>) -> Answer {
     let (head, body) = response.into_parts();
     let mut headers: HeaderMap = head.headers;

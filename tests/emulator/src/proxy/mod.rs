@@ -20,7 +20,7 @@ use crate::state::State;
 
 const PATH: &str = "/api/fal/proxy";
 
-/// Names the URL that a request is for.
+/// The header with the target URL of a request.
 const TARGET: &str = "x-fal-target-url";
 
 const DEFAULT_PATTERNS: &[&str] = &[
@@ -32,12 +32,12 @@ const DEFAULT_PATTERNS: &[&str] = &[
 
 const FALS_DOMAINS: &[&str] = &["fal.ai", "fal.run", "fal.media", "falrun.com"];
 
-/// Whether the proxy answers for this host and path.
+/// Whether the proxy serves this host and path.
 pub(crate) fn serves(host: &str, path: &str) -> bool {
     path == PATH && !host.is_empty() && !FALS_DOMAINS.iter().any(|domain| is_below(host, domain))
 }
 
-/// Whether `host` is `domain` or below it.
+/// Whether `host` is `domain` or a subdomain of it.
 fn is_below(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain)
         .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
@@ -63,7 +63,8 @@ pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
     }
 }
 
-/// The target and the credential of a request that may pass; the checks are in the order of §11.2.
+/// The target and the credential of a request that passes the checks, which are in the order of
+/// §11.2.
 fn check(
     state: &State,
     settings: &ProxySettings,
@@ -77,7 +78,7 @@ fn check(
         .get(TARGET)
         .filter(|target| !target.is_empty())
         .ok_or_else(invalid)?;
-    // The package's `new URL()` throws, and its framework answers.
+    // In the package, `new URL()` throws and the framework responds.
     let target = target
         .to_str()
         .ok()
@@ -104,7 +105,7 @@ fn check(
         .flatten();
     let mut authorization = incoming.cloned().or(own).ok_or_else(unauthorized)?;
     authorization.set_sensitive(true);
-    // Elsewhere than fal there is nobody: the package's request would fail.
+    // Hosts other than fal's do not exist here, so the package's request would fail.
     let reachable = match Service::of(target.host_str().unwrap_or_default(), target.path()) {
         Service::Control | Service::Proxy | Service::Unknown => false,
         _ => matches!(target.scheme(), "http" | "https"),
@@ -116,7 +117,7 @@ fn check(
     }
 }
 
-/// Host, and port where it is not the scheme's own.
+/// The host, and the port unless it is the scheme's default.
 fn authority(target: &Url) -> String {
     let host = target.host_str().unwrap_or_default();
     match target.port() {
@@ -138,7 +139,7 @@ fn is_allowed(settings: &ProxySettings, host: &str, target: &Url) -> bool {
     }
 }
 
-/// The adapters answer with the text as a JSON string.
+/// The adapters respond with the text as a JSON string.
 fn invalid() -> Answer {
     Answer::json(StatusCode::BAD_REQUEST, &json!("Invalid request"))
 }
@@ -147,7 +148,7 @@ fn unauthorized() -> Answer {
     Answer::json(StatusCode::UNAUTHORIZED, &json!("Unauthorized"))
 }
 
-/// An exception in the handler, as a framework answers it.
+/// A framework's response to an exception in the handler.
 fn failed() -> Answer {
     let text = Payload::Bytes(Bytes::from_static(b"Internal Server Error"));
     Answer::payload(

@@ -1,5 +1,5 @@
-//! Patterns of targets: `*` within a segment, `**` across segments; everything else, `?` too, is
-//! literal.
+//! Patterns for targets: `*` matches within a segment, `**` across segments. Every other character,
+//! `?` included, is literal.
 
 use crate::faults::matches as matches_segment;
 

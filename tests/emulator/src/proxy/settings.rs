@@ -1,9 +1,9 @@
-//! What its owner chose for the server proxy (docs/protocol.md §11.2).
+//! The options of the server proxy (docs/protocol.md §11.2).
 
 use hyper::Method;
 use serde::{Deserialize, Serialize};
 
-/// The framework that the proxy runs in.
+/// The framework in which the proxy runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Adapter {
@@ -35,7 +35,7 @@ impl Adapter {
         }
     }
 
-    /// The methods that it exposes; `None` is all.
+    /// The methods that the adapter accepts; `None` means all.
     fn methods(self) -> Option<&'static [&'static str]> {
         match self {
             Self::NextjsAppRouter | Self::SvelteAppRouter => Some(&["GET", "POST", "PUT"]),
@@ -43,8 +43,8 @@ impl Adapter {
         }
     }
 
-    /// Whether a missing header reads as null; else it is undefined, which the default check takes
-    /// for a credential.
+    /// Whether a missing header reads as null. Otherwise it is undefined, which the default check
+    /// takes for a credential.
     fn knows_missing_headers(self) -> bool {
         matches!(
             self,
@@ -53,23 +53,24 @@ impl Adapter {
     }
 }
 
-/// The options of the server proxy. `Default` is the official package's, with a key.
+/// The options of the server proxy. The default is that of the official package, with a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProxySettings {
-    /// `allowedUrlPatterns`: globs of host, path and query; `None` is the package's list.
+    /// `allowedUrlPatterns`: globs of host, path and query; `None` means the package's list.
     pub allowed_url_patterns: Option<Vec<String>>,
-    /// `allowedEndpoints`: globs of endpoint ids that POST may target; empty allows all.
+    /// `allowedEndpoints`: globs of the paths that POST may target outside `fal.ai`; empty allows
+    /// all.
     pub allowed_endpoints: Vec<String>,
     /// `allowUnauthorizedRequests`.
     pub allow_unauthorized_requests: bool,
-    /// The outcome of `isAuthenticated`; `None` asks the package's own check.
+    /// The result of `isAuthenticated`; `None` means the package's own check.
     pub is_authenticated: Option<bool>,
-    /// Whether the proxy has a key of its own: the emulator's first one of scope API.
+    /// Whether the proxy has a key: the emulator's first key of scope API.
     pub has_key: bool,
-    /// The framework that it runs in.
+    /// The framework in which the proxy runs.
     pub adapter: Adapter,
-    /// The methods that it exposes; `None` is the adapter's own choice.
+    /// The accepted methods; `None` means those of the adapter.
     pub methods: Option<Vec<String>>,
 }
 
@@ -88,7 +89,7 @@ impl Default for ProxySettings {
 }
 
 impl ProxySettings {
-    /// The exposed methods for an `Allow` header, unless `method` is one of them.
+    /// The accepted methods, for an `Allow` header, if `method` is not one of them.
     pub(super) fn refuses(&self, method: &Method) -> Option<String> {
         let exposed = match &self.methods {
             Some(chosen) => chosen.join(", "),

@@ -1,4 +1,4 @@
-//! All jobs: who waits, who is next, and what happens at which time.
+//! All jobs: which ones wait, which is next, and what is due at which time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,18 +16,19 @@ use crate::apps::App;
 use crate::clock;
 use crate::state::State;
 
-/// What is due at a time.
+/// An event that is due at a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Due {
-    /// It must have started.
+    /// The start deadline of the job passes.
     Start,
     /// A failed attempt is repeated.
     Retry,
-    /// Its result is kept no longer.
+    /// The result expires.
     Expire,
 }
 
-/// Jobs that compete for the same slots: an account's, its own apps apart, which need none.
+/// Jobs that compete for the same slots: those of an account. Jobs for its own apps, which need no
+/// slot, form a separate group.
 type Group = (Option<String>, bool);
 
 fn group(job: &Job) -> Group {
@@ -39,7 +40,7 @@ fn group(job: &Job) -> Group {
 
 #[derive(Default)]
 struct Waiting {
-    /// By endpoint: the lines of normal and of low priority.
+    /// For each endpoint, the lines of normal and of low priority.
     lines: HashMap<String, [Ranks; 2]>,
     groups: HashMap<Group, BTreeMap<(Priority, u64), Arc<Job>>>,
     last_order: u64,
@@ -82,7 +83,7 @@ impl Waiting {
         self.line(&place.endpoint)[place.priority as usize].set(place.rank, present);
     }
 
-    /// Back to its old place, after a failed attempt.
+    /// Returns a job to its former place after a failed attempt.
     fn enter(&mut self, job: &Arc<Job>) {
         self.set(&job.place, true);
         let key = (job.place.priority, job.place.order);
@@ -101,8 +102,8 @@ impl Waiting {
 }
 
 impl Queue {
-    /// Takes a request, unless more than `longest_line` wait at the endpoint: that many is the
-    /// error.
+    /// Adds a request. If more than `longest_line` requests wait at the endpoint, returns their
+    /// number as the error.
     pub(super) fn enter(
         &self,
         wanted: Wanted,
@@ -141,7 +142,7 @@ impl Queue {
         locked(&self.jobs).get(id).cloned()
     }
 
-    /// Those of an app that are `IN_QUEUE`.
+    /// The jobs of an app that are `IN_QUEUE`.
     pub(crate) fn pending(&self, app: &App) -> Vec<Arc<Job>> {
         let jobs = locked(&self.jobs);
         jobs.values()
@@ -150,14 +151,14 @@ impl Queue {
             .collect()
     }
 
-    /// Forgets the output of a request (§14.5).
+    /// Removes the output of a request (§14.5).
     pub(crate) fn erase(&self, id: &str) {
         if let Some(job) = self.find(id) {
             job.expire();
         }
     }
 
-    /// How many requests are ahead of a waiting one at its endpoint.
+    /// The number of requests ahead of a waiting one at its endpoint.
     pub(super) fn position(&self, job: &Job) -> u32 {
         if job.progress().phase != Phase::Waiting {
             return 0;
@@ -165,18 +166,18 @@ impl Queue {
         locked(&self.waiting).ahead(&job.place)
     }
 
-    /// Something may start, or be due.
+    /// Wakes the dispatcher, because a job may start or be due.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
     }
 
-    /// A failed attempt is repeated at this time.
+    /// Schedules the repetition of a failed attempt.
     pub(super) fn retry(&self, job: &Arc<Job>, at: SystemTime) {
         job.requeue();
         self.schedule(job, at, Due::Retry);
     }
 
-    /// Whatever ended a job: it waits no longer.
+    /// Removes a job that has ended from its line.
     pub(super) fn leave(&self, job: &Job) {
         locked(&self.waiting).leave(job);
     }
@@ -208,7 +209,7 @@ impl Queue {
             .map(|(time, _)| *time)
     }
 
-    /// The jobs that may start now, with their slots.
+    /// The jobs that may start now, each with its slot.
     fn startable(&self, limit: Option<u32>) -> Vec<(Arc<Job>, Slot)> {
         let mut waiting = locked(&self.waiting);
         let mut started = Vec::new();
@@ -227,7 +228,7 @@ impl Queue {
     }
 }
 
-/// Starts what may start and does what is due, for ever.
+/// Starts waiting jobs and handles due events, forever.
 pub(crate) async fn dispatch(state: Arc<State>) {
     let queue = &state.queue;
     loop {

@@ -28,7 +28,7 @@ pub(super) fn cancel(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
     }
 }
 
-/// A waiting job ends at once, a running one is told; false if it has ended.
+/// Ends a waiting job, or asks a running one to stop. Returns false if the job has ended.
 fn stop(visit: &Visit<'_>, job: &Arc<Job>) -> bool {
     if end(visit.state, job) {
         return true;
@@ -40,7 +40,7 @@ fn stop(visit: &Visit<'_>, job: &Arc<Job>) -> bool {
     running
 }
 
-/// Ends a job that waits; false if it does not.
+/// Ends a waiting job. Returns false if it does not wait.
 pub(super) fn end(state: &Arc<State>, job: &Arc<Job>) -> bool {
     let cancelled = failures::platform_error("client_cancelled");
     let cancelled = cancelled.map_or_else(

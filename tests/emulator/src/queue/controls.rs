@@ -1,4 +1,4 @@
-//! The request headers that tell the platform what to do (docs/protocol.md §5.7).
+//! The request headers that control the platform (docs/protocol.md §5.7).
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 
-/// Within one endpoint's line, `Low` waits behind all `Normal`.
+/// The priority of a request. Within an endpoint's line, every `Normal` request precedes all `Low`
+/// ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Priority {
     #[default]
@@ -17,14 +18,14 @@ pub(crate) enum Priority {
     Low,
 }
 
-/// Extra attempts for one condition.
+/// The number of extra attempts for one condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Budget {
     pub(crate) retries: u32,
 }
 
-/// Extra attempts by condition; what is not named has the default.
+/// The extra attempts for each condition; a condition that is not named has the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RetryConfig {
@@ -33,7 +34,7 @@ pub(crate) struct RetryConfig {
     pub(crate) connection_error: Option<Budget>,
 }
 
-/// What a request asks of the platform.
+/// The options of a request for the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Controls {
     /// The start deadline, counted from submission.
@@ -45,7 +46,7 @@ pub(crate) struct Controls {
 }
 
 impl Controls {
-    /// Reads the headers; 400 `bad_request` where one is malformed.
+    /// Reads the headers. A malformed one is 400 `bad_request`.
     pub(crate) fn read(headers: &HeaderMap) -> Result<Self, Answer> {
         let priority = match text(headers, "x-fal-queue-priority")? {
             None | Some("normal") => Priority::Normal,
@@ -67,7 +68,7 @@ impl Controls {
             no_retry: ["1", "true", "yes"]
                 .iter()
                 .any(|yes| no_retry.eq_ignore_ascii_case(yes)),
-            // What is wrong with it is ignored silently.
+            // An invalid configuration is ignored without an error.
             retry_config: text(headers, "x-fal-retry-config")?
                 .and_then(|config| serde_json::from_str(config).ok())
                 .unwrap_or_default(),
@@ -85,7 +86,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, Answe
     Ok(Some(text.trim()))
 }
 
-/// Of both names (§16.11), the shorter time.
+/// The shorter time of the two headers (§16.11).
 fn start_within(headers: &HeaderMap) -> Result<Option<Duration>, Answer> {
     let mut shortest: Option<Duration> = None;
     for name in ["x-fal-request-timeout", "x-fal-request-start-timeout"] {

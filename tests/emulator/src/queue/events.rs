@@ -18,7 +18,8 @@ use crate::answer::Answer;
 use crate::body::Payload;
 use crate::state::State;
 
-/// How often a waiting request's position is looked at: others move it.
+/// How often the position of a waiting request is read. It changes without a notification, because
+/// other requests cause it.
 const GLANCE: Duration = Duration::from_millis(200);
 
 pub(super) fn answer(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
@@ -33,7 +34,7 @@ pub(super) fn answer(visit: &Visit<'_>, job: &Arc<Job>) -> Answer {
     answer
 }
 
-/// Sends what is no news until the client leaves.
+/// Sends heartbeats until the client disconnects.
 async fn beat(sender: &mpsc::Sender<Bytes>, pause: Duration, heartbeat: Heartbeat, last: &Value) {
     let text = match heartbeat {
         Heartbeat::Comment => ": still here\n\n".to_owned(),
@@ -44,7 +45,7 @@ async fn beat(sender: &mpsc::Sender<Bytes>, pause: Duration, heartbeat: Heartbea
     }
 }
 
-/// Sends events until the job has ended or the client left.
+/// Sends events until the job has ended or the client has disconnected.
 async fn feed(state: Arc<State>, job: Arc<Job>, logs: bool, sender: mpsc::Sender<Bytes>) {
     let mut changes = job.changes();
     let (mut shown, mut last, mut sent) = (0, Value::Null, 0);

@@ -1,4 +1,4 @@
-//! One request of the queue: what was asked, and how far it is (docs/protocol.md §5.1).
+//! One request of the queue: its input, its options and its progress (docs/protocol.md §5.1).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -20,17 +20,17 @@ use crate::clock;
 use crate::keys::Caller;
 use crate::server::Request;
 
-/// Where a job stands in its endpoint's line and in its account's.
+/// The position of a job in its endpoint's line and in its account's order.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     pub(super) endpoint: String,
     pub(super) priority: Priority,
     pub(super) rank: usize,
-    /// Among all jobs.
+    /// The order among all jobs.
     pub(super) order: u64,
 }
 
-/// A request that was taken.
+/// A request that the queue accepted.
 pub(crate) struct Job {
     pub(crate) id: String,
     pub(crate) app: &'static App,
@@ -39,7 +39,7 @@ pub(crate) struct Job {
     pub(crate) webhook: Option<Url>,
     pub(super) submitted: SystemTime,
     pub(super) place: Place,
-    /// The submission, which is noted when the app runs.
+    /// The arrival of the submission, which records that the app runs.
     pub(super) entry: Entry,
     progress: Mutex<Progress>,
     changed: watch::Sender<()>,
@@ -49,21 +49,21 @@ pub(crate) struct Job {
 pub(super) enum Phase {
     /// In its line, or between two attempts.
     Waiting,
-    /// Its runner starts.
+    /// The runner is starting.
     Starting,
     Running,
     Done,
 }
 
-/// How it ended.
+/// How a job ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) payload: Payload,
-    /// Of the platform's failures: the text and the type.
+    /// The message and the type of a failure of the platform.
     pub(crate) error: Option<(String, Option<String>)>,
-    /// Seconds.
+    /// In seconds.
     pub(crate) inference_time: Option<f64>,
     pub(crate) completed: SystemTime,
 }
@@ -80,7 +80,7 @@ impl Outcome {
         }
     }
 
-    /// As it is answered, any number of times.
+    /// The response with the result. It can be built any number of times.
     pub(super) fn answer(&self) -> Answer {
         let mut answer = Answer::empty(self.status);
         *answer.headers = self.headers.clone();
@@ -97,10 +97,10 @@ pub(super) struct Progress {
     pub(super) began: Option<SystemTime>,
     pub(super) spent: Spent,
     pub(super) log: Vec<Value>,
-    /// Lines that a status has shown.
+    /// The number of log lines that a status has shown.
     pub(super) shown: usize,
     cancelled: bool,
-    /// `None` until it ends.
+    /// `None` until the job has ended.
     pub(super) outcome: Option<Arc<Outcome>>,
     pub(super) expired: bool,
 }
@@ -146,7 +146,7 @@ impl Job {
         self.changed.send_replace(());
     }
 
-    /// The account that may see it; `None` for a stranger's.
+    /// The account that may see the job; `None` for a request without a key.
     pub(crate) fn account(&self) -> Option<&str> {
         self.caller.as_ref().map(|caller| caller.account.as_str())
     }
@@ -155,7 +155,7 @@ impl Job {
         self.progress().gateway_request_id.clone()
     }
 
-    /// When it must have started.
+    /// The start deadline.
     pub(super) fn deadline(&self) -> Option<SystemTime> {
         self.controls
             .start_within
@@ -166,12 +166,13 @@ impl Job {
         self.submitted
     }
 
-    /// Whether its app has yet to begin.
+    /// Whether the app has yet to start.
     pub(super) fn is_pending(&self) -> bool {
         matches!(self.progress().phase, Phase::Waiting | Phase::Starting)
     }
 
-    /// From its line to a runner; `None` if it ended meanwhile, else what the app will see.
+    /// Moves the job from its line to a runner, and returns the request for the app; `None` if the
+    /// job has ended.
     pub(super) fn start(&self) -> Option<Arc<Request>> {
         let mut progress = self.progress();
         if progress.phase != Phase::Waiting {
@@ -185,7 +186,7 @@ impl Job {
         progress.input.clone()
     }
 
-    /// The runner takes it; false if it ended meanwhile.
+    /// Records that the app starts. Returns false if the job has ended.
     pub(super) fn begin(&self, now: SystemTime) -> bool {
         let mut progress = self.progress();
         if progress.phase != Phase::Starting {
@@ -198,7 +199,7 @@ impl Job {
         true
     }
 
-    /// Back to its line after a failed attempt.
+    /// Returns the job to its line after a failed attempt.
     pub(super) fn requeue(&self) {
         let mut progress = self.progress();
         progress.phase = Phase::Waiting;
@@ -207,7 +208,7 @@ impl Job {
         self.notify();
     }
 
-    /// Ends it, if it is in one of these phases.
+    /// Ends the job if it is in one of the phases `from`.
     pub(super) fn end(&self, from: &[Phase], outcome: &Arc<Outcome>) -> bool {
         let mut progress = self.progress();
         if !from.contains(&progress.phase) {
@@ -221,29 +222,29 @@ impl Job {
         true
     }
 
-    /// Resolves when it has ended.
+    /// Resolves when the job has ended.
     pub(super) async fn ended(&self) {
         self.once(|progress| progress.phase == Phase::Done).await;
     }
 
-    /// Tells the app to stop.
+    /// Asks the app to stop.
     pub(super) fn cancel(&self) {
         self.progress().cancelled = true;
         self.notify();
     }
 
-    /// Resolves when the caller wants the app to stop.
+    /// Resolves when the caller has cancelled the running job.
     pub(crate) async fn cancelled(&self) {
         self.once(|progress| progress.cancelled).await;
     }
 
     async fn once(&self, holds: impl Fn(&Progress) -> bool) {
         let mut changes = self.changes();
-        // It ends only with the job itself.
+        // The channel closes only when the job is dropped.
         while !holds(&self.progress()) && changes.changed().await.is_ok() {}
     }
 
-    /// A line of the app's log (§5.3).
+    /// Adds a line to the app's log (§5.3).
     pub(crate) fn log(&self, message: &str, level: &str, now: SystemTime) {
         self.progress().log.push(json!({
             "message": message, "level": level, "source": "USER", "timestamp": clock::rfc3339_millis(now),
@@ -251,12 +252,12 @@ impl Job {
         self.notify();
     }
 
-    /// Which attempt runs; 1 for the first.
+    /// The number of the running attempt, counted from 1.
     pub(crate) fn attempt(&self) -> u32 {
         self.progress().attempts
     }
 
-    /// The result is kept no longer.
+    /// Removes the expired result.
     pub(super) fn expire(&self) {
         let mut progress = self.progress();
         let kept = progress.outcome.take();

@@ -1,4 +1,5 @@
-//! `queue.fal.run`: requests that wait, run, and are asked for (docs/protocol.md §5).
+//! `queue.fal.run`: submission, status, result and cancellation of queued requests
+//! (docs/protocol.md §5).
 
 mod board;
 mod cancel;
@@ -39,7 +40,8 @@ use crate::server::Request;
 use crate::settings::Settings;
 use crate::state::State;
 
-/// Every answer carries `x-fal-request-id`: the request's that it is about, if there is one.
+/// Handles a request. Every response has `x-fal-request-id`: the id of the queued request if there
+/// is one.
 pub(crate) fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> Answer {
     let mut answer = route(state, request, entry).unwrap_or_else(|refusal| refusal);
     let fresh = Uuid::new_v4().to_string();
@@ -54,14 +56,14 @@ pub(crate) fn handle(state: &Arc<State>, request: &Request, entry: &Entry) -> An
     answer
 }
 
-/// A request to the queue, its caller admitted to its app.
+/// A request to the queue whose caller may use the app.
 pub(crate) struct Visit<'a> {
     pub(super) state: &'a Arc<State>,
     pub(super) settings: Settings,
     pub(super) request: &'a Request,
     pub(super) entry: &'a Entry,
     pub(super) app: &'static App,
-    /// The path behind the alias.
+    /// The path after the alias.
     pub(super) path: &'a str,
     pub(super) caller: Option<Caller>,
 }
@@ -87,8 +89,8 @@ fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer,
         Some(at) if visit.settings.queue.full_id_urls && request.method != Method::POST => {
             visit.about(&segments[at + 1..])
         }
-        // Anything else is a path of the app, to submit to: also the tail of a URL with the full
-        // endpoint id (§3.2).
+        // Any other path belongs to the app and submits a request, even the end of a URL with the
+        // full endpoint id (§3.2).
         _ if request.method == Method::POST => {
             gateway::not_blocked(app, &request.path, &visit.settings)?;
             submit::submit(&visit)
@@ -98,7 +100,7 @@ fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer,
 }
 
 impl Visit<'_> {
-    /// What comes behind `requests/`.
+    /// Handles the path after `requests/`.
     fn about(&self, segments: &[&str]) -> Result<Answer, Answer> {
         let (id, action) = match segments.split_first() {
             Some((id, action)) if !id.is_empty() => (*id, action),
@@ -125,7 +127,7 @@ impl Visit<'_> {
         })
     }
 
-    /// The caller's own request; others' do not exist for him.
+    /// The caller's own request. Requests of other accounts appear not to exist (404).
     fn find(&self, id: &str) -> Option<Arc<Job>> {
         let account = self.caller.as_ref().map(|caller| caller.account.as_str());
         self.state
@@ -142,7 +144,7 @@ impl Visit<'_> {
     }
 }
 
-/// Cancels every request of an app that waits (§14.9).
+/// Cancels all waiting requests of an app (§14.9).
 pub(crate) fn flush(state: &Arc<State>, app: &App) {
     for job in state.queue.pending(app) {
         cancel::end(state, &job);

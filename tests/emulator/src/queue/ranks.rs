@@ -1,20 +1,20 @@
-//! How many are ahead in a line, without counting them (a Fenwick tree).
+//! The number of jobs ahead in a line, without counting them one by one (a Fenwick tree).
 
-/// Places in the order in which they were given out; one may be left and taken again.
+/// Places in the order of their creation. A place can be left and taken again.
 #[derive(Default)]
 pub(super) struct Ranks {
-    /// At `i - 1`: how many are present among the places `i - lowbit(i) .. i`.
+    /// At `i - 1`: the number of taken places among `i - lowbit(i) .. i`.
     sums: Vec<u32>,
     present: Vec<bool>,
     total: u32,
 }
 
 impl Ranks {
-    /// A new place at the end, taken.
+    /// Adds a place at the end, which is taken.
     pub(super) fn push(&mut self) -> usize {
         let place = self.sums.len();
         let (index, mut sum) = (place + 1, 0);
-        // The tree's parts below the new node, which it sums up.
+        // The subtrees of the new node, whose sums it contains.
         let mut part = 1;
         while part < lowbit(index) {
             sum += self.sums[index - part - 1];
@@ -26,7 +26,7 @@ impl Ranks {
         place
     }
 
-    /// Takes or leaves a place.
+    /// Takes a place (`present`) or leaves it.
     pub(super) fn set(&mut self, place: usize, present: bool) {
         let Some(known) = self
             .present
@@ -49,7 +49,7 @@ impl Ranks {
         }
     }
 
-    /// How many places before this one are taken.
+    /// The number of taken places before this one.
     pub(super) fn before(&self, place: usize) -> u32 {
         let (mut index, mut sum) = (place, 0);
         while index > 0 {

@@ -10,7 +10,7 @@ use super::settings::{LateResult, QueueSettings};
 use crate::answer::Answer;
 use crate::clock;
 
-/// When a result is there for those who ask.
+/// The time from which a result is available.
 fn handed_out(completed: SystemTime, settings: &QueueSettings) -> SystemTime {
     clock::later(completed, Duration::from_millis(settings.late_result_ms))
 }

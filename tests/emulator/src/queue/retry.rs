@@ -5,7 +5,7 @@ use hyper::StatusCode;
 use super::controls::{Budget, Controls};
 use crate::answer::Answer;
 
-/// In all, the first one included.
+/// The total number of attempts, including the first.
 const MOST_ATTEMPTS: u32 = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ enum Condition {
     ServerError,
     Timeout,
     ConnectionError,
-    /// The platform's own 429: waits and is tried again.
+    /// The platform's own 429: the job waits and is tried again.
     Limited,
 }
 
@@ -28,7 +28,8 @@ impl Condition {
                 | "runner_connection_error",
             ) => Some(Self::ConnectionError),
             Some("runner_disconnected" | "runner_incomplete_response") => Some(Self::ServerError),
-            // An app that is told to fail so would never start.
+            // A missed start deadline is not repeated: an app that reports this failure would never
+            // run.
             Some("startup_timeout") => None,
             _ => match answer.status {
                 StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => {
@@ -40,7 +41,7 @@ impl Condition {
     }
 }
 
-/// Retries so far, by condition.
+/// The number of retries so far for each condition.
 #[derive(Debug, Default)]
 pub(super) struct Spent {
     server_error: u32,
@@ -48,7 +49,7 @@ pub(super) struct Spent {
     connection_error: u32,
 }
 
-/// Whether the attempt that ended with `answer`, the last of `attempts`, is repeated.
+/// Whether the attempt that ended with `answer`, the last of `attempts`, is to be repeated.
 pub(super) fn again(
     answer: &Answer,
     controls: &Controls,
@@ -82,7 +83,7 @@ pub(super) fn again(
     left
 }
 
-/// `X-Fal-Needs-Retry`, which only a 5xx or 429 may carry.
+/// The value of `X-Fal-Needs-Retry`, which only a 5xx or 429 may have.
 fn asked_for(answer: &Answer) -> Option<bool> {
     if !may_need_retry(answer.status) || error_type(answer).is_some() {
         return None;
@@ -91,12 +92,12 @@ fn asked_for(answer: &Answer) -> Option<bool> {
     Some(matches!(value, "1" | "true"))
 }
 
-/// Whether an answer of this status keeps `X-Fal-Needs-Retry` (§5.8).
+/// Whether a response with this status keeps `X-Fal-Needs-Retry` (§5.8).
 pub(crate) fn may_need_retry(status: StatusCode) -> bool {
     status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
 }
 
-/// Of a failure that is the platform's and not the app's.
+/// The error type of a failure that the platform reports, not the app.
 pub(super) fn error_type(answer: &Answer) -> Option<&str> {
     answer.headers.get("x-fal-error-type")?.to_str().ok()
 }

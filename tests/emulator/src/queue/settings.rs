@@ -1,66 +1,66 @@
-//! What the sources leave open about the queue, and how much may run at once.
+//! The behaviours of the queue that the sources leave open, and the limits of concurrent runs.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// `logs` of a status whose logs were not asked for (§16.9).
+/// `logs` of a status that was requested without logs (§16.9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnaskedLogs {
     /// `null`.
     #[default]
     Null,
-    /// No such member: the official Python client and the CLI fail.
+    /// The member is absent. The official Python client and the CLI fail.
     Absent,
     /// `[]`.
     Empty,
 }
 
-/// Which lines of the log an answer shows (§5.3, §16.10).
+/// The lines of the log that a response shows (§5.3, §16.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogWindow {
-    /// All.
+    /// All lines.
     Whole,
-    /// Those that no answer of the same kind has shown before.
+    /// The lines that no earlier response of the same kind has shown.
     New,
-    /// So many of the end.
+    /// This many lines at the end.
     Last(usize),
 }
 
-/// What a cancellation answers (§16.8).
+/// The response to a cancellation (§16.8).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelAnswer {
-    /// 202 or 400 with `{"status": …}`, as the guide says.
+    /// 202 or 400 with `{"status": …}`, as the guide describes.
     #[default]
     Status,
-    /// 200 `{"success": …}`, as the OpenAPI documents say.
+    /// 200 `{"success": …}`, as the OpenAPI documents describe.
     Success,
 }
 
-/// What a result is answered with that is not handed out yet although the request has ended.
+/// The response for a result that is not yet available although the request has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LateResult {
-    /// 400, as before the end.
+    /// 400, as before the end of the request.
     #[default]
     BadRequest,
     /// 202.
     Accepted,
-    /// 404, as if nobody knew the request.
+    /// 404, as for an unknown request.
     NotFound,
 }
 
-/// What a status stream sends that has no news.
+/// What a status stream sends if the status has not changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Heartbeat {
     /// A comment.
     #[default]
     Comment,
-    /// The last event once more.
+    /// The last event again.
     Repeat,
 }
 
@@ -73,7 +73,7 @@ pub enum MissedStart {
     RequestTimeout,
     /// `startup_timeout`.
     StartupTimeout,
-    /// None at all.
+    /// No `error_type`.
     Absent,
 }
 
@@ -87,63 +87,63 @@ impl MissedStart {
     }
 }
 
-/// The queue's settings.
+/// The settings of the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct QueueSettings {
-    /// Requests of one account that run at once, apart from those of its own apps (§15); `None`:
-    /// any number.
+    /// The number of requests of one account that run at once, without those to its own apps (§15);
+    /// `None` means no limit.
     pub concurrent_requests: Option<u32>,
-    /// Whether a direct run over that limit is 429 (§4). Off, because programs under test may run
-    /// more than 2.
+    /// Whether a direct run over that limit is 429 (§4). False by default, because programs under
+    /// test may run more than 2.
     pub refuse_runs: bool,
-    /// Milliseconds that a runner takes to start, before each attempt.
+    /// The milliseconds that a runner takes to start, before each attempt.
     pub startup_ms: u64,
-    /// Milliseconds between a failed attempt and the next.
+    /// The milliseconds between a failed attempt and the next.
     pub retry_pause_ms: u64,
-    /// Whether the status of an unfinished request is 200 too, and not 202 (§16.1).
+    /// Whether the status of an unfinished request is 200 instead of 202 (§16.1).
     pub status_always_200: bool,
-    /// Whether URLs in answers contain the full endpoint id; they are served only then (§16.2).
+    /// Whether URLs in responses contain the full endpoint id. Such URLs are served only in this
+    /// case (§16.2).
     pub full_id_urls: bool,
-    /// Whether `response_url` ends with `/response` (§16.2); both forms are always served.
+    /// Whether `response_url` ends with `/response`. Both forms are always served (§16.2).
     pub response_suffix: bool,
-    /// Members that the answer to a submission lacks (§16.3).
+    /// The members that the response to a submission omits (§16.3).
     pub submit_omits: BTreeSet<String>,
-    /// Members that a status lacks (§5.3).
+    /// The members that a status omits (§5.3).
     pub status_omits: BTreeSet<String>,
-    /// Whether a status shows `error` and `error_type` for failures that the app itself answered
-    /// (§16.6).
+    /// Whether a status shows `error` and `error_type` for failures that the app reported (§16.6).
     pub app_errors_in_status: bool,
-    /// `logs` where they were not asked for.
+    /// `logs` of a status that was requested without logs.
     pub unasked_logs: UnaskedLogs,
-    /// The lines that a status shows.
+    /// The log lines that a status shows.
     pub status_logs: LogWindow,
-    /// The lines that an event of the status stream shows.
+    /// The log lines that an event of the status stream shows.
     pub stream_logs: LogWindow,
     /// Whether a comment precedes every event of the status stream (§5.4).
     pub stream_comments: bool,
-    /// The status stream ends, in order, after so many events, finished or not; `None`: only after
-    /// `COMPLETED`.
+    /// The number of events after which the status stream ends without an error, even if the
+    /// request is unfinished; `None`: only after `COMPLETED`.
     pub stream_events: Option<u32>,
-    /// Milliseconds between heartbeats: all that the status stream of a request sends once it has
-    /// told that it runs, so that it hides the end. `None`: it tells everything.
+    /// The milliseconds between heartbeats. The status stream then sends only heartbeats after it
+    /// has reported that the request runs, and does not report the end; `None` reports everything.
     pub stream_heartbeat_ms: Option<u64>,
-    /// What such a heartbeat is.
+    /// The form of a heartbeat.
     pub heartbeat: Heartbeat,
-    /// Milliseconds after a request's end in which its result is not handed out …
+    /// The milliseconds after the end of a request during which its result is not available.
     pub late_result_ms: u64,
-    /// … and what it is answered with meanwhile.
+    /// The response for the result during this time.
     pub late_result: LateResult,
-    /// Whether the result of an unfinished request is 202, and not 400 (§16.4).
+    /// Whether the result of an unfinished request is 202 instead of 400 (§16.4).
     pub unfinished_result_202: bool,
-    /// What a cancellation answers.
+    /// The response to a cancellation.
     pub cancel_answer: CancelAnswer,
     /// The `error_type` of a missed start deadline.
     pub missed_start: MissedStart,
-    /// Whether the windows of §5.5 end every result, and not only large ones and those that are not
-    /// stored (§16.34).
+    /// Whether every result expires after the times of §5.5, not only large ones and those that are
+    /// not stored (§16.34).
     pub all_results_expire: bool,
-    /// Whether an expired result is 410, and not 404 (§16.34).
+    /// Whether an expired result is 410 instead of 404 (§16.34).
     pub expired_is_gone: bool,
 }
 

@@ -1,4 +1,4 @@
-//! How much of an account runs at once (docs/protocol.md §15).
+//! The concurrent runs of an account (docs/protocol.md §15).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,21 +10,21 @@ use crate::keys::Caller;
 
 #[derive(Default)]
 pub(crate) struct Slots {
-    /// By account.
+    /// The number of taken slots of each account.
     taken: Mutex<HashMap<String, u32>>,
-    /// Told when one is free again.
+    /// Notified when a slot is free again.
     pub(super) freed: Notify,
 }
 
-/// Something runs, until this is dropped.
+/// A slot for a run. Dropping it frees the slot.
 pub(crate) struct Slot {
     slots: Arc<Slots>,
     account: Option<String>,
 }
 
 impl Slots {
-    /// A slot for a run of `app`; `None` if the account has `limit` already. Own apps and strangers
-    /// need none.
+    /// A slot for a run of `app`; `None` if the account has taken `limit` slots. Runs of the
+    /// account's own apps and runs without a key need no slot.
     pub(crate) fn take(
         self: &Arc<Self>,
         caller: Option<&Caller>,

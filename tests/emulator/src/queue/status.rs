@@ -10,7 +10,7 @@ use crate::answer::Answer;
 use crate::server::Request;
 use crate::state::State;
 
-/// The URLs of a request.
+/// The URLs of a queued request.
 pub(super) struct Addresses {
     pub(super) response: String,
     pub(super) status: String,
@@ -60,14 +60,14 @@ pub(super) fn answer(visit: &Visit<'_>, job: &Job) -> Answer {
     Answer::json(code, &status.of(job, from))
 }
 
-/// Whether the query asks for logs: `1` or `true` (§5.3).
+/// Whether the query requests logs: `1` or `true` (§5.3).
 pub(super) fn logs_asked(request: &Request) -> bool {
     let logs = request.query_pairs().find(|(name, _)| name == "logs");
     logs.is_some_and(|(_, value)| matches!(&*value, "1" | "true"))
 }
 
 impl Progress {
-    /// The first line to show; `shown` is how many were before.
+    /// The index of the first line to show, if `shown` lines were shown before.
     pub(super) fn window(&self, window: LogWindow, shown: usize) -> usize {
         match window {
             LogWindow::Whole => 0,
@@ -77,7 +77,7 @@ impl Progress {
     }
 }
 
-/// How to report.
+/// The options of a status.
 pub(super) struct Report<'a> {
     pub(super) state: &'a State,
     pub(super) settings: &'a QueueSettings,
@@ -85,7 +85,7 @@ pub(super) struct Report<'a> {
 }
 
 impl Report<'_> {
-    /// The status, with the lines of the log from this one on.
+    /// The status, with the log lines from index `from`.
     pub(super) fn of(&self, job: &Job, from: usize) -> Value {
         let position = self.state.queue.position(job);
         let addresses = Addresses::of(job, self.settings);

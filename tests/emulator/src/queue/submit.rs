@@ -17,7 +17,7 @@ use crate::arrivals::Entry;
 use crate::keys::Caller;
 use crate::server::Request;
 
-/// A job before it has a place.
+/// A job before it has a place in a line.
 pub(super) struct Wanted {
     pub(super) app: &'static App,
     pub(super) caller: Option<Caller>,
@@ -69,7 +69,7 @@ pub(super) fn submit(visit: &Visit<'_>) -> Result<Answer, Answer> {
     Ok(Answer::json(StatusCode::OK, &body).header("x-fal-request-id", text(&job.id)))
 }
 
-/// The queue's own parameters, and the query that is left for the app.
+/// The queue's own parameters, and the rest of the query, which the app receives.
 struct Parameters {
     webhook: Option<Url>,
     longest_line: Option<u32>,
@@ -108,7 +108,7 @@ impl Parameters {
     }
 }
 
-/// The request without the key, and with what the gateway tells an app (§5.7).
+/// The request as the app receives it: without the key, and with the gateway's headers (§5.7).
 fn seen_by_the_app(visit: &Visit<'_>, id: &str, query: Option<String>) -> Request {
     let mut headers: HeaderMap = visit.request.headers.clone();
     headers.remove(AUTHORIZATION);

@@ -1,4 +1,4 @@
-//! One attempt of a job, and how a job ends (docs/protocol.md §5.5, §5.7, §5.9).
+//! Executes an attempt of a job, and ends jobs (docs/protocol.md §5.5, §5.7, §5.9).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,19 +20,19 @@ use crate::history::{Begun, History};
 use crate::state::State;
 use crate::{clock, failures, gateway, webhooks};
 
-/// Bytes from which on a result is kept for [`SHORT`] only: 10 KB.
+/// The size in bytes from which a result is kept only for [`SHORT`]: 10 KB.
 const LARGE: u64 = 10_000;
 
-/// Bytes above which a result is not stored beyond that: 1 MB.
+/// The size in bytes above which a result is not stored beyond that: 1 MB.
 const HUGE: u64 = 1_000_000;
 
-/// 6 minutes.
+/// How long a large result is kept: 6 minutes.
 const SHORT: Duration = Duration::from_secs(360);
 
-/// An hour.
+/// How long other results are kept: an hour.
 const LONG: Duration = Duration::from_secs(3600);
 
-/// How long a runner takes to start.
+/// The time in which the runner starts.
 pub(crate) fn startup(
     app: &App,
     request: &crate::server::Request,
@@ -42,7 +42,7 @@ pub(crate) fn startup(
         .unwrap_or(Duration::from_millis(settings.startup_ms))
 }
 
-/// Runs a job that left its line.
+/// Runs a job that has left its line.
 pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
     let Some(request) = job.start() else {
         return;
@@ -85,7 +85,7 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
     };
     let answer = whole(call.run().await).await;
     running.answered(&answer);
-    // Before the status can say that it is completed.
+    // Released before the status can report the completion.
     drop((slot, running));
     let own_app = job.account() == Some(job.app.owner);
     let again = {
@@ -118,7 +118,7 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
     }
 }
 
-/// An answer that is there to its end; one that breaks off is the runner's failure.
+/// Reads a response to its end. A response that breaks off becomes a failure of the runner.
 async fn whole(mut answer: Answer) -> Answer {
     if matches!(answer.payload, Payload::Broken(_))
         && let Some(failure) = failures::platform_error("runner_incomplete_response")
@@ -129,7 +129,7 @@ async fn whole(mut answer: Answer) -> Answer {
     answer
 }
 
-/// Ends a job that is in one of these phases; false if it is in none of them.
+/// Ends a job that is in one of the phases `from`. Returns false if it is in another phase.
 pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: Answer) -> bool {
     let now = state.clock.now();
     let size = answer.payload.size().unwrap_or_default();
@@ -159,8 +159,7 @@ pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: An
     true
 }
 
-/// A request that never ran, or whose last attempt did not decide, is in the history with how it
-/// ended.
+/// Adds a request to the history that never ran or whose last attempt did not determine its result.
 fn note(state: &Arc<State>, job: &Arc<Job>, outcome: &Outcome) {
     let known = state.history.find(&job.id).and_then(|record| record.status);
     if known == Some(outcome.status.as_u16()) {
@@ -183,12 +182,12 @@ fn note(state: &Arc<State>, job: &Arc<Job>, outcome: &Outcome) {
     running.answered(&outcome.answer());
 }
 
-/// How long a result is kept at least.
+/// How long a result of this size is kept at least.
 pub(crate) fn kept_for(size: u64) -> Duration {
     if size < LARGE { LONG } else { SHORT }
 }
 
-/// The text and type of a failure that the platform answers and not the app.
+/// The message and the type of a failure that the platform reports, not the app.
 fn platform_failure(answer: &Answer) -> Option<(String, Option<String>)> {
     let kind = retry::error_type(answer).map(str::to_owned);
     if kind.is_none() && !answer.headers.contains_key(TIMEOUT_TYPE) {
@@ -203,7 +202,7 @@ fn platform_failure(answer: &Answer) -> Option<(String, Option<String>)> {
 
 const TIMEOUT_TYPE: &str = "x-fal-request-timeout-type";
 
-/// The start deadline of a job passes.
+/// Ends a job whose start deadline has passed.
 pub(super) fn miss_start(state: &Arc<State>, job: &Arc<Job>) {
     end(
         state,
@@ -213,7 +212,7 @@ pub(super) fn miss_start(state: &Arc<State>, job: &Arc<Job>) {
     );
 }
 
-/// 504 of the caller's own deadline (§5.5).
+/// The 504 for a missed start deadline of the caller (§5.5).
 pub(crate) fn missed_start(kind: MissedStart) -> Answer {
     let mut body = json!({ "detail": "Request timed out" });
     if let Some(name) = kind.name() {

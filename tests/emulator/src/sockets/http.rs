@@ -20,10 +20,10 @@ use crate::gateway::{self, Admitted};
 use crate::server::Request;
 use crate::state::State;
 
-/// Bytes of a body frame.
+/// The size of a body frame in bytes.
 const PIECE: u64 = 64 * 1024;
 
-/// Answers a handshake; anything else is not found.
+/// Handles a handshake. Any other request is 404.
 pub(crate) fn handle(
     state: &Arc<State>,
     request: &Request,
@@ -57,7 +57,7 @@ pub(crate) fn handle(
     gateway::with_request_id(answer.unwrap_or_else(|refusal| refusal), entry).0
 }
 
-/// Those of the handshake that belong to each request, too.
+/// The headers of the handshake that apply to each request too.
 fn headers(handshake: &HeaderMap) -> HeaderMap {
     let mut headers = handshake.clone();
     for name in [
@@ -83,7 +83,7 @@ struct Serving {
 }
 
 impl Serving {
-    /// One request and its answer.
+    /// Handles one request.
     async fn next(&self, link: &mut Link) -> Result<(), End> {
         let body = match link.receive().await {
             Message::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
@@ -125,7 +125,7 @@ impl Serving {
         link.send_text(end.to_string()).await
     }
 
-    /// The answer of a fault, or of the app. Faults that end a connection end this one.
+    /// The response of a fault or of the app. A fault that ends a connection ends this WebSocket.
     async fn answer(&self, body: Bytes, entry: &Entry) -> Result<Answer, End> {
         let fault = self.state.faults.take("POST", "ws.fal.run", &self.path);
         let request = Request {
@@ -162,7 +162,8 @@ fn plain(headers: &HeaderMap) -> Value {
     Value::Object(headers.collect::<Map<String, Value>>())
 }
 
-/// Text where the piece is text, unless it could be taken for a frame of control.
+/// A text message if the piece is UTF-8 and cannot be mistaken for a control frame, else a binary
+/// one.
 fn frame(piece: Bytes) -> Message {
     let is_control = serde_json::from_slice::<Map<String, Value>>(&piece)
         .is_ok_and(|object| object.contains_key("type") && object.contains_key("request_id"));

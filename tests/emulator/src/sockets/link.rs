@@ -1,4 +1,4 @@
-//! One WebSocket as its session sees it: an inbox that is filled meanwhile, and a way out.
+//! A WebSocket as its session uses it: an inbox that is filled concurrently, and a sender.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,18 +19,18 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It sent a close frame.
+    /// The session sent a close frame.
     Closed,
-    /// The connection is to end, or has ended, without one.
+    /// The connection is to end, or has ended, without a close frame.
     Gone,
 }
 
-/// What happens to messages that come while the session is busy.
+/// The treatment of messages that arrive while the session is busy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overflow {
-    /// All are kept.
+    /// Keeps all messages.
     Keep,
-    /// So many are kept, the newest.
+    /// Keeps this many messages, the newest.
     DropOldest(usize),
 }
 
@@ -40,15 +40,15 @@ struct Inbox {
     filled: Notify,
 }
 
-/// A session's hold of its WebSocket.
+/// A session's access to its WebSocket.
 pub(crate) struct Link {
     sink: SplitSink<Socket, Message>,
     inbox: Arc<Inbox>,
     counter: Counter,
 }
 
-/// The link, and what has to run beside its session: it reads, answers pings, and ends with the
-/// connection.
+/// Returns the link, and the task that must run concurrently with its session: it reads, responds
+/// to pings, and ends with the connection.
 pub(super) fn link(
     socket: Socket,
     overflow: Overflow,
@@ -74,7 +74,7 @@ async fn read(
     counter: Counter,
 ) {
     while let Some(Ok(message)) = stream.next().await {
-        // What control frames ask for is done by the stream itself.
+        // The stream itself handles control frames.
         if !matches!(message, Message::Text(_) | Message::Binary(_)) {
             continue;
         }
@@ -95,7 +95,7 @@ async fn read(
 }
 
 impl Link {
-    /// The next message of the client.
+    /// Receives the client's next message.
     pub(super) async fn receive(&mut self) -> Message {
         loop {
             let next = self
@@ -112,7 +112,7 @@ impl Link {
     }
 
     pub(super) async fn send(&mut self, message: Message) -> Result<(), End> {
-        // Before it leaves: who has read it finds it counted.
+        // Counted before it is sent, so that a client that has read it finds it counted.
         self.counter.sent();
         self.sink.send(message).await.map_err(|_| End::Gone)
     }
@@ -121,7 +121,7 @@ impl Link {
         self.send(Message::text(text)).await
     }
 
-    /// Begins the closing handshake.
+    /// Starts the closing handshake.
     pub(crate) async fn close(&mut self, code: u16, reason: &str) -> End {
         let frame = CloseFrame {
             code: code.into(),

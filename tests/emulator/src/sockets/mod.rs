@@ -1,4 +1,4 @@
-//! WebSockets: their handshake, and what runs on them once it is answered.
+//! WebSockets: the handshake, and the session after it.
 
 mod http;
 mod link;
@@ -32,15 +32,15 @@ use registry::Cut;
 pub use registry::MessageCounts;
 pub(crate) use registry::Sockets;
 
-/// Bytes of a message that a client may send: 64 MiB.
+/// The largest message that a client may send, in bytes: 64 MiB.
 const LARGEST_MESSAGE: usize = 64 << 20;
 
-/// For the client's half of a closing handshake.
+/// The timeout for the client's part of a closing handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Running = Pin<Box<dyn Future<Output = End> + Send>>;
 
-/// What runs on a WebSocket.
+/// The session that runs on a WebSocket.
 pub(crate) struct Session {
     endpoint: String,
     overflow: Overflow,
@@ -73,7 +73,8 @@ pub(crate) fn is_handshake(request: &Request) -> bool {
         && request.headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
-/// 101; `run` begins when the client has it. Its messages count for `endpoint`.
+/// Responds with 101. `run` starts when the client has received the response. Messages are counted
+/// for `endpoint`.
 pub(crate) fn accept<F>(
     headers: &HeaderMap,
     endpoint: String,
@@ -106,14 +107,15 @@ where
     answer
 }
 
-/// Runs a session on the connection that `upgrade` becomes, to its end or until a test cuts it.
+/// Runs a session on the connection that `upgrade` resolves to, until it ends or a test cuts it.
 pub(crate) fn spawn(
     upgrade: OnUpgrade,
     session: Box<Session>,
     state: Arc<State>,
     connection: Arc<Connection>,
 ) {
-    // Before the handshake is answered: whose client has it is open.
+    // Counted before the response to the handshake is sent, so that a client that has it finds its
+    // WebSocket open.
     let cut = state.sockets.open();
     tokio::spawn(run(upgrade, session, state, connection, cut));
 }

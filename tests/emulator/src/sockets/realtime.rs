@@ -14,13 +14,13 @@ use crate::input;
 use crate::server::Request;
 use crate::state::State;
 
-/// Inputs that an app keeps while it is busy, unless the client says how many.
+/// The number of inputs that an app keeps while it is busy, unless the client sets it.
 const DEFAULT_BUFFERING: usize = 60;
 
-/// Seconds without an input that end a session, unless the settings say otherwise.
+/// The seconds without an input after which a session ends, unless the settings say otherwise.
 const DEFAULT_SESSION_SECONDS: u64 = 60;
 
-/// `emulator/realtime`: what comes goes back, unless it asks for something else.
+/// `emulator/realtime`: echoes each input, unless the input asks for something else.
 pub(crate) fn realtime(
     state: &Arc<State>,
     request: &Request,
@@ -62,7 +62,7 @@ async fn serve(link: &mut Link, state: &State, timeout: Duration) -> Result<End,
     let mut deadline = clock::later(state.clock.now(), timeout);
     loop {
         let message = tokio::select! {
-            // What has come is served, however late it is by now.
+            // Messages that have arrived are handled before the deadline is checked.
             biased;
             message = link.receive() => message,
             () = state.clock.sleep_until(deadline) => return fail(link, "TIMEOUT", NO_INPUTS).await,
@@ -72,7 +72,7 @@ async fn serve(link: &mut Link, state: &State, timeout: Duration) -> Result<End,
             Err(reason) => return fail(link, "INTERNAL_ERROR", reason).await,
         };
         for step in input.steps() {
-            // Before the test learns of the step, and may advance the time.
+            // Computed before the test can observe the step and advance the clock.
             deadline = clock::later(state.clock.now(), timeout);
             match step {
                 Step::Wait(duration) => tokio::time::sleep(duration).await,
@@ -87,10 +87,10 @@ async fn serve(link: &mut Link, state: &State, timeout: Duration) -> Result<End,
     }
 }
 
-/// Of the frame that ends a session without fault.
+/// The error of the frame that ends a session after its time without input.
 pub(super) const NO_INPUTS: &str = "no inputs, reconnect when needed!";
 
-/// An error frame and the normal close that follows it (§7.4, §7.5).
+/// Sends an error frame and the normal close that follows it (§7.4, §7.5).
 async fn fail(link: &mut Link, error: &str, reason: &str) -> Result<End, End> {
     link.send_text(json!({ "type": "x-fal-error", "error": error, "reason": reason }).to_string())
         .await?;
@@ -103,7 +103,7 @@ async fn refuse(link: &mut Link) -> Result<End, End> {
     Ok(link.close(1000, "").await)
 }
 
-/// The message form of a refused token (§7.4).
+/// The refusal of a token as a message (§7.4).
 pub(crate) fn unauthorized(request: &Request) -> Answer {
     let session = |mut link: Link| async move { refuse(&mut link).await.unwrap_or_else(|end| end) };
     accept(
@@ -114,7 +114,7 @@ pub(crate) fn unauthorized(request: &Request) -> Answer {
     )
 }
 
-/// `emulator/ws`: every message comes back, without any framing of fal's (§7.6).
+/// `emulator/ws`: echoes every message, without fal's framing (§7.6).
 pub(crate) fn raw(request: &Request, endpoint: &str) -> Answer {
     let session = |mut link: Link| async move {
         loop {

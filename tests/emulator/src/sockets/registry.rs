@@ -1,4 +1,4 @@
-//! The WebSockets that are open, and what went over them.
+//! The open WebSockets, and the number of their messages.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use tokio::sync::watch;
 
-/// Messages of one endpoint; pings, pongs and closes are none.
+/// The messages of one endpoint, without pings, pongs and close frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MessageCounts {
-    /// From clients.
+    /// The number of messages from clients.
     pub received: u64,
-    /// To clients.
+    /// The number of messages to clients.
     pub sent: u64,
 }
 
@@ -24,7 +24,7 @@ fn locked(counts: &Counts) -> MutexGuard<'_, BTreeMap<String, MessageCounts>> {
 /// All WebSockets.
 pub(crate) struct Sockets {
     counts: Counts,
-    /// How often all were cut.
+    /// How often all WebSockets were cut.
     cut: watch::Sender<u64>,
 }
 
@@ -38,7 +38,7 @@ impl Default for Sockets {
 }
 
 impl Sockets {
-    /// One more that is open, as long as this lives.
+    /// Counts an open WebSocket until the returned value is dropped.
     pub(super) fn open(&self) -> Cut {
         Cut(self.cut.subscribe())
     }
@@ -47,7 +47,7 @@ impl Sockets {
         self.cut.receiver_count()
     }
 
-    /// Ends all that are open, without a closing handshake. How many there were.
+    /// Ends all open WebSockets without a closing handshake, and returns their number.
     pub(crate) fn cut(&self) -> usize {
         let open = self.count();
         self.cut.send_modify(|times| *times += 1);
@@ -66,12 +66,12 @@ impl Sockets {
     }
 }
 
-/// Tells one WebSocket that it is cut.
+/// Notifies one WebSocket that it is cut.
 pub(super) struct Cut(watch::Receiver<u64>);
 
 impl Cut {
     pub(super) async fn wait(&mut self) {
-        // Without a sender the emulator itself has ended.
+        // The sender is dropped only when the emulator ends.
         let _ = self.0.changed().await;
     }
 }

@@ -1,4 +1,4 @@
-//! What an input of `emulator/realtime` asks for, in its field `emulator`.
+//! The steps that an input of `emulator/realtime` requests in its field `emulator`.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::realtime::NO_INPUTS;
 
-/// Bytes of the largest frame to ask for: 256 MiB.
+/// The largest frame that an input can request, in bytes: 256 MiB.
 const LARGEST_FRAME: u64 = 256 << 20;
 
-/// One thing that the app does.
+/// One step of the app.
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
     Wait(Duration),
     Binary(Vec<u8>),
     Text(String),
-    /// Error and reason of an `x-fal-error`, after which the app closes.
+    /// Sends an `x-fal-error` with this error and reason, then closes.
     Fail(String, String),
     Unauthorized,
     Close(u16, String),
@@ -25,15 +25,15 @@ pub(super) enum Step {
     Drop,
 }
 
-/// One input: a MessagePack map.
+/// An input: a MessagePack map.
 pub(super) struct Input {
-    /// Without `emulator`.
+    /// The fields without `emulator`.
     fields: Vec<(Value, Value)>,
     script: Vec<(Value, Value)>,
 }
 
 impl Input {
-    /// The codec of a standard endpoint reads maps in binary frames only (§7.3).
+    /// Reads an input. The codec of a standard endpoint accepts only maps in binary frames (§7.3).
     pub(super) fn read(message: &Message) -> Result<Self, &'static str> {
         let Message::Binary(bytes) = message else {
             return Err("the input is not a binary frame");
@@ -80,7 +80,7 @@ impl Input {
         self.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 
-    /// What to do about it, in order.
+    /// The steps for this input, in order.
     pub(super) fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         let pause = Duration::from_millis(self.number("ms").unwrap_or_default());

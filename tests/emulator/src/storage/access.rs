@@ -1,5 +1,5 @@
-//! Reading and changing who may read a file (docs/protocol.md §9.6, §14.8): for the REST host and
-//! the Platform API.
+//! Reads and changes the permissions of a file (docs/protocol.md §9.6, §14.8), for the REST host
+//! and the Platform API.
 
 use std::sync::Arc;
 
@@ -11,15 +11,15 @@ use super::{IDENTITY, now, with_known_users};
 use crate::server::{HOSTS, Service};
 use crate::state::State;
 
-/// Seconds: 7 days.
+/// The longest lifetime of a signed URL in seconds: 7 days.
 pub(crate) const LONGEST_SIGNATURE: u64 = 604_800;
 
-/// Why not.
+/// Why access is denied.
 pub(crate) enum Denied {
-    /// No URL of a file without a query.
+    /// The URL is not a file's URL without a query.
     BadUrl,
     NotFound,
-    /// Another account's.
+    /// The file belongs to another account.
     NotOwner,
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn file_acl(state: &State, account: &str, url: &str) -> Result<Acl, D
     Ok(own_file(state, account, url)?.1.acl.clone())
 }
 
-/// What is in force after it: rules about unknown accounts are dropped.
+/// Sets the ACL of a file and returns the effective one: rules about unknown accounts are dropped.
 pub(crate) fn set_file_acl(
     state: &State,
     account: &str,
@@ -43,7 +43,7 @@ pub(crate) fn set_file_acl(
     }
 }
 
-/// A URL that can be read for so many seconds, whatever the ACL says.
+/// A URL with which the file can be read for `seconds`, whatever the ACL says.
 pub(crate) fn sign(
     state: &State,
     account: &str,
@@ -58,20 +58,20 @@ pub(crate) fn sign(
     Ok(format!("{url}?{IDENTITY}={identity}"))
 }
 
-/// Removes a file; its address answers 404 from then on.
+/// Removes a file. Its URL is 404 afterwards.
 pub(crate) fn remove(state: &State, account: &str, url: &str) -> Result<(), Denied> {
     let (path, _) = own_file(state, account, url)?;
     state.storage.files.remove(&path);
     Ok(())
 }
 
-/// The media type of an own file.
+/// The media type of a file of the account.
 pub(crate) fn media_type(state: &State, account: &str, url: &str) -> Result<String, Denied> {
     let (_, file) = own_file(state, account, url)?;
     Ok(String::from_utf8_lossy(file.content_type.as_bytes()).into_owned())
 }
 
-/// What an account may read at an address.
+/// The content at a URL, if the account may read it.
 pub(crate) fn readable(state: &State, account: &str, url: &str) -> Result<Content, Denied> {
     let path = path_of(url).ok_or(Denied::BadUrl)?;
     let Found::File(file) = state.storage.files.find(&path, now(state)) else {
@@ -86,7 +86,7 @@ pub(crate) fn readable(state: &State, account: &str, url: &str) -> Result<Conten
     }
 }
 
-/// The path of a file, and the file.
+/// The path of a file of the account, and the file.
 fn own_file(state: &State, account: &str, url: &str) -> Result<(String, Arc<File>), Denied> {
     let path = path_of(url).ok_or(Denied::BadUrl)?;
     let Found::File(file) = state.storage.files.find(&path, now(state)) else {
@@ -99,7 +99,7 @@ fn own_file(state: &State, account: &str, url: &str) -> Result<(String, Arc<File
     }
 }
 
-/// Both hosts are taken (§16.50).
+/// The path of a file's URL, on either of the two hosts (§16.50).
 fn path_of(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     let of_cdn = HOSTS

@@ -1,9 +1,8 @@
-//! Who may read a file (docs/protocol.md §9.6).
+//! The permissions to read a file (docs/protocol.md §9.6).
 
 use serde::{Deserialize, Serialize};
 
-/// What a reader gets. The later one is the more permissive, apart from `hide`, which ranks below
-/// `forbid`.
+/// The response to a reader. A later variant is more permissive, and `hide` ranks below `forbid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
@@ -15,23 +14,23 @@ pub enum Decision {
     Allow,
 }
 
-/// What one account gets.
+/// The decision for one account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Its nickname.
+    /// The nickname of the account.
     pub user: String,
-    /// What it gets.
+    /// The decision.
     pub decision: Decision,
 }
 
-/// Who may read a file besides its owner.
+/// The permissions of a file for readers other than its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acl {
-    /// What everybody gets whom no rule names.
+    /// The decision for accounts that no rule names.
     pub default: Decision,
-    /// What some accounts get.
+    /// The decisions for single accounts.
     #[serde(default)]
     pub rules: Vec<Rule>,
 }
@@ -46,7 +45,7 @@ impl Default for Acl {
 }
 
 impl Acl {
-    /// What a request by these accounts gets: the most permissive of what is said about them.
+    /// The decision for a request by these accounts: the most permissive of their rules.
     pub(crate) fn decide(&self, owner: Option<&str>, readers: &[String]) -> Decision {
         if readers.iter().any(|reader| owner == Some(reader)) {
             return Decision::Allow;
@@ -61,7 +60,8 @@ impl Acl {
             .unwrap_or(self.default)
     }
 
-    /// Without accounts that do not exist, and a user id (`fake|nickname`) as its nickname.
+    /// Removes rules about unknown accounts, and turns a user id (`fake|nickname`) into its
+    /// nickname.
     pub(crate) fn with_known(mut self, exists: impl Fn(&str) -> bool) -> Self {
         for rule in &mut self.rules {
             if let Some(nickname) = rule.user.strip_prefix("fake|") {

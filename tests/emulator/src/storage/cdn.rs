@@ -17,7 +17,7 @@ use crate::state::State;
 /// The path of a direct upload.
 pub(crate) const DIRECT: &str = "/files/upload";
 
-/// Seconds: a day.
+/// The default lifetime of a signed URL in seconds: a day.
 const DEFAULT_SIGNATURE: u64 = 86_400;
 
 pub(crate) async fn handle(state: &State, host: &str, request: &Request) -> Answer {
@@ -62,7 +62,7 @@ pub(super) fn wrong_method(allowed: &'static str) -> Answer {
     answer
 }
 
-/// The account of the CDN token; a key is none.
+/// The account of the CDN token. A key is not accepted.
 fn account(state: &State, request: &Request) -> Result<String, Answer> {
     let mut accounts = state.storage.tokens.accounts(&request.headers, now(state));
     match (accounts.pop(), accounts.is_empty()) {
@@ -74,7 +74,7 @@ fn account(state: &State, request: &Request) -> Result<String, Answer> {
     }
 }
 
-/// What the headers of an upload say.
+/// The upload that the headers describe.
 fn announced(state: &State, request: &Request) -> Result<Announced, Answer> {
     let owner = account(state, request)?;
     let lifecycle = Lifecycle::read(&request.headers)?;
@@ -135,14 +135,14 @@ async fn part(state: &State, request: &Request, file: &str, rest: &str) -> Resul
         .find(id)
         .ok_or_else(multipart::unknown)?;
     let known = announced.kind == UploadKind::CdnMultipart && announced.place.path == file;
-    // Another account's upload is none that this one knows of.
+    // An upload of another account appears not to exist.
     if !known || announced.owner != owner {
         return Err(multipart::unknown());
     }
     multipart::handle(state, request, id, step).await
 }
 
-/// `{file}/sign` answers plain text.
+/// Responds to `{file}/sign` with the URL as plain text.
 fn signed_url(state: &State, host: &str, request: &Request, file: &str) -> Result<Answer, Answer> {
     let account = account(state, request)?;
     if !matches!(state.storage.files.find(file, now(state)), Found::File(_)) {

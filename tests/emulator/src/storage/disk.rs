@@ -1,4 +1,4 @@
-//! Uploaded bytes, on disk and not in memory.
+//! Uploaded bytes, stored on disk rather than in memory.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,15 +10,15 @@ use ring::digest::{Context, Digest, SHA256};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// Bytes that are hashed at once.
+/// The number of bytes that are hashed at once.
 const CHUNK: u64 = 1 << 20;
 
-/// A directory for one emulator, made by its first upload and removed with it.
+/// The directory of an emulator. The first upload creates it; dropping the value removes it.
 #[derive(Default)]
 pub(crate) struct Disk(Mutex<Option<TempDir>>);
 
 impl Disk {
-    /// A new file to write to.
+    /// Creates a file to write to.
     pub(crate) fn spool(&self) -> io::Result<Spool> {
         let mut directory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = match &mut *directory {
@@ -36,13 +36,13 @@ impl Disk {
     }
 }
 
-/// A file that is removed when nothing refers to it any more.
+/// The path of a file. Dropping the last reference removes the file.
 #[derive(Debug)]
 struct Doomed(PathBuf);
 
 impl Drop for Doomed {
     fn drop(&mut self) {
-        // Where it fails, the directory's end removes it.
+        // If the removal fails, removing the directory removes the file.
         let _ = fs::remove_file(&self.0);
     }
 }
@@ -56,7 +56,8 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// Blocks for a page cache's copy only, which costs less than another thread.
+    /// Blocks only while the bytes are copied to the page cache, which costs less than another
+    /// thread.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.digest.update(bytes);
@@ -73,12 +74,12 @@ impl Spool {
     }
 }
 
-/// A file that was written.
+/// A complete file.
 #[derive(Debug)]
 pub(crate) struct Blob {
     path: Doomed,
     pub(crate) size: u64,
-    /// In hex.
+    /// In hexadecimal.
     pub(crate) sha256: String,
 }
 
@@ -88,12 +89,12 @@ impl Blob {
     }
 }
 
-/// Files that make up one, in order.
+/// The files that form one file, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     blobs: Arc<[Arc<Blob>]>,
     pub(crate) size: u64,
-    /// In hex.
+    /// In hexadecimal.
     pub(crate) sha256: String,
 }
 
@@ -108,7 +109,7 @@ impl From<Arc<Blob>> for Stored {
 }
 
 impl Stored {
-    /// Reads all of it once, for its hash.
+    /// Joins the files. Reads all of them once to compute the hash.
     pub(crate) fn join(blobs: Vec<Arc<Blob>>) -> io::Result<Self> {
         let size = blobs.iter().map(|blob| blob.size).sum();
         let mut joined = Self {
@@ -127,7 +128,7 @@ impl Stored {
         Ok(joined)
     }
 
-    /// The bytes `from..to`, both within it.
+    /// Reads the bytes `from..to`, which must be within the file.
     pub(crate) fn read(&self, from: u64, to: u64) -> io::Result<Bytes> {
         let mut bytes = vec![0; to.saturating_sub(from) as usize];
         let mut filled = 0;

@@ -1,4 +1,4 @@
-//! Files as they are fetched: whole or in part, by those who may (docs/protocol.md §9.6).
+//! Downloads: the permissions, whole files and ranges (docs/protocol.md §9.6).
 
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
@@ -15,20 +15,22 @@ use crate::answer::Answer;
 use crate::server::Request;
 use crate::state::State;
 
-/// What the answer to a question for a file names its version with.
+/// The validators that the response with a file has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileValidator {
-    /// An etag, and the time of the last change.
+    /// An etag and the time of the last change.
     #[default]
     Strong,
-    /// A weak etag, which no range is joined under (RFC 9110 §13.1.5), and the time.
+    /// A weak etag, with which ranges cannot be combined (RFC 9110 §13.1.5), and the time of the
+    /// last change.
     Weak,
-    /// The time alone.
+    /// Only the time of the last change.
     Date,
 }
 
-/// Seen in the wild; what not everybody may read is not for caches.
+/// The `Cache-Control` header of public files, as fal was observed to send it. Caches must not
+/// store other files.
 const PUBLIC: &str = "public, max-age=5184000, immutable";
 const RESTRICTED: &str = "private, no-store";
 
@@ -137,7 +139,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Whether the client has this very file already.
+/// Whether the client already has this version of the file.
 fn unchanged(asked: &HeaderMap, tag: &str, modified: &str) -> bool {
     match (text(asked, IF_NONE_MATCH), text(asked, IF_MODIFIED_SINCE)) {
         (Some(tags), _) => tags
@@ -151,9 +153,9 @@ fn unchanged(asked: &HeaderMap, tag: &str, modified: &str) -> bool {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Range {
-    /// No range, one that is no range, or several: all of it is a right answer.
+    /// No range, an invalid one, or several ranges: the whole file is a correct response.
     Whole,
-    /// From, and behind the last one.
+    /// The first byte, and the one after the last.
     Part(u64, u64),
     Unsatisfiable,
 }
@@ -170,7 +172,7 @@ impl Range {
         if !digits(first) || !digits(last) || first.is_empty() && last.is_empty() {
             return Self::Whole;
         }
-        // What does not fit is beyond every file's end.
+        // A number that does not fit is beyond the end of any file.
         let number = |text: &str| text.parse().unwrap_or(u64::MAX);
         let (from, to) = match (first, last) {
             ("", last) => (size.saturating_sub(number(last)), size),

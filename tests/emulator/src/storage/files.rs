@@ -1,4 +1,4 @@
-//! Stored files: where they are, how long, and for whom.
+//! Stored files: their paths, their lifetimes and their permissions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,17 +17,18 @@ use crate::answer::Answer;
 use crate::body::Payload;
 use crate::picture::Picture;
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    /// Drawn when it is fetched: a run costs neither time nor memory.
+    /// A picture, which is drawn when it is downloaded, so that a run costs neither time nor
+    /// memory.
     Picture(Picture),
-    /// Uploaded.
+    /// An uploaded file.
     Stored(Stored),
 }
 
 impl Content {
-    /// Tells it apart from any other content.
+    /// An identifier that differs for any other content.
     pub(crate) fn tag(&self) -> String {
         match self {
             Self::Picture(_) => Uuid::new_v4().simple().to_string(),
@@ -47,7 +48,7 @@ impl Content {
     }
 }
 
-/// All of it in memory.
+/// The whole content in memory.
 pub(crate) async fn bytes(content: Content) -> Result<Bytes, Answer> {
     match content {
         Content::Picture(picture) => draw(picture).await,
@@ -57,9 +58,9 @@ pub(crate) async fn bytes(content: Content) -> Result<Bytes, Answer> {
     }
 }
 
-/// A picture as a PNG.
+/// Draws a picture as PNG.
 pub(crate) async fn draw(picture: Picture) -> Result<Bytes, Answer> {
-    // A large picture takes long enough to hold up every other connection.
+    // Drawing a large picture would block all other connections.
     match tokio::task::spawn_blocking(move || picture.png()).await {
         Ok(Ok(bytes)) => Ok(bytes),
         _ => Err(Answer::detail(
@@ -81,32 +82,32 @@ pub enum FileUrlForm {
     Animal,
 }
 
-/// A file that can be fetched.
+/// A file that can be downloaded.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) ordinal: u64,
     pub(crate) url: String,
-    /// Tells this content apart from any other that the path had.
+    /// Identifies this content among all that the path had.
     pub(crate) tag: String,
     pub(crate) content: Content,
     pub(crate) content_type: HeaderValue,
-    /// An account.
+    /// The account that owns the file.
     pub(crate) owner: Option<String>,
-    /// As the client gave it.
+    /// The name that the client gave.
     pub(crate) file_name: Option<String>,
     pub(crate) stored: SystemTime,
     pub(crate) expires: Option<SystemTime>,
     pub(crate) acl: Acl,
 }
 
-/// Where a file will be: its address is known before its content.
+/// The location of a file, which is known before its content.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) path: String,
     pub(crate) url: String,
 }
 
-/// What is at a path.
+/// The result of looking up a path.
 pub(crate) enum Found {
     File(Arc<File>),
     Expired,
@@ -124,7 +125,7 @@ struct Table {
     last_ordinal: u64,
 }
 
-/// All stored files, by path: a file has it on both hosts.
+/// All stored files by path. A file has the same path on both hosts.
 pub(crate) struct Files {
     store: String,
     table: Mutex<Table>,
@@ -142,7 +143,7 @@ impl Files {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An unguessable address that ends in the file's name, made safe.
+    /// Creates an unguessable URL that ends in the sanitized name of the file.
     pub(crate) fn place(
         &self,
         form: FileUrlForm,
@@ -167,7 +168,7 @@ impl Files {
         }
     }
 
-    /// Stores a file, or what replaces it.
+    /// Stores a file, or replaces the one at the path.
     pub(crate) fn put(&self, path: &str, mut file: File) {
         let mut table = self.table();
         table.last_ordinal += 1;
@@ -177,7 +178,7 @@ impl Files {
             .insert(path.to_owned(), Slot::File(Arc::new(file)));
     }
 
-    /// An expired file is forgotten by whoever looks for it first.
+    /// Finds a file. An expired one is removed.
     pub(crate) fn find(&self, path: &str, now: SystemTime) -> Found {
         let mut table = self.table();
         let Some(slot) = table.slots.get_mut(path) else {
@@ -194,7 +195,7 @@ impl Files {
         self.table().slots.remove(path);
     }
 
-    /// False without such a file.
+    /// Returns false if there is no such file.
     pub(crate) fn set_acl(&self, path: &str, acl: Acl) -> bool {
         match self.table().slots.get_mut(path) {
             Some(Slot::File(file)) => {
@@ -205,7 +206,7 @@ impl Files {
         }
     }
 
-    /// Those that have not expired, oldest first.
+    /// The files that have not expired, oldest first.
     pub(crate) fn all(&self, now: SystemTime) -> Vec<Arc<File>> {
         let mut table = self.table();
         let mut files = Vec::new();

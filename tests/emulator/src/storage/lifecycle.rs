@@ -1,5 +1,5 @@
-//! How long a file lives and who may read it: a header of its upload, else the account's defaults
-//! (docs/protocol.md §9.6).
+//! The expiry and the permissions of a new file: from a header of its upload, else from the
+//! account's defaults (docs/protocol.md §9.6).
 
 use hyper::StatusCode;
 use hyper::header::HeaderMap;
@@ -9,16 +9,16 @@ use serde_json::{Map, Value};
 use super::acl::Acl;
 use crate::answer::Answer;
 
-/// Both are read wherever there is one (§16.27); the first one outranks the second.
+/// Both headers are read on every request that may have them (§16.27). The first takes precedence.
 const HEADERS: [&str; 2] = [
     "x-fal-object-lifecycle",
     "x-fal-object-lifecycle-preference",
 ];
 
-/// What a request says about the files it makes.
+/// The properties that a request sets for the files it creates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Lifecycle {
-    /// Seconds; the inner `None` is "never".
+    /// The lifetime in seconds; the inner `None` means that the file never expires.
     pub(crate) expiration: Option<Option<u64>>,
     pub(crate) acl: Option<Acl>,
 }
@@ -58,7 +58,7 @@ impl Lifecycle {
     }
 }
 
-/// What an account says about its new files: the body of `/v1/storage/settings`.
+/// An account's defaults for new files: the body of `/v1/storage/settings`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Defaults {

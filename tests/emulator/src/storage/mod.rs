@@ -1,4 +1,4 @@
-//! fal's storage: uploads of every kind, files, and who may read them (docs/protocol.md §9).
+//! fal's storage: all kinds of uploads, files, and their permissions (docs/protocol.md §9).
 
 mod access;
 mod acl;
@@ -54,9 +54,9 @@ pub(crate) struct Storage {
     pub(crate) disk: Disk,
     files: Files,
     uploads: Uploads,
-    /// CDN tokens, each for an account.
+    /// The CDN tokens, each with its account.
     tokens: Secrets<String>,
-    /// What makes a path readable whatever its ACL says.
+    /// The secrets in signed URLs, each with the path that it makes readable whatever the ACL says.
     identities: Secrets<String>,
     signatures: Secrets<signed::Purpose>,
     defaults: Mutex<HashMap<String, Defaults>>,
@@ -75,7 +75,7 @@ impl Storage {
         }
     }
 
-    /// What an account wants of its new files.
+    /// The defaults of an account for its new files.
     pub(crate) fn defaults(&self, account: &str) -> Defaults {
         let defaults = self.defaults.lock().unwrap_or_else(PoisonError::into_inner);
         defaults.get(account).cloned().unwrap_or_default()
@@ -89,12 +89,12 @@ impl Storage {
     }
 }
 
-/// The one clock of the storage.
+/// The time that all of the storage uses.
 fn now(state: &State) -> SystemTime {
     state.clock.now()
 }
 
-/// Whether a request's body is a file, hence goes to the disk.
+/// Whether the body of a request is a file and is stored on disk.
 pub(crate) fn takes_file(service: Service, method: &Method, path: &str) -> bool {
     match service {
         Service::Cdn => *method == Method::PUT || *method == Method::POST && path == cdn::DIRECT,
@@ -103,12 +103,12 @@ pub(crate) fn takes_file(service: Service, method: &Method, path: &str) -> bool 
     }
 }
 
-/// Accounts that a rule of an ACL may name.
+/// The ACL without rules about unknown accounts.
 pub(crate) fn with_known_users(state: &State, acl: Acl) -> Acl {
     acl.with_known(|account| state.keys.knows(account) || state.logins.knows(account))
 }
 
-/// Stores what a model made, and gives its address.
+/// Stores the output of a model and returns its URL.
 pub(crate) fn store_output(
     state: &State,
     content: Content,
@@ -129,7 +129,7 @@ pub(crate) fn store_output(
     place.url
 }
 
-/// Stores what was uploaded.
+/// Stores an uploaded file.
 fn store_upload(state: &State, announced: &Announced, stored: Stored) {
     store(
         state,
@@ -158,7 +158,7 @@ fn store(
     let seconds = lifecycle
         .expiration
         .unwrap_or(defaults.expiration_duration_seconds);
-    // An ACL of the request replaces the account's.
+    // The ACL of the request replaces that of the account.
     let acl = lifecycle
         .acl
         .clone()
@@ -179,7 +179,7 @@ fn store(
     state.storage.files.put(&place.path, file);
 }
 
-/// The file that a request uploads, if it is not too large for one.
+/// The file that a request uploads; an error if it is too large for a single request.
 fn uploaded(state: &State, request: &Request, single: bool) -> Result<Arc<Blob>, Answer> {
     let blob = request
         .upload

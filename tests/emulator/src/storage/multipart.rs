@@ -1,4 +1,5 @@
-//! The steps that all multipart uploads share: a part, and the end (docs/protocol.md §9.4).
+//! The steps that all multipart uploads share: sending a part, and completing (docs/protocol.md
+//! §9.4).
 
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::answer::Answer;
 use crate::server::Request;
 use crate::state::State;
 
-/// Where the answer to a part names its etag (docs/protocol.md §16.28).
+/// Where the response to a part has its etag (docs/protocol.md §16.28).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PartAnswer {
@@ -44,7 +45,7 @@ pub(super) fn number(step: &str) -> Result<u32, Answer> {
     })
 }
 
-/// PUT of `{n}` and POST of `complete`.
+/// Handles PUT of `{n}` and POST of `complete`.
 pub(super) async fn handle(
     state: &State,
     request: &Request,
@@ -132,7 +133,7 @@ pub(super) async fn complete(state: &State, request: &Request, id: &str) -> Resu
     ))
 }
 
-/// A gigabyte takes long enough to hold up every other connection.
+/// Joins the parts on another thread: reading a gigabyte would block all other connections.
 async fn join(blobs: Vec<Arc<Blob>>) -> Result<Stored, Answer> {
     match tokio::task::spawn_blocking(move || Stored::join(blobs)).await {
         Ok(Ok(stored)) => Ok(stored),
@@ -140,7 +141,7 @@ async fn join(blobs: Vec<Arc<Blob>>) -> Result<Stored, Answer> {
     }
 }
 
-/// `{"parts": [{"partNumber", "etag"}]}`; `part_number` at Google's.
+/// Reads `{"parts": [{"partNumber", "etag"}]}`; Google's form has `part_number`.
 fn claims(body: &[u8], kind: UploadKind) -> Option<Vec<Claim>> {
     let name = if kind == UploadKind::GcsMultipart {
         "part_number"

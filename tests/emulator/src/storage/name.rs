@@ -1,10 +1,10 @@
-//! What becomes of a client's file name in a URL.
+//! Sanitizes a client's file name for use in a URL.
 
-/// Bytes that a name may have; its end is kept, for the extension.
+/// The longest name in bytes. A longer one keeps its end, which has the extension.
 const LONGEST: usize = 100;
 
-/// The last segment of a path, `/` or `\`, in letters, digits, `.`, `-` and `_`; all else becomes
-/// `_`. No dot at its beginning.
+/// The last segment of a path with `/` or `\`. Characters other than letters, digits, `.`, `-` and
+/// `_` become `_`, and leading dots are removed.
 pub(crate) fn safe(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let plain = |c: char| {
@@ -20,7 +20,7 @@ pub(crate) fn safe(name: &str) -> String {
         .to_owned()
 }
 
-/// `file.<subtype>`, the subtype cut at what is no letter or digit.
+/// `file.<subtype>`, with the subtype cut at the first character that is not a letter or digit.
 pub(crate) fn for_type(content_type: &str) -> String {
     let subtype = content_type.split('/').nth(1).unwrap_or_default();
     let extension: String = subtype

@@ -1,4 +1,4 @@
-//! Files as tests see them.
+//! Files and uploads in the form that tests read.
 
 use serde::Serialize;
 
@@ -11,28 +11,28 @@ use super::{disk, now};
 use crate::clock;
 use crate::state::State;
 
-/// A file that can be fetched.
+/// A file that can be downloaded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoredFile {
-    /// Its address, on one of its two hosts.
+    /// The URL on one of its two hosts.
     pub url: String,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Of its content, in hex.
+    /// The SHA-256 of the content, in hexadecimal.
     pub sha256: String,
-    /// Its media type.
+    /// The media type.
     pub content_type: String,
-    /// The account that uploaded it, or whose run made it.
+    /// The account that uploaded the file, or whose run created it.
     pub owner: Option<String>,
-    /// As the client gave it; the URL has a harmless form of it.
+    /// The name that the client gave. The URL has a sanitized form of it.
     pub file_name: Option<String>,
-    /// RFC 3339, or `None` if it never expires.
+    /// The time of expiry in RFC 3339; `None` if the file never expires.
     pub expires: Option<String>,
-    /// Who may read it besides its owner.
+    /// The permissions for readers other than the owner.
     pub acl: Acl,
 }
 
-/// All files that have not expired, oldest first. Pictures are drawn for it.
+/// All files that have not expired, oldest first. Pictures are drawn to get their sizes and hashes.
 pub(crate) fn file_records(state: &State) -> Vec<StoredFile> {
     let files = state.storage.files.all(now(state));
     let record = |file: &super::File| {
@@ -57,7 +57,7 @@ pub(crate) fn file_records(state: &State) -> Vec<StoredFile> {
     files.iter().map(|file| record(file)).collect()
 }
 
-/// All uploads but direct ones, in the order in which they began.
+/// All uploads except direct ones, in the order in which they started.
 pub(crate) fn upload_records(state: &State) -> Vec<UploadRecord> {
     state.storage.uploads.records()
 }

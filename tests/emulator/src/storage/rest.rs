@@ -1,4 +1,4 @@
-//! `rest.fal.ai/storage`: begins uploads, issues CDN tokens, changes ACLs (docs/protocol.md §9.1,
+//! `rest.fal.ai/storage`: starts uploads, issues CDN tokens, changes ACLs (docs/protocol.md §9.1,
 //! §9.2, §9.4, §9.6).
 
 use hyper::header::HeaderValue;
@@ -18,10 +18,10 @@ use crate::keys::Caller;
 use crate::server::Request;
 use crate::state::State;
 
-/// Seconds: 30 days, also what is given without a wish.
+/// The longest and default lifetime of a token in seconds: 30 days.
 const LONGEST_TOKEN: u64 = 30 * 86_400;
 
-/// Where the parts of a Google upload ask for their URLs.
+/// The path that returns the URLs for the parts of a Google upload.
 const PARTS: &str = "/storage/upload/multipart/";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,8 @@ enum Target {
     Google,
 }
 
-/// `None` for a path that is not of the storage. `caller` is asked for where a key is needed.
+/// Handles a path of the storage; `None` for any other path. `caller` authenticates, for paths that
+/// need a key.
 pub(crate) async fn route(
     state: &State,
     request: &Request,
@@ -62,13 +63,13 @@ pub(crate) async fn route(
         },
     };
     Some(answer.map_err(|mut refusal| {
-        // No app ran: this host says nothing about bills.
+        // No app ran, so this host sends no header with billed units.
         refusal.headers.remove("x-fal-billable-units");
         refusal
     }))
 }
 
-/// The CDN when nothing is said.
+/// The target of an upload; the CDN by default.
 fn target(request: &Request) -> Result<Target, Answer> {
     match request
         .query_pairs()
@@ -143,7 +144,7 @@ fn initiate(
     ))
 }
 
-/// `{id}/{n}` gives the URL of a part, `{id}/complete` ends it.
+/// `{id}/{n}` returns the URL for a part, `{id}/complete` completes the upload.
 async fn part(
     state: &State,
     request: &Request,
@@ -194,7 +195,7 @@ fn token(state: &State, request: &Request, caller: &Caller) -> Result<Answer, An
     ))
 }
 
-/// Older Pythons read `+00:00` and no `Z`.
+/// The time with `+00:00`, because older versions of Python do not parse `Z`.
 fn with_offset(time: std::time::SystemTime) -> String {
     clock::rfc3339(time).replace('Z', "+00:00")
 }

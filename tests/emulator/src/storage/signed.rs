@@ -1,4 +1,4 @@
-//! Signed URLs: whoever has one may send those bytes, with no other credential (docs/protocol.md
+//! Signed URLs, with which a file can be uploaded without any other credential (docs/protocol.md
 //! §9.1, §9.4).
 
 use hyper::{Method, StatusCode};
@@ -9,29 +9,29 @@ use crate::answer::Answer;
 use crate::server::Request;
 use crate::state::State;
 
-/// Where the CDN takes them.
+/// The path of signed URLs at the CDN.
 pub(crate) const CDN_PREFIX: &str = "/upload/";
 const CDN_SIGNATURE: &str = "X-Fal-Signature";
 
-/// Where Google's storage takes them.
+/// The path of signed URLs at Google's storage.
 const GOOGLE_PREFIX: &str = "/fal-emulator/";
 const GOOGLE_SIGNATURE: &str = "X-Goog-Signature";
 
-/// The parameters that carry signatures: arrivals show none of their values.
+/// The parameters that carry signatures. Arrivals mask their values.
 pub(crate) const SIGNATURES: [&str; 2] = [CDN_SIGNATURE, GOOGLE_SIGNATURE];
 
-/// What a signature allows: one step of one upload, by its id.
+/// What a signature permits: one step of the upload with this id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// PUT of the whole file.
     Whole(String),
-    /// PUT of every part, and the end.
+    /// PUT of every part, and completion.
     Parts(String),
     /// PUT of one part.
     Part(String, u32),
 }
 
-/// A URL for one purpose.
+/// Creates a URL for one purpose.
 pub(super) fn url(state: &State, purpose: Purpose, at_google: bool) -> String {
     let path = match &purpose {
         Purpose::Whole(id) | Purpose::Parts(id) => id.clone(),
@@ -64,7 +64,7 @@ pub(crate) async fn google(state: &State, request: &Request) -> Answer {
         .unwrap_or_else(|refusal| refusal)
 }
 
-/// `{id}`, `{id}/{n}` and `{id}/complete`.
+/// Handles `{id}`, `{id}/{n}` and `{id}/complete`.
 pub(super) async fn handle(state: &State, request: &Request, path: &str) -> Result<Answer, Answer> {
     let refused = || Answer::detail(StatusCode::FORBIDDEN, "Invalid or expired signature");
     let mut pairs = request.query_pairs();
@@ -95,7 +95,8 @@ fn put(request: &Request) -> Result<(), Answer> {
     }
 }
 
-/// A repeated PUT replaces the file, so that a lost answer does no harm.
+/// Handles PUT of a whole file. A repeated PUT replaces the file, so that a client can retry after
+/// a lost response.
 fn whole(state: &State, request: &Request, id: &str) -> Result<Answer, Answer> {
     put(request)?;
     let announced = state

@@ -1,5 +1,5 @@
-//! Short-lived secrets of the CDN: its tokens (docs/protocol.md §9.2), and signatures of files to
-//! read (§9.6).
+//! Short-lived secrets of the CDN: its tokens (docs/protocol.md §9.2), and the signatures of
+//! readable URLs (§9.6).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::clock;
 
-/// Secrets, what each stands for, and when it ends.
+/// Secrets, each with its meaning and its expiry.
 pub(crate) struct Secrets<T>(Mutex<HashMap<String, (T, SystemTime)>>);
 
 impl<T> Default for Secrets<T> {
@@ -24,7 +24,7 @@ impl<T: Clone> Secrets<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a secret that begins with `prefix` and ends `seconds` after `now`.
+    /// Creates a secret that begins with `prefix` and expires `seconds` after `now`.
     pub(crate) fn issue(&self, prefix: &str, meaning: T, now: SystemTime, seconds: u64) -> String {
         let secret = format!("{prefix}{}", Uuid::new_v4().simple());
         let mut all = self.all();
@@ -42,8 +42,7 @@ impl<T: Clone> Secrets<T> {
 }
 
 impl Secrets<String> {
-    /// The accounts whose tokens came in `Authorization` headers; whatever else is in them is
-    /// nobody's.
+    /// The accounts whose tokens the `Authorization` headers contain. Any other value is ignored.
     pub(crate) fn accounts(&self, headers: &HeaderMap, now: SystemTime) -> Vec<String> {
         let values = headers
             .get_all(AUTHORIZATION)
@@ -57,5 +56,5 @@ impl Secrets<String> {
     }
 }
 
-/// The parameter of a query that makes a file readable.
+/// The query parameter that makes a file readable.
 pub(crate) const IDENTITY: &str = "identity";

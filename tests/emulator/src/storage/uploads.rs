@@ -1,4 +1,4 @@
-//! Uploads under way, and those that are over: parts, signatures, who may send them.
+//! Uploads, active and completed: their parts, signatures and owners.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,14 +10,15 @@ use super::disk::Blob;
 use super::files::Place;
 use super::lifecycle::Lifecycle;
 
-/// Part numbers are 1 to this, as at other object stores; fal publishes no limit.
+/// The highest part number; the lowest is 1. Other object stores have this limit. fal publishes
+/// none.
 pub(crate) const MOST_PARTS: u32 = 10_000;
 
-/// How the bytes come.
+/// The method of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UploadKind {
-    /// One PUT to a signed URL (ways A and B of docs/protocol.md §9).
+    /// One PUT to a signed URL (methods A and B of docs/protocol.md §9).
     Signed,
     /// Parts with a CDN token (D1).
     CdnMultipart,
@@ -27,11 +28,11 @@ pub enum UploadKind {
     GcsMultipart,
 }
 
-/// What a client announced.
+/// The file that a client announced.
 pub(crate) struct Announced {
     pub(crate) kind: UploadKind,
     pub(crate) place: Place,
-    /// An account.
+    /// The account that owns the upload.
     pub(crate) owner: String,
     pub(crate) content_type: hyper::header::HeaderValue,
     pub(crate) file_name: Option<String>,
@@ -40,7 +41,7 @@ pub(crate) struct Announced {
 
 struct Part {
     record: PartRecord,
-    /// Until the upload is over: then the file alone holds its bytes.
+    /// `None` after completion: then only the file holds the bytes.
     blob: Option<Arc<Blob>>,
 }
 
@@ -48,11 +49,11 @@ struct Upload {
     ordinal: u64,
     announced: Arc<Announced>,
     parts: BTreeMap<u32, Part>,
-    /// The numbers and etags that completed it.
+    /// The numbers and etags of the parts with which the upload was completed.
     completed: Option<Vec<(u32, String)>>,
 }
 
-/// A part as a client lists it.
+/// A part in the list that a client sends.
 pub(crate) struct Claim {
     pub(crate) number: u32,
     pub(crate) etag: String,
@@ -65,43 +66,43 @@ pub(crate) enum Incomplete {
     Wrong(String),
 }
 
-/// What completing means.
+/// The result of a completion.
 pub(crate) enum Completion {
-    /// These parts, in order, make the file.
+    /// These parts, in order, form the file.
     Join(Arc<Announced>, Vec<Arc<Blob>>),
-    /// It was done before, by the same list.
+    /// The upload was completed before with the same list.
     Repeated(Arc<Announced>),
 }
 
-/// An upload as tests see it.
+/// An upload in the form that tests read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UploadRecord {
-    /// Unguessable; part of the URLs of its parts.
+    /// The unguessable id, which the URLs of parts contain.
     pub id: String,
-    /// How the bytes come.
+    /// The method.
     pub kind: UploadKind,
-    /// Where the file will be.
+    /// The URL of the file after completion.
     pub url: String,
-    /// The account that began it.
+    /// The account that started the upload.
     pub owner: String,
-    /// By number; a single PUT is part 1.
+    /// The parts by number. A single PUT is part 1.
     pub parts: BTreeMap<u32, PartRecord>,
-    /// Whether the file is there.
+    /// Whether the file exists.
     pub completed: bool,
 }
 
-/// A part as tests see it.
+/// A part in the form that tests read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PartRecord {
-    /// How often it arrived whole.
+    /// How often the part was received completely.
     pub puts: u64,
-    /// Bytes, of the last one.
+    /// The size of the last one in bytes.
     pub size: u64,
-    /// Without quotes, of the last one.
+    /// The etag of the last one, without quotes.
     pub etag: String,
 }
 
-/// All uploads but direct ones, by id.
+/// All uploads except direct ones, by id.
 #[derive(Default)]
 pub(crate) struct Uploads(Mutex<HashMap<String, Upload>>);
 
@@ -135,7 +136,7 @@ impl Uploads {
             .map(|upload| Arc::clone(&upload.announced))
     }
 
-    /// The only part of an upload by one PUT; a later one replaces it.
+    /// Stores the only part of an upload by one PUT. A later PUT replaces it.
     pub(crate) fn put_whole(&self, id: &str, blob: &Arc<Blob>) {
         if let Some(upload) = self.all().get_mut(id) {
             upload.receive(1, blob);
@@ -143,7 +144,8 @@ impl Uploads {
         }
     }
 
-    /// Keeps a part, in place of an earlier one; false when the upload is unknown or over.
+    /// Stores a part, which replaces an earlier one. Returns false if the upload is unknown or
+    /// completed.
     pub(crate) fn put_part(&self, id: &str, number: u32, blob: &Arc<Blob>) -> bool {
         match self
             .all()
@@ -158,7 +160,7 @@ impl Uploads {
         }
     }
 
-    /// Checks the list of parts, in whatever order it is.
+    /// Checks the list of parts, in any order.
     pub(crate) fn check(&self, id: &str, claims: &[Claim]) -> Result<Completion, Incomplete> {
         let uploads = self.all();
         let upload = uploads.get(id).ok_or(Incomplete::Unknown)?;
@@ -207,7 +209,7 @@ impl Uploads {
         }
     }
 
-    /// In the order in which they began.
+    /// The records, in the order in which the uploads started.
     pub(crate) fn records(&self) -> Vec<UploadRecord> {
         let uploads = self.all();
         let mut uploads: Vec<_> = uploads.iter().collect();
@@ -219,7 +221,7 @@ impl Uploads {
     }
 }
 
-/// Numbers and etags without quotes.
+/// The numbers and etags without quotes, in the order of the numbers.
 fn sorted(claims: &[Claim]) -> Vec<(u32, String)> {
     let mut list: Vec<_> = claims
         .iter()

@@ -1,4 +1,4 @@
-//! A certificate authority that lives and dies with the process, for fal's names only.
+//! A certificate authority for fal's names, which exists only as long as the process.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,7 +12,8 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 
-/// The domains that it may certify, and nothing else: who trusts it by mistake loses nothing.
+/// The only domains that the authority may certify, so that trusting it by mistake exposes no other
+/// host.
 const DOMAINS: [&str; 5] = [
     "fal.ai",
     "fal.run",
@@ -21,11 +22,11 @@ const DOMAINS: [&str; 5] = [
     "storage.googleapis.com",
 ];
 
-/// Makes a certificate for each name that is asked for, once.
+/// Creates a certificate for each name on first use.
 pub(crate) struct Authority {
     pem: String,
     certificate: CertificateDer<'static>,
-    /// The key is kept in memory only.
+    /// The private key is kept only in memory.
     issuer: Issuer<'static, KeyPair>,
     servers: Mutex<HashMap<String, Arc<ServerConfig>>>,
 }
@@ -55,12 +56,12 @@ impl Authority {
         })
     }
 
-    /// The certificate to trust, as PEM.
+    /// The certificate of the authority, as PEM.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// How to serve TLS under `name`, HTTP/2 preferred.
+    /// The TLS configuration for `name`, which prefers HTTP/2.
     pub(crate) fn server(&self, name: &str) -> io::Result<Arc<ServerConfig>> {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(server) = servers.get(name) {
@@ -89,8 +90,8 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(chain, key.into())
             .map_err(io::Error::other)?;
-        // A ticket that arrives while another thread sends makes Python's ssl lose what is sent,
-        // and no ticket outlives the process.
+        // If a session ticket arrives while another thread sends, Python's ssl module loses the
+        // sent data. A ticket would not outlive the process anyway.
         server.send_tls13_tickets = 0;
         server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(server)

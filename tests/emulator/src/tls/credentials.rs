@@ -1,4 +1,4 @@
-//! What `CONNECT` asks for, if anything.
+//! The credentials that `CONNECT` requires, if any.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{HeaderMap, PROXY_AUTHORIZATION};
 use serde::{Deserialize, Serialize};
 
-/// `user:password` of the emulator as a proxy.
+/// The user and password of the emulator as a proxy.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProxyCredentials(String);
 
 impl ProxyCredentials {
-    /// A user, and a password that may contain colons.
+    /// Returns credentials of a user and a password. The password may contain colons.
     pub fn new(user: &str, password: &str) -> Self {
         Self(format!("{user}:{password}"))
     }
 
-    /// Whether a request carries them, as `Proxy-Authorization: Basic …`.
+    /// Whether a request has the credentials, as `Proxy-Authorization: Basic …`.
     pub(super) fn come_with(&self, headers: &HeaderMap) -> bool {
         let Some(value) = headers
             .get(PROXY_AUTHORIZATION)

@@ -1,4 +1,4 @@
-//! `CONNECT host:443`: who may, to where, and what runs inside.
+//! `CONNECT host:443`: its credentials, its target, and the connection inside.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,11 +19,11 @@ use crate::server;
 use crate::state::State;
 use crate::stream::Wire;
 
-/// Hosts of fal (docs/protocol.md §1.1) that no service of ours answers for: 421, through a tunnel
+/// Hosts of fal (docs/protocol.md §1.1) that the emulator does not serve: 421, through a tunnel
 /// too.
 const OTHERS: [&str; 4] = ["fal.ai", "kv.fal.media", "mcp.fal.ai", "wma.fal.run"];
 
-/// For the handshake of TLS.
+/// The timeout of the TLS handshake.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ struct Counts {
     refused: u64,
 }
 
-/// How often each name was connected to.
+/// The number of connections to each name.
 #[derive(Default)]
 pub(crate) struct Connects(Mutex<Counts>);
 
@@ -55,7 +55,7 @@ impl Connects {
     }
 }
 
-/// The name to serve to a `CONNECT`, or the refusal. Counts either.
+/// The name to serve for a `CONNECT`, or the response that refuses it. Counts both.
 pub(crate) fn admit(
     state: &State,
     target: &Uri,
@@ -93,7 +93,7 @@ fn allowed(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static 
         })
 }
 
-/// Serves TLS as `name` on a connection that its client was told is open.
+/// Serves TLS as `name` on a connection after the 200 to its `CONNECT`.
 pub(crate) async fn open(
     upgrade: OnUpgrade,
     name: &'static str,
@@ -103,7 +103,8 @@ pub(crate) async fn open(
 ) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
     let acceptor = TlsAcceptor::from(state.authority.server(name)?);
-    // Whom it fails for does not trust us, or has left: nobody to tell.
+    // The handshake fails if the client does not trust the certificate or has disconnected. There
+    // is nothing to report.
     let stream = tokio::time::timeout(PATIENCE, acceptor.accept(TokioIo::new(upgraded))).await??;
     server::serve_wire(Wire::tls(socket, stream), Some(name), state, connection).await;
     Ok(())

@@ -1,4 +1,4 @@
-//! What became of a webhook.
+//! The result of delivering a webhook.
 
 use std::time::SystemTime;
 
@@ -10,17 +10,17 @@ use crate::{clock, tokens};
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// It has not ended.
+    /// The delivery has not ended.
     Pending,
-    /// The last attempt was answered with 2xx.
+    /// The response to the last attempt was 2xx.
     Delivered,
-    /// A redirect, which is not followed.
+    /// The response was a redirect, which is not followed.
     Redirected,
     /// The result would have expired before the next attempt.
     Expired,
-    /// There were as many attempts as there may be.
+    /// The permitted number of attempts was made.
     GivenUp,
-    /// The target is not this machine in plain HTTP: nothing was sent.
+    /// The target is not plain HTTP on this machine, so nothing was sent.
     Dropped,
 }
 
@@ -40,22 +40,22 @@ impl DeliveryOutcome {
 /// One POST of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryAttempt {
-    /// When it began, in the emulator's time; its signature says so too.
+    /// The start of the attempt by the emulator's clock, which the signature contains.
     pub at: SystemTime,
-    /// The status, or why there was none.
+    /// The status of the response, or why there was none.
     pub answer: Result<u16, String>,
 }
 
-/// A webhook of one request, and its attempts so far.
+/// The webhook of one request, and its attempts so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookDelivery {
-    /// The request that ended.
+    /// The id of the finished request.
     pub request_id: String,
-    /// Where to, without the values of tokens.
+    /// The target, with the values of tokens masked.
     pub url: String,
-    /// In order.
+    /// The attempts in order.
     pub attempts: Vec<DeliveryAttempt>,
-    /// How it ended, so far.
+    /// How the delivery ended, or [`DeliveryOutcome::Pending`].
     pub outcome: DeliveryOutcome,
 }
 
@@ -69,7 +69,7 @@ impl WebhookDelivery {
         }
     }
 
-    /// The form of the control API.
+    /// The JSON that the control API returns.
     pub fn to_json(&self) -> Value {
         let attempts: Vec<Value> = self
             .attempts

@@ -1,4 +1,4 @@
-//! Webhooks: a finished request is told to an address of its submitter (docs/protocol.md §10).
+//! Webhooks: a finished request is reported to a URL of its submitter (docs/protocol.md §10).
 
 mod delivery;
 mod payload;
@@ -24,16 +24,16 @@ use crate::queue::{self, Job, Outcome};
 use crate::server::Request;
 use crate::state::State;
 
-/// The first attempt ends after this.
+/// The timeout of the first attempt.
 const FIRST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Later attempts end after this.
+/// The timeout of later attempts.
 const LATER_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Pauses double until this; how long fal's are is unknown (§16.35).
+/// The longest pause. Pauses double up to it; fal's pauses are unknown (§16.35).
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
-/// What was delivered, and the keys that signed it.
+/// The deliveries, and the keys that sign them.
 #[derive(Default)]
 pub(crate) struct Webhooks {
     pub(crate) signer: Signer,
@@ -51,7 +51,7 @@ impl Webhooks {
         self.deliveries().clone()
     }
 
-    /// A new record, by its index.
+    /// Adds a record and returns its index.
     fn open(&self, job: &Job, url: &url::Url) -> usize {
         let mut deliveries = self.deliveries();
         deliveries.push(WebhookDelivery::new(&job.id, url));
@@ -65,7 +65,7 @@ impl Webhooks {
     }
 }
 
-/// Tells the webhook of a job that has ended, if it has one.
+/// Starts the delivery of a finished job's webhook, if it has one.
 pub(crate) fn tell(state: &Arc<State>, job: &Arc<Job>, outcome: &Arc<Outcome>) {
     let Some(url) = &job.webhook else {
         return;
@@ -88,7 +88,7 @@ pub(crate) fn tell(state: &Arc<State>, job: &Arc<Job>, outcome: &Arc<Outcome>) {
     });
 }
 
-/// Attempts until one succeeds, the result expires, or enough is enough (§10.2).
+/// Repeats the attempt until one succeeds, the result expires, or the attempts are used up (§10.2).
 async fn deliver(
     state: &State,
     job: &Job,
@@ -123,7 +123,7 @@ async fn deliver(
             },
             None => Err("there is no key to sign with".into()),
         };
-        // Before the test learns of the attempt, and may advance the time.
+        // Computed before the test can observe the attempt and advance the clock.
         let next = clock::later(state.clock.now(), pause);
         let status = answer
             .as_ref()

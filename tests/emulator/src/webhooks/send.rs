@@ -1,4 +1,5 @@
-//! One POST of a webhook, or one GET: requests of the emulator's own, to this machine only.
+//! Sends one POST of a webhook, or one GET. The emulator itself sends requests only to this
+//! machine.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -10,8 +11,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use url::{Host, Position, Url};
 
-/// Whether a target is this machine, in plain HTTP. The emulator sends nothing elsewhere; fal
-/// itself sends nothing *here* (§10.2).
+/// Whether a target is plain HTTP on this machine. The emulator sends nothing elsewhere; fal itself
+/// never sends to such a target (§10.2).
 pub(crate) fn is_reachable(url: &Url) -> bool {
     url.scheme() == "http"
         && match url.host() {
@@ -22,7 +23,7 @@ pub(crate) fn is_reachable(url: &Url) -> bool {
         }
 }
 
-/// The status of the answer, or what went wrong.
+/// The status of the response, or the cause of a failure.
 pub(super) async fn post(url: &Url, headers: HeaderMap, body: Bytes) -> Result<u16, String> {
     let mut request = hyper::Request::post(target(url))
         .body(Full::new(body))
@@ -35,7 +36,7 @@ pub(super) async fn post(url: &Url, headers: HeaderMap, body: Bytes) -> Result<u
     exchanged.await.map_err(|error| error.to_string())
 }
 
-/// The body of a file that is there.
+/// Downloads a file.
 pub(crate) async fn get(url: &Url) -> Result<Bytes, String> {
     let request = hyper::Request::get(target(url))
         .body(Full::default())
@@ -55,7 +56,7 @@ pub(crate) async fn get(url: &Url) -> Result<Bytes, String> {
     exchanged.await.map_err(|error| error.to_string())
 }
 
-/// Bytes of a fetched file: 64 MiB.
+/// The largest downloaded file in bytes: 64 MiB.
 const LARGEST: usize = 64 << 20;
 
 type Failed = Box<dyn std::error::Error + Send + Sync>;
@@ -81,7 +82,7 @@ async fn exchange<T>(
     let mut exchanged = std::pin::pin!(exchanged);
     tokio::select! {
         answer = &mut exchanged => answer,
-        // The connection may end with the answer.
+        // The connection may end together with the response.
         ended = connection => match ended {
             Ok(()) => exchanged.await,
             Err(error) => Err(error.into()),

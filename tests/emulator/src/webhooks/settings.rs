@@ -1,4 +1,4 @@
-//! What the sources leave open about webhooks.
+//! The behaviours of webhooks that the sources leave open.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,16 +6,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WebhookSettings {
-    /// Attempts after the first (§16.35): 31 according to the current page, 10 to the older one.
+    /// The number of attempts after the first (§16.35): 31 according to the current page, 10
+    /// according to the older one.
     pub retries: u32,
-    /// Milliseconds before the second attempt; each later pause is twice as long, up to two
+    /// The milliseconds before the second attempt. Each later pause is twice as long, up to two
     /// minutes.
     pub first_pause_ms: u64,
-    /// Whether requests that ended with 499 are told (§16.36).
+    /// Whether requests that ended with 499 cause a webhook (§16.36).
     pub on_cancel: bool,
-    /// Whether `status` is `ERROR`, and not `OK`, for an output that is not JSON (§16.35).
+    /// Whether `status` of an output that is not JSON is `ERROR` instead of `OK` (§16.35).
     pub payload_error_is_error: bool,
-    /// Whether the public keys carry base64 padding (§10.3).
+    /// Whether the public keys have base64 padding (§10.3).
     pub jwks_padding: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The signature of a webhook, and the keys to verify it (docs/protocol.md §10.3).
+//! The signature of a webhook, and the keys that verify it (docs/protocol.md §10.3).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::clock;
 
-/// The keys of the platform; the last one signs. They exist from the first use on.
+/// The keys of the platform, created on first use. The last one signs.
 #[derive(Default)]
 pub(crate) struct Signer(Mutex<Vec<Arc<Ed25519KeyPair>>>);
 
-/// `None` if the system has no random numbers.
+/// `None` if the system provides no random numbers.
 fn generate() -> Option<Arc<Ed25519KeyPair>> {
     let mut seed = [0; 32];
     SystemRandom::new().fill(&mut seed).ok()?;
@@ -35,7 +35,7 @@ impl Signer {
         keys
     }
 
-    /// Signs with a new key from now on. The old ones stay in the key set, or not.
+    /// Signs later webhooks with a new key. `keep_old` keeps the old keys in the key set.
     pub(crate) fn rotate(&self, keep_old: bool) -> usize {
         let mut keys = self.keys();
         if !keep_old {
@@ -56,7 +56,7 @@ impl Signer {
         json!({ "keys": keys.collect::<Vec<_>>() })
     }
 
-    /// The four headers; `None` without a key.
+    /// The four headers; `None` if no key could be created.
     pub(super) fn headers(
         &self,
         request_id: &str,

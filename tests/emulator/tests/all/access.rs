@@ -70,8 +70,8 @@ fn a_revoked_key_stops_at_once() {
     assert!(!emulator.revoke_key(id(&key)));
 }
 
-/// What runs goes on (docs/protocol.md §2.3); but nobody is let in with the key, at any host, also
-/// not to his own jobs.
+/// A running job continues (docs/protocol.md §2.3), but no host accepts the key any more, not even
+/// for the key's own jobs.
 #[test]
 fn a_revoked_key_opens_nothing_any_more() {
     let emulator = Emulator::start().unwrap();
@@ -145,7 +145,7 @@ fn a_revoked_key_opens_nothing_any_more() {
             "{request:?}"
         );
     }
-    // With another key of the account each of them does what it is for.
+    // With another key of the account, each request has its normal effect.
     let status = requests[0]
         .clone()
         .key(emulator.api_key())

@@ -1,4 +1,4 @@
-//! Who may read a file, and who may say so.
+//! The permissions to read files, and who may change them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::client::{Request, Response};
 use crate::uploads::{at, bearer, cdn_token, direct, text, upload};
 
-/// A file of `acme` with this ACL.
+/// Uploads a file of `acme` with this ACL.
 fn file(emulator: &Emulator, acl: &Value) -> String {
     let lifecycle = json!({ "initial_acl": acl }).to_string();
     let answer = direct(emulator, "x")
@@ -49,7 +49,7 @@ fn an_acl_allows_forbids_and_hides() {
         ] {
             assert_eq!(status(&emulator, &url, tokens), expected, "{default}");
         }
-        // The key itself does not work there.
+        // The key itself is not accepted there.
         assert_eq!(
             at("GET", &url)
                 .key(emulator.api_key())
@@ -194,7 +194,7 @@ fn a_signed_url_reads_what_is_hidden() {
     for signed in [&by_cdn, &by_platform] {
         let identity = signed.strip_prefix(&format!("{url}?identity=")).unwrap();
         assert_eq!(at("GET", signed).send(&emulator).body, b"x");
-        // For this file alone, and not for show.
+        // The signature is for this file only, is required, and is masked in arrivals.
         assert_eq!(
             status(&emulator, &format!("{elsewhere}?identity={identity}"), &[]),
             404

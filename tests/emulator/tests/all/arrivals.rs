@@ -125,7 +125,7 @@ fn a_client_that_leaves_while_its_body_is_read_is_noticed() {
     assert!(!arrivals[0].executed);
 }
 
-/// How long the emulator takes to notice that a client left a running model.
+/// The time until the emulator notices that a client disconnected from a running model.
 fn time_to_notice() -> Duration {
     let emulator = Emulator::start().unwrap();
     let mut connection = Connection::open(&emulator);
@@ -147,7 +147,7 @@ fn time_to_notice() -> Duration {
 
 #[test]
 fn a_client_that_leaves_while_a_model_runs_is_noticed_promptly() {
-    // The best of three, for a machine that is busy with other things.
+    // The best of three attempts, because the machine may be busy.
     let noticed = (0..3).map(|_| time_to_notice()).min().unwrap();
     assert!(noticed < Duration::from_millis(50), "{noticed:?}");
 }

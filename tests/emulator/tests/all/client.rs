@@ -1,4 +1,4 @@
-//! A plain HTTP/1.1 client that hides nothing of the connection.
+//! A plain HTTP/1.1 client that exposes everything about the connection.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -59,7 +59,7 @@ impl Request {
         wire
     }
 
-    /// On a connection of its own.
+    /// Sends the request on a new connection.
     pub(crate) fn send(&self, emulator: &Emulator) -> Response {
         self.attempt(emulator).unwrap()
     }
@@ -125,7 +125,8 @@ impl Connection {
         self.read().unwrap()
     }
 
-    /// One answer; an early end is `UnexpectedEof`, something else than HTTP is `InvalidData`.
+    /// Reads one response. An early end is `UnexpectedEof`, bytes that are not HTTP are
+    /// `InvalidData`.
     pub(crate) fn read(&mut self) -> io::Result<Response> {
         let mut response = self.read_head()?;
         if response.header("transfer-encoding") == Some("chunked") {
@@ -181,7 +182,7 @@ impl Connection {
         })
     }
 
-    /// What the server sends until it ends the connection, and the error it ends with.
+    /// Reads until the server ends the connection. Returns the bytes, and the error at the end.
     pub(crate) fn drain(&mut self) -> (Vec<u8>, Option<io::ErrorKind>) {
         let mut bytes = Vec::new();
         let error = self.0.read_to_end(&mut bytes).err();
@@ -219,7 +220,7 @@ pub(crate) fn platform_with(
         .send(emulator)
 }
 
-/// What a call of the default account's ADMIN key answers, with this status.
+/// The body of the response to the default account's ADMIN key, after checking its status.
 pub(crate) fn got(emulator: &Emulator, status: u16, method: &str, path: &str) -> Value {
     checked(
         &platform(emulator, method, path, emulator.admin_key()),
@@ -227,7 +228,7 @@ pub(crate) fn got(emulator: &Emulator, status: u16, method: &str, path: &str) ->
     )
 }
 
-/// As `got`, with a JSON body.
+/// Like `got`, with a JSON body.
 pub(crate) fn sent(
     emulator: &Emulator,
     status: u16,
@@ -276,7 +277,7 @@ pub(crate) fn has(value: &Value, names: &[&str]) {
     assert_eq!(actual, expected, "{value}");
 }
 
-/// A finished run, by its request id and its output.
+/// Runs a model. Returns its request id and its output.
 pub(crate) fn ran(
     emulator: &Emulator,
     endpoint: &str,

@@ -1,4 +1,4 @@
-//! The program: its arguments, its environment, its end.
+//! The program: its arguments, its environment, its exit.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
@@ -14,7 +14,7 @@ fn run(arguments: &[&str]) -> Output {
     program().args(arguments).output().unwrap()
 }
 
-/// A child that does not outlive its test.
+/// A child process that is killed at the end of its test.
 struct Guard(Child);
 
 impl Drop for Guard {
@@ -37,7 +37,7 @@ impl Guard {
     }
 }
 
-/// Starts `serve`; the line that it prints, as JSON.
+/// Starts `serve`. Returns the line that it prints, as JSON.
 fn serve(arguments: &[&str]) -> (Guard, Value) {
     let mut command = program();
     command.arg("serve").args(arguments);
@@ -254,7 +254,7 @@ mod unix {
         );
     }
 
-    /// What arrived of a program that knows nothing of the emulator, and reads a key from its
+    /// The request of a program that does not know the emulator and reads a key from its
     /// environment.
     fn posted(program: &str, arguments: &[&str]) -> Value {
         let output = run(&[&["exec", "--", program], arguments].concat());
@@ -286,7 +286,7 @@ print(urllib.request.urlopen(request).read().decode())
                 "{answer}"
             );
         }
-        // Other names, it does not stand for: nothing of the command's goes to the internet
+        // The emulator refuses other names, so that no request of the command reaches the internet
         // unnoticed.
         let other = run(&[
             "exec",
@@ -352,7 +352,7 @@ print(urllib.request.urlopen(request).read().decode())
         }
     }
 
-    /// Starts a command under exec that says "ready" and then lives as `script` says.
+    /// Starts a command under `exec` that prints "ready" and then runs `script`.
     fn exec(script: &str) -> (Guard, BufReader<std::process::ChildStdout>) {
         let script = format!("{script}; echo ready; while :; do sleep 0.05; done");
         let mut command = program();

@@ -1,4 +1,4 @@
-//! The page of keys, as a browser asks for it.
+//! The page for keys, as a browser requests it.
 
 use fal_emulator::{Emulator, Scope};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn it_is_at_fal_and_at_the_emulator_itself() {
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
     let text = String::from_utf8(page.body).unwrap();
-    // Nothing comes from elsewhere.
+    // The page refers to no other origin.
     assert!(!text.contains("http:") && !text.contains("https:"));
     assert_eq!(at(&emulator, "GET", "/dashboard", None, None).status, 404);
     let wrong = at(&emulator, "PUT", PAGE, None, None);

@@ -1,4 +1,4 @@
-//! Streaming apps: server-sent events as apps write them, and what breaks them.
+//! Streaming apps: server-sent events in the forms that apps send, and broken streams.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ fn text(emulator: &Emulator, input: &Value) -> String {
     String::from_utf8(response.body).unwrap()
 }
 
-/// The values of a stream in the plainest style.
+/// The values of a stream in the simplest form.
 fn values(response: &Response) -> Vec<Value> {
     assert_eq!(
         (response.status, response.header("content-type")),

@@ -1,4 +1,5 @@
-//! Every row of docs/protocol.md §12.2, §12.3 and §12.5, written down here once more.
+//! Every row of docs/protocol.md §12.2, §12.3 and §12.5, repeated here independently of the
+//! emulator.
 
 use fal_emulator::Emulator;
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ fn fail(emulator: &Emulator, path: &str, input: &Value) -> Response {
         .send(emulator)
 }
 
-/// Type, status, retryable, the names in `ctx`.
+/// The type, the status, whether it is retryable, and the names in `ctx`.
 #[rustfmt::skip]
 const MODEL_ERRORS: &[(&str, u16, bool, &[&str])] = &[
     ("internal_server_error", 500, true, &[]),

@@ -108,7 +108,7 @@ fn a_reset_before_the_body_reads_none_of_it() {
     let mut connection = Connection::open(&emulator);
     let head = "POST /emulator/echo HTTP/1.1\r\nHost: fal.run\r\nContent-Length: 1000\r\n\r\n";
     connection.0.write_all(head.as_bytes()).unwrap();
-    // The body never came, yet the connection is reset.
+    // The client sends no body, yet the connection is reset.
     assert_eq!(
         connection.drain(),
         (vec![], Some(ErrorKind::ConnectionReset))

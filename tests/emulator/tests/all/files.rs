@@ -1,4 +1,4 @@
-//! Files as they are fetched: ranges, conditions, faults, their end.
+//! Downloads: ranges, conditional requests, faults, expiry and removal.
 
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ fn head_has_the_length_and_no_body() {
         head.header("cache-control"),
         Some("public, max-age=5184000, immutable")
     );
-    // The next answer follows at once.
+    // The connection remains usable.
     assert_eq!(connection.call(&at("GET", &url)).body, b"0123456789");
     assert_eq!(
         at("DELETE", &url).send(&emulator).header("allow"),
@@ -285,7 +285,7 @@ fn an_account_has_defaults() {
             "{wrong}"
         );
     }
-    // A full replacement.
+    // PUT replaces all settings.
     assert_eq!(settings(&emulator, "PUT", &json!({})).json(), nothing);
     let anonymous = Request::get("api.fal.ai", "/v1/storage/settings").send(&emulator);
     assert_eq!(anonymous.status, 401);

@@ -1,4 +1,4 @@
-//! Answers that are gzip-coded.
+//! Responses that are gzip-coded.
 
 use std::io::Read;
 

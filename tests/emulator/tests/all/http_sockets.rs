@@ -22,7 +22,7 @@ async fn send(socket: &mut Socket<TcpStream>, input: &Value) {
     socket.send(Message::text(input.to_string())).await;
 }
 
-/// One answer: its start, its body and its end.
+/// Reads one response: its start, its body and its end.
 async fn answer(socket: &mut Socket<TcpStream>) -> (Value, Vec<u8>, Value) {
     let start = socket.json().await;
     assert_eq!(start["type"], "start");

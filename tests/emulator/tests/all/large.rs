@@ -1,4 +1,4 @@
-//! A gigabyte goes through the emulator, and not through its memory.
+//! A gigabyte passes through the emulator without being kept in memory.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,8 +16,8 @@ use crate::uploads::{at, text};
 const MIB: u64 = 1 << 20;
 const PART: u64 = 10 * MIB;
 
-/// The emulator as a process of its own, so that its memory is its own. It ends with its standard
-/// input.
+/// The emulator as a separate process, so that its memory can be measured. It exits at the end of
+/// its standard input.
 struct Server {
     child: Child,
     started: Value,
@@ -62,7 +62,7 @@ impl Server {
         answer.json()
     }
 
-    /// Sends so many bytes of the pattern from `from` on.
+    /// Sends `length` bytes of the pattern, starting at `from`.
     fn send(&self, request: Request, from: u64, length: u64) -> Response {
         let mut connection = self.connect();
         connection
@@ -77,7 +77,7 @@ impl Server {
         connection.read().unwrap()
     }
 
-    /// The most memory that the process ever had, in MiB.
+    /// The peak memory of the process in MiB.
     #[cfg(target_os = "linux")]
     fn peak(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -101,14 +101,14 @@ impl Drop for Server {
     }
 }
 
-/// No part equals another.
+/// A pattern of which no two parts are equal.
 fn pattern(from: u64, length: u64) -> Vec<u8> {
     let mut bytes = vec![(from / MIB % 251) as u8; length as usize];
     bytes[..8].copy_from_slice(&from.to_be_bytes());
     bytes
 }
 
-/// SHA-256 in hex of so many bytes of the pattern.
+/// The SHA-256 of the first `length` bytes of the pattern, in hexadecimal.
 fn hash(length: u64) -> String {
     let mut digest = Context::new(&SHA256);
     for at in (0..length).step_by(MIB as usize) {
@@ -126,7 +126,7 @@ fn hex(digest: Context) -> String {
         .collect()
 }
 
-/// Fetches a file and hashes it on the way.
+/// Downloads a file. Returns its size and its hash, computed while reading.
 fn fetch(server: &Server, url: &str) -> (u64, String) {
     let mut connection = server.connect();
     connection
@@ -145,7 +145,7 @@ fn fetch(server: &Server, url: &str) -> (u64, String) {
     }
 }
 
-/// Files in the emulator's own directory.
+/// The number of files in the emulator's directory.
 fn uploads_on_disk(directory: &Path) -> usize {
     let own = fs::read_dir(directory)
         .unwrap()
@@ -177,7 +177,7 @@ fn what_is_broken_off_or_refused_leaves_the_disk() {
     wait_for(1);
     drop(connection);
     wait_for(0);
-    // Read to its end, so that the refusal arrives.
+    // The emulator reads the body to its end, so that the error response arrives.
     let mut connection = server.connect();
     connection.write(&upload).unwrap();
     connection.0.write_all(&[0; 1_000_000]).unwrap();
@@ -243,7 +243,7 @@ fn a_gigabyte_does_not_fill_the_memory() {
 
     #[cfg(target_os = "linux")]
     assert!(server.peak() < 100, "{} MiB", server.peak());
-    // The file and the 103 parts of the other.
+    // The file, and the 103 parts of the other upload.
     assert_eq!(uploads_on_disk(directory.path()), 104);
     drop(server);
     assert_eq!(

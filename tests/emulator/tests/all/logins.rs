@@ -1,4 +1,4 @@
-//! Logins of users: renewals at `auth.fal.ai`, and access tokens in the place of keys.
+//! Logins of users: renewals at `auth.fal.ai`, and access tokens instead of keys.
 
 use fal_emulator::{Emulator, LoginScope, Settings};
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ fn a_bad_renewal_is_refused_with_the_error_of_its_kind() {
             .status,
         404
     );
-    // None of them used the token up.
+    // None of the refused requests used up the token.
     assert_eq!(post(&good).send(&emulator).status, 200);
 }
 
@@ -157,7 +157,7 @@ fn an_access_token_is_as_good_as_an_admin_key_on_models() {
             .status,
         403
     );
-    // A renewal does not end the tokens before it.
+    // A renewal does not revoke earlier access tokens.
     assert_eq!(renew(&emulator, &login.refresh_token).status, 200);
     assert_eq!(
         bearer("emulator/echo", &login.access_token)

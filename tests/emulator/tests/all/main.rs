@@ -1,4 +1,4 @@
-//! The emulator over real sockets, through a client that shows what is on the wire.
+//! The emulator over real sockets, through a client that shows the bytes on the wire.
 
 #![allow(
     clippy::unwrap_used,

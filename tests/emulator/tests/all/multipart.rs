@@ -1,4 +1,4 @@
-//! Uploads in parts: with a CDN token, with a signed URL, with a signed URL for each part.
+//! Uploads in parts: with a CDN token, with a signed URL, and with a signed URL for each part.
 
 use fal_emulator::{ArrivedBody, Emulator, Fault, PartAnswer, Scope, Settings, UploadKind};
 use serde_json::{Value, json};
@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use crate::client::{Request, Response};
 use crate::uploads::{at, bearer, cdn_token, post, text};
 
-/// An upload under way, whichever way it goes.
+/// An active upload by any of the methods.
 struct Upload {
     kind: UploadKind,
     url: String,
-    /// Of D1: `{access_url}/multipart/{uploadId}`.
+    /// For D1: `{access_url}/multipart/{uploadId}`.
     base: String,
     query: String,
     token: String,
@@ -59,7 +59,7 @@ impl Upload {
         }
     }
 
-    /// As the official clients put it.
+    /// The PUT of a part in the form of the official clients.
     fn part(&self, emulator: &Emulator, number: u32, bytes: &str) -> Request {
         let step = format!("{}/{number}{}", self.base, self.query);
         match self.kind {
@@ -145,7 +145,8 @@ fn parts_come_in_any_order_and_make_a_file() {
             stored.sha256,
             "9c56cc51b374c3ba189210d5b6d4bf57790d351c96c47c02190ecf1e430635ab"
         );
-        // A lost answer may be asked for again; what is over takes no more parts.
+        // A client may complete again after a lost response. A completed upload accepts no more
+        // parts.
         assert_eq!(upload.complete(&emulator, &list).status, 200);
         assert_eq!(upload.complete(&emulator, &[(1, &first)]).status, 404);
         upload
@@ -330,7 +331,7 @@ fn the_second_put_of_a_part_may_be_reset() {
             .attempt(&emulator)
             .is_err()
     );
-    // It was completed, although nobody heard of it, and says so when it is asked again.
+    // The upload was completed although the response was lost. A second completion reports success.
     assert_eq!(upload.complete(&emulator, &list).status, 200);
     assert_eq!(at("GET", &upload.url).send(&emulator).body, b"abd");
     let part = emulator

@@ -1,4 +1,5 @@
-//! Answers that withhold what proves them whole, or contradict another: as they are on the wire.
+//! Responses that lack the proof of being complete or contradict another response, as they are on
+//! the wire.
 
 use std::io::Read;
 use std::time::Duration;
@@ -50,7 +51,7 @@ fn an_unframed_answer_ends_with_its_connection() {
         let last = emulator.arrivals().pop().unwrap();
         assert_eq!((last.outcome, last.executed), (outcome, true));
     }
-    // A stream, and what has no body.
+    // A stream, and a response without a body.
     emulator.inject(Fault::unframed());
     let mut connection = Connection::open(&emulator);
     let stream = json!({"events": [1, 2]});
@@ -103,7 +104,7 @@ fn an_early_success_reads_no_body() {
     let token = cdn_token(&emulator, emulator.api_key());
     emulator.inject(Fault::early_success().method("POST").path("/files/upload"));
     let mut connection = Connection::open(&emulator);
-    // It is announced and does not come.
+    // The body is announced but not sent.
     let upload =
         Request::new("POST", "v3.fal.media", "/files/upload").header("Content-Length", "1000000");
     connection

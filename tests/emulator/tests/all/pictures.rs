@@ -13,7 +13,7 @@ fn run(emulator: &Emulator, input: &Value) -> Response {
         .send(emulator)
 }
 
-/// Fetches a file as a browser would: without a key.
+/// Downloads a file without a key, as a browser does.
 fn fetch(emulator: &Emulator, url: &Value) -> Vec<u8> {
     let path = url.as_str().unwrap().strip_prefix(CDN).unwrap();
     let response = Request::get("v3b.fal.media", path).send(emulator);
@@ -22,7 +22,7 @@ fn fetch(emulator: &Emulator, url: &Value) -> Vec<u8> {
     response.body
 }
 
-/// Width, height and all pixels.
+/// The width, the height and all pixels.
 fn decode(png: &[u8]) -> (u32, u32, Vec<u8>) {
     let mut reader = png::Decoder::new(std::io::Cursor::new(png))
         .read_info()

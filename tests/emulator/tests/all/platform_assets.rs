@@ -1,4 +1,4 @@
-//! Assets: what was made or uploaded, sorted, tagged and traced back.
+//! Assets, generated or uploaded: collections, tags and lineage.
 
 use fal_emulator::{Emulator, Scope};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::client::{Request, got, has, platform, ran, sent};
 
 const FLUX: &str = "fal-ai/flux/schnell";
 
-/// A picture as an asset.
+/// Generates a picture and returns its asset.
 fn made(emulator: &Emulator, prompt: &str) -> Value {
     let (id, _) = ran(
         emulator,
@@ -23,7 +23,7 @@ fn made(emulator: &Emulator, prompt: &str) -> Value {
         .clone()
 }
 
-/// A file of the CDN, by its URL.
+/// Uploads a file to the CDN and returns its URL.
 fn uploaded(emulator: &Emulator, key: &str) -> String {
     let token = Request::new(
         "POST",
@@ -435,7 +435,7 @@ fn collections_nest_to_five_levels() {
         )
     };
     shift(&ids[0], json!(ids[4]), 422);
-    // Near the top only the circle is wrong with it.
+    // At this level the only error is the circle.
     let above = collection(&emulator, &json!({"name": "above"}));
     let below = collection(
         &emulator,
@@ -465,7 +465,7 @@ fn collections_nest_to_five_levels() {
         &format!("/assets/collections/{other}/move"),
         &json!({}),
     );
-    // Whose parent goes moves up.
+    // The child of a deleted collection moves up.
     got(
         &emulator,
         204,
@@ -581,12 +581,13 @@ fn characters_live() {
     ] {
         got(&emulator, 404, method, &format!("{path}{end}"));
     }
-    // A collection is no character.
+    // A collection is not accepted as a character.
     let id = collection(&emulator, &json!({"name": "x"}));
     got(&emulator, 404, "GET", &format!("/assets/characters/{id}"));
 }
 
-/// A picture whose prompt names the character is found by it, and its lineage says so.
+/// A search by the character finds a picture whose prompt names it, and the lineage of the picture
+/// contains the character.
 fn made_with_mia(emulator: &Emulator) {
     let asset = made(emulator, "a portrait of @mia");
     made(emulator, "no cat");
@@ -748,7 +749,7 @@ fn an_asset_is_traced_back() {
     let emulator = Emulator::start().unwrap();
     let cat = made(&emulator, "a cat");
     let url = cat["url"].as_str().unwrap();
-    // An echo of a picture's address: an output that was made of an input.
+    // The echo of a picture's URL: an output derived from an input.
     let (_, _) = ran(
         &emulator,
         "emulator/job",
@@ -808,7 +809,7 @@ fn an_asset_is_traced_back() {
         (&graph["nodes"][2]["tombstone"], &graph["nodes"][2]["url"]),
         (&json!(true), &json!(null))
     );
-    // What fal never saw is an external input.
+    // A URL that fal has not stored is an external input.
     let input = json!({"output": {"image": {"url": url}, "of": "https://elsewhere.example/a.png"}});
     ran(&emulator, "emulator/job", &input, emulator.api_key());
     for wrong in ["?depth=0", "?depth=6", "?depth=x"] {

@@ -1,4 +1,4 @@
-//! Requests as their callers find them again: listed, searched, erased.
+//! Requests in the history of their callers: listed, searched, erased.
 
 use fal_emulator::{Emulator, Scope, Seed};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn a_run_a_stream_and_a_queued_request_are_listed() {
         assert!(item["duration"].as_f64().unwrap() >= 0.0);
     }
     assert_eq!(items(&emulator, &format!("endpoint_id={FLUX}")).len(), 2);
-    // Another account's keys see nothing of it.
+    // Keys of another account see none of it.
     let stranger = emulator.create_key(Scope::Admin, "other");
     let path = format!("/models/requests/by-endpoint?endpoint_id={FLUX}");
     assert_eq!(
@@ -297,7 +297,7 @@ fn erased_payloads_and_files_are_gone() {
     let stranger = emulator.create_key(Scope::Admin, "other");
     assert_eq!(platform(&emulator, "DELETE", &path, &stranger).status, 404);
 
-    // A queued result too.
+    // The result of a queued request is erased too.
     let job = queued(&emulator, FLUX, &json!({"prompt": "a dog"}), key);
     let result = || {
         Request::get("queue.fal.run", &format!("/fal-ai/flux/requests/{job}"))

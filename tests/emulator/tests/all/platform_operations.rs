@@ -1,4 +1,4 @@
-//! All 82 operations: who may call them, and what none of them takes.
+//! All 82 operations: who may call them, and the requests that all of them refuse.
 
 use fal_emulator::{Emulator, Operation, Scope, Settings, UnknownParameters, operations};
 use serde_json::json;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::client::{Request, Response, got, id, platform, platform_with, sent};
 
-/// A path of an operation, with made-up parameters.
+/// The path of an operation, with made-up parameters.
 fn path(operation: &Operation) -> String {
     let segments = operation.template.split('/').map(|segment| match segment {
         "{request_id}" => "11111111-2222-4333-8444-555555555555",
@@ -60,7 +60,7 @@ fn there_are_82_of_three_scopes() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), 82);
-    // As many operations of §14 list the header, and no more.
+    // Exactly this many operations of §14 list the header.
     assert_eq!(
         all.iter().filter(|operation| operation.idempotent).count(),
         26
@@ -147,7 +147,7 @@ fn the_rate_is_limited_by_key() {
         key.map_or(request.clone(), |key| request.key(key))
             .send(&emulator)
     };
-    // A minute may end meanwhile; of twice as many and one, one is too many all the same.
+    // A minute may end during the loop. Of `2 * limit + 1` requests, one is refused even then.
     let refused = |key: Option<&str>, limit: usize| {
         (0..=2 * limit)
             .map(|_| models(key))
@@ -191,7 +191,7 @@ fn the_same_idempotency_key_gets_the_same_answer_for_ten_minutes() {
             .len(),
         2
     );
-    // Creating a key lists no such header: two are made.
+    // Creating a key does not list the header, so a repetition creates a second key.
     let key = || {
         let request = Request::new("POST", "api.fal.ai", "/v1/keys").key(emulator.admin_key());
         request

@@ -1,4 +1,4 @@
-//! Teams, reports as CSV, and what needs a contract.
+//! Teams, reports as CSV, and the operations that need a contract.
 
 use fal_emulator::{Emulator, Scope, Settings};
 use serde_json::json;
@@ -27,7 +27,7 @@ fn csv(emulator: &Emulator, path: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// A request of each team.
+/// Sends a request from each team.
 fn used(emulator: &Emulator) {
     ran(emulator, FLUX, &json!({"prompt": "a"}), emulator.api_key());
     ran(
@@ -208,7 +208,7 @@ fn reports_are_csv() {
         .len(),
         2
     );
-    // What is used this month is on no invoice yet.
+    // The usage of this month is not yet on an invoice.
     assert_eq!(csv(&emulator, "/account/focus?source=invoice").len(), 1);
     let month = &lines[1][column("ChargePeriodStart")][..7];
     let of_month = csv(

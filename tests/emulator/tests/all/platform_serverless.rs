@@ -1,4 +1,4 @@
-//! Own apps: their queues, runners, logs, files and figures.
+//! An account's own apps: their queues, runners, logs, files and metrics.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -419,7 +419,7 @@ fn logs_are_filtered_and_paged() {
     ] {
         assert_eq!(lines("", &filter).len(), count, "{filter}");
     }
-    // The body may be left out.
+    // The body is optional.
     assert_eq!(
         got(&emulator, 200, "POST", "/serverless/logs/history")["items"]
             .as_array()
@@ -507,7 +507,7 @@ fn logs_come_live() {
         .collect();
     assert_eq!(messages, ["line one", "line two"]);
     drop(connection);
-    // Until `end`, what is past included.
+    // Lines until `end`, including past ones.
     let past = Request::new(
         "POST",
         "api.fal.ai",
@@ -546,7 +546,7 @@ fn form(emulator: &Emulator, path: &str, name: &str, content: &[u8]) -> crate::c
     request.bytes(body).send(emulator)
 }
 
-/// A ZIP archive of one stored, uncompressed file.
+/// A ZIP archive with one stored, uncompressed file.
 fn zip(name: &str, content: &[u8]) -> Vec<u8> {
     let mut crc = !0_u32;
     for byte in content {

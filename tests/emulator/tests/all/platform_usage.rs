@@ -1,4 +1,4 @@
-//! Prices, usage, bills and statistics: all of the same requests.
+//! Prices, usage, bills and statistics, all computed from the same requests.
 
 use fal_emulator::{Emulator, Scope, Seed, Settings};
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ fn near(value: &Value, expected: f64) {
     );
 }
 
-/// Two pictures of a megapixel each by the API key, one by the ADMIN key, and what costs nothing.
+/// Sends requests: two pictures of a megapixel each by the API key, one by the ADMIN key, and
+/// requests that cost nothing.
 fn used(emulator: &Emulator) {
     let input = json!({"prompt": "a cat", "num_images": 2, "image_size": "square"});
     ran(emulator, FLUX, &input, emulator.api_key());
@@ -102,7 +103,7 @@ fn planned_calls_are_estimated() {
         0.03,
     );
     used(&emulator);
-    // Two units and one: on average one and a half.
+    // Requests of two units and of one: one and a half on average.
     near(
         &sent(&emulator, 200, "POST", path, &calls)["total_cost"],
         0.045,
@@ -388,7 +389,7 @@ fn analytics_count_what_is_asked_for() {
         "GET",
         "/serverless/analytics?endpoint_id=acme/nothing",
     );
-    // All routes of an app, which stay rows of their own.
+    // All routes of an app, which have separate rows.
     ran(
         &emulator,
         "acme/paint/dev",
@@ -472,7 +473,7 @@ fn own_apps_cost_seconds() {
         "GET",
         "/serverless/usage?expand=auth_method",
     );
-    // Who calls a shared app pays for his request.
+    // The caller of a shared app pays for the request.
     let bill = platform(
         &emulator,
         "GET",

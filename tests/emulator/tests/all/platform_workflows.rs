@@ -9,7 +9,7 @@ fn definition(nodes: &Value, output: &Value) -> Value {
     json!({"name": "w", "version": "1.0.0", "nodes": nodes, "output": output, "schema": {"input": {}, "output": {}}})
 }
 
-/// A picture of what a language model says.
+/// A picture of the text that a language model wrote.
 fn picture() -> Value {
     let nodes = json!({
         "paint": {
@@ -172,7 +172,7 @@ fn a_workflow_runs_and_its_nodes_are_billed() {
             .status,
         404
     );
-    // In the queue, too.
+    // Through the queue too.
     let submit = Request::new("POST", "queue.fal.run", &format!("/{id}")).key(emulator.api_key());
     let job = submit
         .json(&json!({"what": "a dog"}))

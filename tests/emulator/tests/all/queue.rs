@@ -21,14 +21,14 @@ pub(crate) fn post(emulator: &Emulator, endpoint: &str, input: &Value) -> Reques
         .json(input)
 }
 
-/// The answer to a submission.
+/// Submits a request and returns the response.
 pub(crate) fn submit(emulator: &Emulator, endpoint: &str, input: &Value) -> Value {
     let response = post(emulator, endpoint, input).send(emulator);
     assert_eq!(response.status, 200, "{}", response.json());
     response.json()
 }
 
-/// The path of a request, as its `response_url` has it.
+/// The path of a request, from its `response_url`.
 pub(crate) fn path_of(submitted: &Value) -> String {
     submitted["response_url"]
         .as_str()
@@ -38,7 +38,7 @@ pub(crate) fn path_of(submitted: &Value) -> String {
         .to_owned()
 }
 
-/// Asks until the answer is this one, for a long while.
+/// Polls until the value is `expected`, for up to a generous limit.
 pub(crate) fn eventually<T: PartialEq>(ask: impl Fn() -> T, expected: T) -> T {
     let began = Instant::now();
     loop {
@@ -56,7 +56,7 @@ pub(crate) fn until(emulator: &Emulator, path: &str, status: &str) {
     assert_eq!(eventually(ask, json!(status)), status);
 }
 
-/// The result, once there is one.
+/// The result, after the request has finished.
 fn finished(emulator: &Emulator, endpoint: &str, input: &Value) -> Response {
     let path = path_of(&submit(emulator, endpoint, input));
     until(emulator, &path, "COMPLETED");
@@ -408,7 +408,7 @@ fn a_request_belongs_to_its_account_and_app() {
             .status
             < 300
     );
-    // Nobody's request of a public app is anybody's without a key.
+    // A request that was submitted to a public app without a key is readable only without a key.
     let public = Request::new("POST", "queue.fal.run", "/acme/public")
         .json(&json!({}))
         .send(&emulator)

@@ -19,7 +19,7 @@ fn stream(emulator: &Emulator, path: &str, query: &str) -> Connection {
     connection
 }
 
-/// The next event; `None` at the end.
+/// Reads the next event; `None` at the end.
 fn event(connection: &mut Connection) -> Option<Value> {
     let chunk = String::from_utf8(connection.read_chunk().unwrap()?).unwrap();
     let data = chunk

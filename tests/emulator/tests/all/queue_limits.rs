@@ -1,4 +1,4 @@
-//! Who waits for whom, and for how long.
+//! The order in which requests start, and their deadlines.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn an_account_runs_two_at_once_and_the_rest_waits_in_order() {
             .collect::<Vec<_>>()
     };
     assert_eq!(positions(), [None, None, Some(0), Some(1), Some(2)]);
-    // Another account has slots of its own, but stands in the same line.
+    // Another account has its own slots but shares the line.
     let other = emulator.create_key(Scope::Api, "other");
     let foreign = Request::new("POST", "queue.fal.run", "/emulator/job")
         .key(&other)
@@ -55,7 +55,7 @@ fn an_account_runs_two_at_once_and_the_rest_waits_in_order() {
             .clone()
     };
     assert_eq!(eventually(ask, json!("IN_PROGRESS")), "IN_PROGRESS");
-    // One that is cancelled leaves the line.
+    // A cancelled request leaves the line.
     let cancel = Request::new("PUT", "queue.fal.run", &format!("{}/cancel", paths[3]))
         .key(emulator.api_key());
     assert_eq!(cancel.send(&emulator).status, 202);
@@ -173,12 +173,12 @@ fn a_direct_run_over_the_limit_is_refused() {
         (429, Some("1"))
     );
     assert_eq!(refused.json()["error_type"], "concurrent_requests_limit");
-    // The queue counts them too, and only waits.
+    // The queue counts them too, but makes the request wait.
     let queued = path_of(&submit(&emulator, "emulator/job", &json!({})));
     assert_eq!(status(&emulator, &queued)["status"], "IN_QUEUE");
     let own = Request::run("acme/shared", &json!({})).key(emulator.api_key());
     assert_eq!(own.send(&emulator).status, 200);
-    // A client that leaves frees its slot.
+    // A client that disconnects frees its slot.
     drop(running);
     until(&emulator, &queued, "COMPLETED");
     assert_eq!(
@@ -263,10 +263,10 @@ fn a_missed_start_deadline_ends_a_request() {
             (&shown["error"], &shown["error_type"]),
             (&json!("Request timed out"), &name)
         );
-        // Once it runs, there is no deadline.
+        // A running request has no start deadline any more.
         assert_eq!(status(&emulator, &running)["status"], "IN_PROGRESS");
         assert_eq!(emulator.executions()["emulator/job"], 1);
-        // The start of a runner counts.
+        // The deadline includes the start of a runner.
         let starting = Request::new("POST", "queue.fal.run", "/emulator/job")
             .key(&key)
             .header(header, "30");

@@ -10,7 +10,7 @@ use crate::queue::{eventually, get, path_of, post, submit, until};
 
 const NONE: &[(&str, &str)] = &[];
 
-/// The result, and how many attempts were made.
+/// The result, and the number of attempts.
 fn attempts(emulator: &Emulator, fail: &Value, headers: &[(&str, &str)]) -> (Response, u64) {
     let count = || {
         emulator
@@ -88,7 +88,8 @@ fn a_caller_may_forbid_it() {
         );
         assert_eq!((response.status, count), (503, 1));
     }
-    // The app's own word counts more, and the caller's configuration only on his own apps.
+    // The app's header takes precedence, and the caller's configuration applies only to the
+    // caller's own apps.
     let wanted = json!({"status": 503, "headers": {"X-Fal-Needs-Retry": "1"}});
     assert_eq!(
         attempts(&emulator, &wanted, &[("X-Fal-No-Retry", "1")]).1,
@@ -138,7 +139,7 @@ fn budgets_are_for_own_apps_and_by_condition() {
         1
     );
     assert_eq!(count(json!({"error_type": "request_timeout"}), config), 10);
-    // What is not understood is ignored.
+    // A value that is not understood is ignored.
     for wrong in [
         r#"{"server_error": 0}"#,
         r#"{"server_error": {"retries": 0}, "more": 1}"#,
@@ -182,7 +183,7 @@ fn a_repeated_request_waits_in_the_queue_under_its_id() {
     emulator.advance(Duration::from_secs(60));
     until(&emulator, &path, "COMPLETED");
     assert_eq!(get(&emulator, &path).status, 200);
-    // Between two attempts the start deadline counts.
+    // The start deadline applies between two attempts.
     let request = post(&emulator, "emulator/job", &json!({"fail": {"status": 503}}));
     let path = path_of(
         &request

@@ -14,7 +14,8 @@ use crate::client::Request;
 
 pub(crate) struct Socket<S>(pub(crate) WebSocketStream<S>);
 
-/// A handshake with a key or, without one, what the path carries; the status and body of a refusal.
+/// Opens a WebSocket with a key or, without one, with the token in the path. A refusal is returned
+/// as its status and body.
 pub(crate) async fn open(
     emulator: &Emulator,
     host: &str,
@@ -53,7 +54,7 @@ pub(crate) async fn open_on<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// A token for these apps.
+/// Creates a token for these apps.
 pub(crate) fn token(emulator: &Emulator, apps: &Value, seconds: u64) -> String {
     let body = serde_json::json!({"allowed_apps": apps, "token_expiration": seconds});
     let response = Request::new("POST", "rest.fal.ai", "/tokens/")
@@ -83,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.0.send(message).await.unwrap();
     }
 
-    /// An input whose field `emulator` is `script`.
+    /// Sends an input whose field `emulator` is `script`.
     pub(crate) async fn input(&mut self, number: u64, script: &[(&str, Packed)]) {
         let input = map(&[("n", number.into()), ("emulator", map(script))]);
         self.send(Message::binary(pack(&input))).await;
@@ -93,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.0.next().await
     }
 
-    /// The text of the next message.
+    /// Reads the text of the next message.
     pub(crate) async fn text(&mut self) -> String {
         match self.next().await {
             Some(Ok(Message::Text(text))) => text.as_str().to_owned(),
@@ -105,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         serde_json::from_str(&self.text().await).unwrap()
     }
 
-    /// The MessagePack of the next message.
+    /// Reads the MessagePack of the next message.
     pub(crate) async fn packed(&mut self) -> Packed {
         match self.next().await {
             Some(Ok(Message::Binary(bytes))) => {
@@ -115,7 +116,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         }
     }
 
-    /// The code and reason of the close that comes next, and the proper end behind it.
+    /// Reads the close frame that comes next, and checks that the connection ends after it. Returns
+    /// its code and reason.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         let Some(Ok(Message::Close(Some(frame)))) = self.next().await else {
             panic!("no close frame");
@@ -124,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         (frame.code.into(), frame.reason.as_str().to_owned())
     }
 
-    /// The connection ends without a close frame.
+    /// Checks that the connection ends without a close frame.
     pub(crate) async fn broken(&mut self) {
         assert!(matches!(self.next().await, Some(Err(_))));
     }

@@ -306,7 +306,7 @@ fn handshakes_are_refused_in_http() {
             .await
             .ok()
             .unwrap();
-            // The token is for the handshake; the connection outlives it.
+            // The token is checked only at the handshake; the connection outlives it.
             emulator.advance(Duration::from_secs(50));
             socket.input(1, &[]).await;
             assert_eq!(socket.packed().await, n(1));

@@ -1,4 +1,4 @@
-//! Answers whose length is not known beforehand.
+//! Responses of unknown length.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};

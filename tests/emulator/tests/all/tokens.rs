@@ -34,7 +34,7 @@ fn call(emulator: &Emulator, endpoint: &str, token: &str) -> Response {
     .send(emulator)
 }
 
-/// The claims of a token of three parts.
+/// The claims in the second of a token's three parts.
 fn claims(token: &str) -> Value {
     let parts: Vec<Vec<u8>> = token
         .split('.')
@@ -203,7 +203,7 @@ fn a_token_takes_the_place_of_a_key_for_its_apps() {
         (echo.status, echo.json()["key_id"].as_str()),
         (200, Some(id(emulator.api_key())))
     );
-    // Allowed, hence read and found incomplete.
+    // The request is allowed, so the app reads it and finds it incomplete.
     assert_eq!(call(&emulator, "fal-ai/flux/dev", &token).status, 422);
     for other in ["fal-ai/flux/schnell", "acme/shared", "acme/public"] {
         let app = other.strip_suffix("/schnell").unwrap_or(other);

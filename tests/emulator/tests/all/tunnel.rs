@@ -1,4 +1,5 @@
-//! A client that reaches fal's real names through `CONNECT`, trusting nobody but the emulator.
+//! A client that reaches fal's real names through `CONNECT` and trusts only the emulator's
+//! certificate.
 
 use std::io;
 use std::sync::Arc;
@@ -31,7 +32,7 @@ pub(crate) fn block_on<T>(task: impl Future<Output = T>) -> T {
     })
 }
 
-/// `CONNECT target`; the status and head of a refusal.
+/// Sends `CONNECT target`. A refusal is returned as its status and head.
 pub(crate) async fn connect(
     emulator: &Emulator,
     target: &str,
@@ -53,7 +54,7 @@ pub(crate) async fn connect(
     }
 }
 
-/// TLS to the name `host`, which offers `protocols`.
+/// Starts TLS to the name `host`, offering `protocols`.
 pub(crate) async fn tls(
     emulator: &Emulator,
     host: &str,
@@ -92,12 +93,12 @@ pub(crate) async fn handshake(
 pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) content_length: Option<u64>,
-    /// The body as far as it came, and whether it came to its end.
+    /// The received part of the body, and whether the body was complete.
     pub(crate) body: Vec<u8>,
     pub(crate) whole: bool,
 }
 
-/// One POST over HTTP/1.1 or HTTP/2.
+/// Sends one POST over HTTP/1.1 or HTTP/2.
 pub(crate) async fn post(
     stream: TlsStream<TcpStream>,
     host: &str,

@@ -24,7 +24,7 @@ pub(crate) fn initiate(emulator: &Emulator, storage_type: &str) -> Request {
     )
 }
 
-/// A CDN token.
+/// Requests a CDN token.
 pub(crate) fn cdn_token(emulator: &Emulator, key: &str) -> String {
     let answer = post(
         "/storage/auth/token?storage_type=fal-cdn-v3",
@@ -40,7 +40,7 @@ pub(crate) fn bearer(request: Request, token: &str) -> Request {
     request.header("Authorization", &format!("Bearer {token}"))
 }
 
-/// A request to a URL that an answer named.
+/// A request to a URL from a response.
 pub(crate) fn at(method: &str, url: &str) -> Request {
     let (host, path) = url
         .strip_prefix("https://")
@@ -59,7 +59,7 @@ pub(crate) fn direct(emulator: &Emulator, bytes: impl Into<Vec<u8>>) -> Request 
     .bytes(bytes)
 }
 
-/// Uploads it and gives its URL.
+/// Uploads a file and returns its URL.
 pub(crate) fn upload(emulator: &Emulator, bytes: impl Into<Vec<u8>>) -> String {
     let answer = direct(emulator, bytes).send(emulator);
     assert_eq!(answer.status, 200);
@@ -137,7 +137,7 @@ fn a_signed_url_is_for_one_purpose() {
     }
     assert_eq!(at("GET", &first).send(&emulator).status, 405);
     assert!(emulator.files().is_empty());
-    // A lost answer may be asked for again.
+    // A client may repeat the upload after a lost response.
     for content in ["one", "two"] {
         assert_eq!(at("PUT", &first).bytes(content).send(&emulator).status, 200);
     }
@@ -246,7 +246,7 @@ fn a_cdn_token_uploads_directly() {
     let answer = direct(&emulator, "hello").send(&emulator);
     let url = text(&answer.json()["access_url"]);
     assert!(url.starts_with("https://v3.fal.media/files/b/") && url.ends_with("_file.bin"));
-    // Both hosts have it.
+    // Both hosts serve the file.
     for url in [url.clone(), url.replace("v3.fal", "v3b.fal")] {
         let file = at("GET", &url).send(&emulator);
         assert_eq!((file.status, file.body.as_slice()), (200, &b"hello"[..]));
@@ -430,7 +430,7 @@ fn faults_strike_uploads() {
     assert!(emulator.files().is_empty());
     emulator.inject(Fault::reset_after_body().path("/files/upload"));
     assert!(request.attempt(&emulator).is_err());
-    // Stored, although nobody heard of it.
+    // The file was stored although the response was lost.
     assert_eq!(emulator.files().len(), 1);
     emulator.inject(Fault::hang().path("/files/upload"));
     let mut connection = Connection::open(&emulator);

@@ -1,4 +1,4 @@
-//! Whose credential it is (docs/protocol.md §1.4).
+//! The account that a credential belongs to (docs/protocol.md §1.4).
 
 use fal_emulator::{Emulator, Settings};
 use serde_json::json;

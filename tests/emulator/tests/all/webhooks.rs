@@ -33,7 +33,7 @@ impl Received {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// Whether one of these keys made the signature (docs/protocol.md §10.3).
+    /// Whether one of these keys verifies the signature (docs/protocol.md §10.3).
     fn verifies(&self, jwks: &Value) -> bool {
         let hash: String = digest(&SHA256, &self.body)
             .as_ref()
@@ -57,8 +57,8 @@ impl Received {
     }
 }
 
-/// A server that answers with these heads in turn, the last of them for ever, and keeps what it
-/// got.
+/// A server that sends these response heads in turn, the last one repeatedly, and records the
+/// requests.
 struct Receiver {
     url: String,
     received: Arc<Mutex<Vec<Received>>>,
@@ -70,7 +70,7 @@ impl Receiver {
         let url = format!("http://{}/hook?x=1", listener.local_addr().unwrap());
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
         let kept = Arc::clone(&received);
-        // It ends with the test's process.
+        // The thread ends with the test process.
         std::thread::spawn(move || {
             for (index, stream) in listener.incoming().enumerate() {
                 let mut reader = BufReader::new(stream.unwrap());
@@ -110,7 +110,7 @@ impl Receiver {
     }
 }
 
-/// Submits, and gives the path of the request.
+/// Submits a request and returns its path.
 fn submit(emulator: &Emulator, endpoint: &str, input: &Value, webhook: &str) -> String {
     let webhook: String = form_urlencoded::byte_serialize(webhook.as_bytes()).collect();
     path_of(
@@ -124,7 +124,7 @@ fn submit(emulator: &Emulator, endpoint: &str, input: &Value, webhook: &str) -> 
     )
 }
 
-/// The only delivery, once it has ended.
+/// The only delivery, after it has ended.
 fn ended(emulator: &Emulator) -> WebhookDelivery {
     let ended = || {
         emulator
@@ -344,7 +344,8 @@ fn it_gives_up_after_31_retries_or_when_the_result_expires() {
             std::thread::sleep(Duration::from_millis(1));
         }
         assert_eq!(ended(&emulator).outcome, outcome);
-        // 1 + 2 + … + 64 seconds, then 120 each: 360 seconds hold the first attempt and 8 more.
+        // Pauses of 1 + 2 + … + 64 seconds, then 120 each: 360 seconds allow the first attempt and
+        // 8 more.
         assert_eq!(receiver.received().len(), if size == 10 { 32 } else { 9 });
     }
 }

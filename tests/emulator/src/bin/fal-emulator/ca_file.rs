@@ -1,4 +1,4 @@
-//! The certificate to trust, as a file for programs that want one.
+//! The certificate to trust as a file, for programs that read it from one.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-/// A file in the directory for temporary files, removed when dropped.
+/// A file in the directory for temporary files. Dropping it removes the file.
 pub(crate) struct CaFile(PathBuf);
 
 impl CaFile {
     pub(crate) fn create(pem: &str) -> io::Result<Self> {
         let path =
             std::env::temp_dir().join(format!("fal-emulator-{}.pem", Uuid::new_v4().simple()));
-        // Never through a file or link that somebody else put there.
+        // `create_new` never follows a file or link that another process put there.
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -30,7 +30,7 @@ impl CaFile {
 
 impl Drop for CaFile {
     fn drop(&mut self) {
-        // Somebody cleaned up before us, at worst.
+        // The file may have been removed already.
         let _ = std::fs::remove_file(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! `fal-emulator`: a local fal as a program.
+//! `fal-emulator`: the emulator as a program.
 
 mod ca_file;
 #[cfg_attr(unix, path = "signals_unix.rs")]
@@ -32,7 +32,7 @@ Usage:
   fal-emulator --help | --version
 ";
 
-/// Variables that would lead the command elsewhere than to the emulator and its key.
+/// Variables that would direct the command to other hosts or credentials than the emulator's.
 const REMOVED: &[&str] = &[
     "FAL_KEY_ID",
     "FAL_KEY_SECRET",
@@ -50,14 +50,14 @@ const REMOVED: &[&str] = &[
     "FAL_EMULATOR_HOST",
 ];
 
-/// Variables that name the proxy for https.
+/// Variables that name the proxy for HTTPS.
 const PROXY: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 
-/// Variables that name hosts to reach without the proxy.
+/// Variables that name the hosts to reach without the proxy.
 const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
-/// Variables that name a file of certificates to trust: of OpenSSL and rustls, Python's requests,
-/// Node.js, curl.
+/// Variables that name a file of certificates to trust, as read by OpenSSL and rustls, Python's
+/// requests, Node.js, and curl.
 const CA_FILE: [&str; 4] = [
     "SSL_CERT_FILE",
     "REQUESTS_CA_BUNDLE",
@@ -65,7 +65,7 @@ const CA_FILE: [&str; 4] = [
     "CURL_CA_BUNDLE",
 ];
 
-/// Wrong arguments, as other tools report them.
+/// The customary exit status for wrong arguments.
 const USAGE: u8 = 2;
 const FAILED: u8 = 1;
 const CANNOT_START: u8 = 127;
@@ -173,7 +173,7 @@ fn print(text: &str) -> io::Result<ExitCode> {
 }
 
 fn fail(status: u8, message: &str) -> ExitCode {
-    // With standard error closed there is nobody left to tell.
+    // If standard error is closed, the message cannot be reported.
     let _ = writeln!(io::stderr(), "fal-emulator: {message}");
     ExitCode::from(status)
 }
@@ -186,7 +186,7 @@ fn block_on(task: impl Future<Output = io::Result<ExitCode>>) -> io::Result<Exit
 }
 
 async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
-    // Before the line that invites others to signal us.
+    // Installed before the printed line tells the parent that it may send signals.
     let mut signals = signals::Signals::listen()?;
     let end = until_eof.then(end_of_input).transpose()?;
     let emulator = Emulator::builder()
@@ -214,7 +214,8 @@ async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Resolves when standard input ends. Its thread may outlive us: reading cannot be interrupted.
+/// Resolves when standard input ends. Its thread may outlive `serve`, because the read cannot be
+/// interrupted.
 fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
     let (report, ended) = oneshot::channel();
     std::thread::Builder::new().spawn(move || {
@@ -237,7 +238,7 @@ async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCo
     let Some((program, arguments)) = command.split_first() else {
         return Err(io::ErrorKind::InvalidInput.into());
     };
-    // A handler is not inherited by the command, as an ignored signal would be.
+    // A handler is not inherited by the command, unlike an ignored signal.
     let mut signals = signals::Signals::listen()?;
     let emulator = Emulator::start()?;
     let ca_file = CaFile::create(emulator.ca_pem())?;
@@ -259,7 +260,7 @@ async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCo
         .envs(PROXY.map(|name| (name, &proxy)))
         .envs(NO_PROXY.map(|name| (name, "127.0.0.1,localhost")))
         .envs(CA_FILE.map(|name| (name, ca_file.path())))
-        // Node.js asks for it, from version 24 on.
+        // Node.js 24 and later read the proxy variables only if this is set.
         .env("NODE_USE_ENV_PROXY", "1")
         .env("FAL_KEY", key)
         .env("FAL_EMULATOR_API_KEY", emulator.api_key())
@@ -276,15 +277,15 @@ async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCo
     Ok(exit_code(status))
 }
 
-/// How we are asked to end.
+/// The kind of request to end.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Asked {
-    /// Ctrl-C, which reaches the whole foreground group by itself.
+    /// Ctrl-C, which the terminal sends to the whole foreground process group.
     Interrupt,
     Terminate,
 }
 
-/// Waits for the command, whatever we are asked.
+/// Waits for the command to exit, and forwards requests to terminate.
 async fn outlive(child: &mut Child, signals: &mut signals::Signals) -> io::Result<ExitStatus> {
     loop {
         let asked = tokio::select! {

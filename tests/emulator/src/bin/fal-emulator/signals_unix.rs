@@ -1,4 +1,4 @@
-//! Signals of Unix.
+//! Signals on Unix.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -31,19 +31,19 @@ impl Signals {
     }
 }
 
-/// Passes SIGTERM on, which reached only us.
+/// Forwards SIGTERM, which only this process received.
 pub(crate) fn terminate(child: &Child) {
     let pid = child
         .id()
         .and_then(|id| i32::try_from(id).ok())
         .and_then(Pid::from_raw);
     if let Some(pid) = pid {
-        // It fails only when the command has just ended.
+        // It fails only if the command has just exited.
         let _ = kill_process(pid, Signal::TERM);
     }
 }
 
-/// As a shell reports it.
+/// The exit status that a shell reports for a process that a signal killed.
 pub(crate) fn killed_by(status: ExitStatus) -> Option<i32> {
     status.signal().map(|signal| 128 + signal)
 }

@@ -1,4 +1,4 @@
-//! What the console of Windows tells.
+//! Console control events on Windows.
 
 use std::io;
 use std::process::ExitStatus;
@@ -29,7 +29,7 @@ impl Signals {
     }
 }
 
-/// Nothing to do: the console tells every process in it.
+/// Does nothing: the console notifies every process attached to it.
 pub(crate) fn terminate(_: &Child) {}
 
 pub(crate) fn killed_by(_: ExitStatus) -> Option<i32> {

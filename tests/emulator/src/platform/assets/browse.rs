@@ -1,5 +1,5 @@
-//! Assets listed, filtered and searched. Nobody looks at pictures here: a search counts words and
-//! compares addresses.
+//! Listing, filtering and searching assets. The emulator does not analyse pictures: a search counts
+//! words and compares URLs.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::shelf;
 const SOURCES: [&str; 2] = ["upload", "response"];
 const SECTIONS: [&str; 4] = ["all-media", "uploads", "favorites", "generated"];
 
-/// How much of what is looked for a text says: the share of words, from 0 to 1.
+/// The share of the wanted words that a text contains, from 0 to 1.
 pub(in super::super) fn likeness(wanted: &str, text: &str) -> f64 {
     let text = text.to_lowercase();
     let words: Vec<String> = wanted.split_whitespace().map(str::to_lowercase).collect();
@@ -27,7 +27,7 @@ pub(in super::super) fn likeness(wanted: &str, text: &str) -> f64 {
     }
 }
 
-/// What a query, or the `filters` of a smart collection, asks for.
+/// The filters of a query, or the `filters` of a smart collection.
 #[derive(Default)]
 pub(super) struct Filter {
     kinds: Vec<String>,
@@ -65,8 +65,8 @@ impl Filter {
         })
     }
 
-    /// The filters of a smart collection have the names of the query's parameters; others filter
-    /// nothing.
+    /// Reads the filters of a smart collection, which have the names of the query's parameters.
+    /// Unknown ones have no effect.
     pub(super) fn of(filters: &Value) -> Self {
         let many = |name: &str| match &filters[name] {
             Value::String(one) => vec![one.clone()],
@@ -90,7 +90,8 @@ impl Filter {
         }
     }
 
-    /// Whether an asset passes, and how well it fits a search.
+    /// Returns `None` for an asset that the filters exclude, else its score in a search, if there
+    /// is one.
     pub(super) fn weigh(&self, asset: &Asset, shelf: &Shelf) -> Option<Option<f64>> {
         let among = |values: &[String], value: &str| {
             values.is_empty() || values.iter().any(|known| known == value)
@@ -133,7 +134,7 @@ impl Filter {
     }
 }
 
-/// Whether a prompt names a character, as `@handle`.
+/// Whether a prompt names a character as `@handle`.
 pub(super) fn mentions(prompt: &str, handle: &str) -> bool {
     prompt
         .split(|c: char| !(c.is_alphanumeric() || matches!(c, '@' | '_' | '-')))
@@ -141,7 +142,7 @@ pub(super) fn mentions(prompt: &str, handle: &str) -> bool {
 }
 
 impl Collection {
-    /// Whether an asset is in it.
+    /// Whether the collection contains an asset.
     pub(super) fn holds(&self, asset: &Asset, shelf: &Shelf) -> bool {
         match (&self.character, &self.filters) {
             (Some((handle, images)), _) => {

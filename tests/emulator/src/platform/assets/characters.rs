@@ -1,4 +1,4 @@
-//! Characters: a handle, a description, and pictures to draw by.
+//! Characters: a handle, a description, and reference images.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub(in super::super) fn characters(visit: &Visit<'_>) -> Result<Answer, Answer> 
     })
 }
 
-/// A handle from a name, where the caller gives none.
+/// Derives a handle from a name, if the caller gives none.
 fn handle(name: &str) -> String {
     let letters = name.chars().map(|c| {
         if c.is_alphanumeric() {

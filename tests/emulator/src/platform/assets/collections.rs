@@ -1,4 +1,4 @@
-//! Collections: filled by hand, or by filters; nested to five levels.
+//! Collections, filled by hand or by filters, and nested up to five levels.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use super::super::{Answer, conflict, created, done, error, ok};
 use super::library::{Collection, Shelf};
 use super::{referred, shelf};
 
-/// How many levels there are.
+/// The largest number of levels.
 const DEEPEST: usize = 5;
 
 pub(in super::super) fn collections(visit: &Visit<'_>) -> Result<Answer, Answer> {
@@ -117,7 +117,7 @@ pub(super) fn set<T>(member: &mut T, value: Option<T>) {
     }
 }
 
-/// What was in it, and below it, moves up.
+/// Moves the collection's contents and children up to its parent.
 pub(in super::super) fn delete_collection(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let id = visit.part("collection_id");
     shelf(visit, |shelf| {
@@ -174,7 +174,7 @@ fn unprocessable(message: &str) -> Answer {
 }
 
 impl Shelf {
-    /// Its ancestors, from the direct parent to the top.
+    /// The ancestors, from the direct parent to the top.
     fn ancestors(&self, id: &str) -> Vec<&Collection> {
         let find = |id: &str| self.collections.iter().find(|known| known.id == id);
         let mut above = Vec::new();
@@ -188,7 +188,7 @@ impl Shelf {
         above
     }
 
-    /// 1 at the top.
+    /// The level of the collection; 1 at the top.
     fn level(&self, id: &str) -> usize {
         self.ancestors(id).len() + 1
     }
@@ -199,7 +199,7 @@ impl Shelf {
             .filter(move |known| known.parent.as_deref() == Some(id))
     }
 
-    /// How many levels are below and with it.
+    /// The number of levels from the collection down, itself included.
     fn height(&self, id: &str) -> usize {
         1 + self
             .children(id)

@@ -1,4 +1,4 @@
-//! What an account's assets are kept in.
+//! The storage of an account's assets.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -38,7 +38,7 @@ impl Kind {
         Self::NAMES[self as usize]
     }
 
-    /// By the ending of a file's name.
+    /// The kind by the extension of the file name.
     fn of(url: &str) -> Option<Self> {
         match url.rsplit_once('.')?.1.to_ascii_lowercase().as_str() {
             "png" | "jpg" | "jpeg" | "webp" | "gif" => Some(Self::Image),
@@ -66,11 +66,11 @@ pub(super) struct Asset {
     pub(super) size: Option<(f64, f64)>,
     pub(super) content_type: Option<String>,
     pub(super) favorite: bool,
-    /// Ids.
+    /// The ids of the collections that contain the asset.
     pub(super) collections: Vec<String>,
-    /// Ids.
+    /// The ids of its tags.
     pub(super) tags: Vec<String>,
-    /// Its file was erased: only its lineage is left.
+    /// Whether the file was erased, so that only the lineage is left.
     pub(super) buried: bool,
 }
 
@@ -101,7 +101,7 @@ impl Asset {
         self.prompt.clone().unwrap_or_else(|| name.to_owned())
     }
 
-    /// What a search compares.
+    /// The text that a search compares.
     pub(super) fn words(&self, shelf: &Shelf) -> String {
         let tags = self
             .tags
@@ -168,9 +168,9 @@ pub(super) struct Collection {
     pub(super) cover: Option<String>,
     pub(super) parent: Option<String>,
     pub(super) favorite: bool,
-    /// Of a smart one.
+    /// The filters of a smart collection.
     pub(super) filters: Option<Value>,
-    /// Of a character: its handle and its images.
+    /// The handle and the images of a character.
     pub(super) character: Option<(String, Vec<String>)>,
     pub(super) created: SystemTime,
     pub(super) updated: SystemTime,
@@ -211,10 +211,10 @@ impl Collection {
     }
 }
 
-/// All of one account.
+/// The assets, collections and tags of one account.
 #[derive(Default)]
 pub(super) struct Shelf {
-    /// Oldest first.
+    /// The assets, oldest first.
     pub(super) assets: Vec<Asset>,
     pub(super) collections: Vec<Collection>,
     pub(super) tags: Vec<Tag>,
@@ -228,7 +228,7 @@ impl Shelf {
         &self.assets[at]
     }
 
-    /// Its own, of the kind that is asked for.
+    /// Finds a collection of the account, or a character if `character` is true.
     pub(super) fn find(&mut self, id: &str, character: bool) -> Result<&mut Collection, Answer> {
         let found = self
             .collections
@@ -243,7 +243,7 @@ impl Shelf {
         })
     }
 
-    /// 409 unless assets can be put into it.
+    /// 409 unless assets can be added to the collection.
     pub(super) fn manual(&mut self, id: &str) -> Result<(), Answer> {
         match self.find(id, false)?.filters {
             None => Ok(()),
@@ -262,7 +262,7 @@ impl Shelf {
     }
 }
 
-/// The shelves of all accounts.
+/// The libraries of all accounts.
 #[derive(Default)]
 pub(crate) struct Library(Mutex<HashMap<String, Shelf>>);
 
@@ -272,7 +272,7 @@ impl Library {
         work(shelves.entry(account.to_owned()).or_default())
     }
 
-    /// The files of a request were erased.
+    /// Marks the assets of a request as erased.
     pub(in super::super) fn bury(&self, account: &str, request_id: &str) {
         self.with(account, |shelf| {
             let made = shelf
@@ -284,7 +284,7 @@ impl Library {
     }
 }
 
-/// What a request made becomes assets of its caller.
+/// Makes the output files of a request assets of its caller.
 pub(crate) fn remember(state: &State, record: &Record) {
     let is_file = |output: &bytes::Bytes| {
         std::str::from_utf8(output).is_ok_and(|text| text.contains(".fal.media/files/"))
@@ -316,14 +316,14 @@ pub(crate) fn remember(state: &State, record: &Record) {
     });
 }
 
-/// The addresses of CDN files anywhere in a value, each with what is around it.
+/// The URLs of CDN files anywhere in a value, each with the value that contains it.
 fn links_within(value: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     collect(value, &Value::Null, &mut found);
     found
 }
 
-/// The addresses of CDN files anywhere in a value.
+/// The URLs of CDN files anywhere in a value.
 pub(in super::super) fn links(value: &Value) -> Vec<String> {
     links_within(value)
         .into_iter()

@@ -1,4 +1,5 @@
-//! Where an asset came from: the request that made it, that request's inputs, and theirs.
+//! The lineage of an asset: the request that made it, the inputs of that request, and their
+//! lineage.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use super::library::{Asset, Shelf, links};
 use super::{named, shelf};
 use crate::clock;
 
-/// What was found so far.
+/// The nodes and edges found so far.
 #[derive(Default)]
 struct Graph {
     nodes: Vec<Value>,
@@ -36,7 +37,7 @@ fn node_id(asset: &Asset) -> String {
 }
 
 impl Graph {
-    /// False for what is known already.
+    /// Returns false if the node is already known.
     fn add(&mut self, id: &str, node: Value) -> bool {
         let new = self.known.insert(id.to_owned());
         if new {
@@ -105,7 +106,7 @@ impl Graph {
         }
     }
 
-    /// Those whose handle the prompt names.
+    /// Adds the characters whose handle the prompt names.
     fn add_characters(&mut self, shelf: &Shelf, asset: &Asset, request: &str) {
         for known in &shelf.collections {
             let (Some((handle, _)), Some(prompt)) = (&known.character, &asset.prompt) else {
@@ -133,7 +134,7 @@ impl Graph {
     }
 }
 
-/// The addresses in an input, each with its field.
+/// The URLs in an input, each with its field.
 fn inputs(input: &Value) -> Vec<(String, String)> {
     let Value::Object(members) = input else {
         return Vec::new();

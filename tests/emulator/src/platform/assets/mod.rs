@@ -1,5 +1,5 @@
-//! `/v1/assets/…` (docs/protocol.md §14.7): an account's pictures and films, where they came from,
-//! and how it sorts them.
+//! `/v1/assets/…` (docs/protocol.md §14.7): an account's images and videos, their lineage, and
+//! their organization.
 
 mod browse;
 mod characters;
@@ -34,7 +34,7 @@ use super::{created, not_found, ok};
 use crate::answer::Answer;
 use crate::storage;
 
-/// Every operation here works on the shelf of its caller.
+/// Runs an operation on the library of its caller.
 fn shelf<T>(
     visit: &Visit<'_>,
     work: impl FnOnce(&mut Shelf) -> Result<T, Answer>,
@@ -42,7 +42,7 @@ fn shelf<T>(
     visit.state.platform.library.with(visit.account(), work)
 }
 
-/// The one asset that an `AssetRef` names.
+/// The asset that an `AssetRef` names.
 fn referred<'s>(shelf: &'s mut Shelf, fields: &Fields) -> Result<&'s mut Asset, Answer> {
     let names = ["asset_id", "request_id", "vector_id"];
     let mut given = Vec::new();
@@ -67,7 +67,7 @@ fn referred<'s>(shelf: &'s mut Shelf, fields: &Fields) -> Result<&'s mut Asset, 
         .ok_or_else(|| not_found("Asset not found"))
 }
 
-/// The asset that the path names, by either of its ids.
+/// The asset that the path names, by either of its two ids.
 fn named<'s>(shelf: &'s Shelf, id: &str) -> Result<&'s Asset, Answer> {
     let found = shelf
         .assets
@@ -85,7 +85,7 @@ pub(super) fn read(visit: &Visit<'_>) -> Result<Answer, Answer> {
     ok(&json!({ "asset": shown }))
 }
 
-/// Makes an asset of a file that is there already.
+/// Makes an existing file an asset.
 pub(super) fn register(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let fields = Fields::read(visit.request)?;
     let url = fields.url("url")?;

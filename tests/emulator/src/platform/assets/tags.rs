@@ -1,4 +1,4 @@
-//! Tags, and which assets have them.
+//! Tags, and the assets that have them.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

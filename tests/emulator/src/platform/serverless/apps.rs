@@ -1,4 +1,4 @@
-//! Own apps: their settings, queues, events and revisions.
+//! The account's own apps: their settings, queues, events and revisions.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -55,20 +55,20 @@ pub(in super::super) fn queue(visit: &Visit<'_>) -> Result<Answer, Answer> {
     ok(&json!({ "queue_size": visit.state.queue.pending(named(visit)?).len() }))
 }
 
-/// Ends what waits; what runs goes on.
+/// Ends the waiting requests. Running ones continue.
 pub(in super::super) fn flush(visit: &Visit<'_>) -> Result<Answer, Answer> {
     queue::flush(visit.state, named(visit)?);
     done()
 }
 
-/// When an app was deployed: days before the emulator's start, and what was said then.
+/// The deployments of an app: days before the emulator's start, and the message of the deployment.
 const REVISIONS: [(u64, Option<&str>); 3] = [
     (60, None),
     (10, Some("Faster startup")),
     (0, Some("First picture")),
 ];
 
-/// Events of deployments are kept so long, and with them what they say about a revision.
+/// How long events of deployments are kept, including their data about a revision.
 const EVENTS_KEPT: u64 = 30 * DAY;
 
 struct Revision {
@@ -77,7 +77,8 @@ struct Revision {
     message: Option<&'static str>,
 }
 
-/// Oldest first. Their ids are made of the app's name, as everything here is the same each time.
+/// The revisions, oldest first. Their ids derive from the app's name, so that they are the same in
+/// each run.
 fn deployed(visit: &Visit<'_>, app: &App) -> Vec<Revision> {
     let began = visit.state.clock.began();
     let revision = |(number, (days, message)): (usize, &(u64, Option<&'static str>))| Revision {
@@ -177,7 +178,7 @@ struct Event {
     payload: Value,
 }
 
-/// Deployments, and a runner for each request.
+/// The deployments, and a runner for each request.
 fn happened(visit: &Visit<'_>, app: &App) -> Vec<Event> {
     let mut events = Vec::new();
     let mut old: Option<String> = None;

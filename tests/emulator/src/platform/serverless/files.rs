@@ -1,4 +1,5 @@
-//! The persistent volume of an account: files in memory, in directories that their paths make up.
+//! The persistent volume of an account: files in memory, in directories that follow from their
+//! paths.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -42,7 +43,8 @@ impl Volumes {
     }
 }
 
-/// A path within the volume, without slashes at its ends; 400 for what leads out of it.
+/// A path within the volume, without leading or trailing slashes; 400 for a path that leads out of
+/// it.
 fn clean(path: &str) -> Result<String, Answer> {
     let path = path.trim_matches('/');
     let bad = |segment: &str| segment.is_empty() || segment == "." || segment == "..";
@@ -81,8 +83,8 @@ pub(in super::super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     listed(visit, &(clean(visit.part("dir"))? + "/"))
 }
 
-/// What is directly in a directory; nothing in one that does not exist, as 404 is not among its
-/// answers.
+/// The entries directly in a directory. A missing directory has none, because 404 is not a
+/// documented response.
 fn listed(visit: &Visit<'_>, prefix: &str) -> Result<Answer, Answer> {
     visit
         .state
@@ -134,7 +136,7 @@ pub(in super::super) fn download(visit: &Visit<'_>) -> Result<Answer, Answer> {
     ))
 }
 
-/// 400 where a directory would be a file, or a file a directory.
+/// 400 if a directory would become a file, or a file a directory.
 fn store(visit: &Visit<'_>, files: Vec<(String, Bytes)>) -> Result<Answer, Answer> {
     let now = visit.now();
     visit
@@ -170,7 +172,8 @@ fn store(visit: &Visit<'_>, files: Vec<(String, Bytes)>) -> Result<Answer, Answe
         })
 }
 
-/// A file of this emulator's CDN, or of a server on this machine: the emulator goes nowhere else.
+/// Stores a file from this emulator's CDN or from a server on this machine. The emulator connects
+/// to no other host.
 pub(in super::super) fn store_url<'a>(
     visit: &'a Visit<'a>,
 ) -> Pin<Box<dyn Future<Output = Result<Answer, Answer>> + Send + 'a>> {

@@ -1,5 +1,5 @@
-//! The lines that own apps wrote: past ones by page, new ones as events (docs/protocol.md §16.41:
-//! an event is an item).
+//! The log lines of the account's own apps: past ones in pages, new ones as events
+//! (docs/protocol.md §16.41: an event is one item).
 
 use std::time::SystemTime;
 
@@ -35,7 +35,7 @@ fn severity(level: &str) -> Option<usize> {
         .position(|known| known.eq_ignore_ascii_case(level))
 }
 
-/// A filter of the body: what a label must or must not be.
+/// A filter in the body: the value that a label must or must not have.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LabelFilter {
@@ -106,12 +106,12 @@ impl Filter {
         })
     }
 
-    /// Whether lines of a request may be shown.
+    /// Whether the lines of a request are selected.
     fn wants(&self, record: &Record) -> bool {
         record.owner == self.account
             && (self.apps.is_empty() || self.apps.iter().any(|id| *id == record.app || *id == record.endpoint_id))
             && self.revision.as_ref().is_none_or(|revision| *revision == current_revision(&record.app))
-            // Whatever runs here came through the gateway.
+            // Every request here came through the gateway.
             && self.source.is_none_or(|source| source == "gateway")
             && self.job.as_ref().is_none_or(|job| *job == record.runner)
             && self.request.as_ref().is_none_or(|request| *request == record.request_id)
@@ -127,7 +127,7 @@ impl Filter {
             && (!self.traceback || line.message.contains("Traceback"))
     }
 
-    /// Lines behind `after` within the times, oldest first.
+    /// The lines after `after` within the period, oldest first.
     fn lines(
         &self,
         state: &State,
@@ -200,7 +200,7 @@ pub(in super::super) fn history(visit: &Visit<'_>) -> Result<Answer, Answer> {
     )?)
 }
 
-/// From `start`, or from now on, until `end`, or until the client leaves.
+/// Sends lines from `start`, or from now, until `end` or until the client disconnects.
 pub(in super::super) fn live(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let filter = Filter::read(visit)?;
     let window = Window::plain(visit, 0, None)?;

@@ -1,4 +1,4 @@
-//! `GET /v1/serverless/metrics`: the text that Prometheus reads.
+//! `GET /v1/serverless/metrics`: metrics in the text format of Prometheus.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,10 +12,10 @@ use super::super::visit::Visit;
 use super::{MACHINE, all};
 use crate::body::Payload;
 
-/// What the two counters of requests look back on.
+/// The period that the two counters of requests cover.
 const LAST_MINUTE: Duration = Duration::from_secs(60);
 
-/// Seconds; a request that took longer is only in `+Inf`.
+/// The upper bounds of the buckets in seconds. A longer request counts only in `+Inf`.
 const BOUNDS: [f64; 6] = [0.1, 0.5, 1.0, 5.0, 30.0, 120.0];
 
 /// The samples of each metric: labels and value.

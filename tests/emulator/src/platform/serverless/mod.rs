@@ -1,4 +1,4 @@
-//! `/v1/serverless/…` (docs/protocol.md §14.9): what an account sees of its own apps.
+//! `/v1/serverless/…` (docs/protocol.md §14.9): data about an account's own apps.
 
 mod apps;
 mod files;
@@ -19,14 +19,14 @@ use super::visit::Visit;
 use super::{Answer, denied, not_found};
 use crate::apps::{APPS, App};
 
-/// The only environment there is.
+/// The only environment.
 pub(super) const ENVIRONMENT: &str = "main";
 
-/// What all own apps run on.
+/// The machine type that all own apps run on.
 pub(super) const MACHINE: &str = "GPU-A100";
 
-/// The caller's own app, by its id or one of its endpoints': 403 for others', 404 for what does not
-/// exist.
+/// The caller's own app, by its id or the id of one of its endpoints: 403 for another account's
+/// app, 404 if there is none.
 pub(super) fn own_app(visit: &Visit<'_>, id: &str) -> Result<&'static App, Answer> {
     let found = APPS.iter().find(|app| {
         let name = format!("{}/{}", app.owner, app.alias);
@@ -39,7 +39,7 @@ pub(super) fn own_app(visit: &Visit<'_>, id: &str) -> Result<&'static App, Answe
     }
 }
 
-/// The app of a path `{owner}/{name}`.
+/// The app that a path `{owner}/{name}` names.
 fn named(visit: &Visit<'_>) -> Result<&'static App, Answer> {
     own_app(
         visit,
@@ -47,7 +47,7 @@ fn named(visit: &Visit<'_>) -> Result<&'static App, Answer> {
     )
 }
 
-/// The caller's apps by their names.
+/// The caller's apps by name.
 fn all(visit: &Visit<'_>) -> BTreeMap<String, &'static App> {
     let own = APPS.iter().filter(|app| app.owner == visit.account());
     own.map(|app| (format!("{}/{}", app.owner, app.alias), app))

@@ -1,4 +1,4 @@
-//! How many runners worked, and how many requests waited for one, over time.
+//! The number of active runners and of waiting requests over time.
 
 use std::time::SystemTime;
 
@@ -11,7 +11,7 @@ use super::super::{Answer, invalid, ok};
 use super::named;
 use crate::clock;
 
-/// Buckets of an answer.
+/// The largest number of buckets in a response.
 const MOST: usize = 10_000;
 
 pub(in super::super) fn runners(visit: &Visit<'_>) -> Result<Answer, Answer> {
@@ -62,7 +62,7 @@ pub(in super::super) fn runners(visit: &Visit<'_>) -> Result<Answer, Answer> {
     }))
 }
 
-/// How many there were at once, at most.
+/// The largest number of spans that overlap at one time.
 fn most(spans: &[(SystemTime, SystemTime)], from: SystemTime, to: SystemTime) -> f64 {
     let within = || {
         spans
@@ -80,7 +80,7 @@ fn most(spans: &[(SystemTime, SystemTime)], from: SystemTime, to: SystemTime) ->
         .unwrap_or_default() as f64
 }
 
-/// How many there were on average.
+/// The average number of spans over the period.
 fn average(spans: &[(SystemTime, SystemTime)], from: SystemTime, to: SystemTime) -> f64 {
     let overlap = |(begin, end): &(SystemTime, SystemTime)| {
         (*end)

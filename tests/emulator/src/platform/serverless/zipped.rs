@@ -5,11 +5,11 @@ use std::io::{Cursor, Read};
 use bytes::Bytes;
 use zip::ZipArchive;
 
-/// Bytes that an archive may have unpacked: 64 MiB, as much as a request.
+/// The largest unpacked size of an archive in bytes: 64 MiB, as for a request.
 const LARGEST: u64 = 64 << 20;
 
-/// Paths and contents; `None` if it is no archive, one that would unpack to somewhere else, or too
-/// large.
+/// The paths and contents of the files; `None` if the bytes are not an archive, a path leads out of
+/// the target, or the archive is too large.
 pub(super) fn unzipped(bytes: &Bytes) -> Option<Vec<(String, Bytes)>> {
     let mut archive = ZipArchive::new(Cursor::new(bytes.clone())).ok()?;
     let (mut files, mut left) = (Vec::new(), LARGEST);
@@ -24,7 +24,7 @@ pub(super) fn unzipped(bytes: &Bytes) -> Option<Vec<(String, Bytes)>> {
             .map(|part| part.as_os_str().to_str())
             .collect();
         let mut content = Vec::new();
-        // One more than may be, to know of it.
+        // Reads one byte more than allowed, to detect a larger file.
         entry.take(left + 1).read_to_end(&mut content).ok()?;
         left = left.checked_sub(content.len() as u64)?;
         files.push((names?.join("/"), content.into()));
