@@ -44,7 +44,7 @@ pub(crate) struct BrokenOff;
 
 impl fmt::Display for BrokenOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the answer breaks off here")
+        f.write_str("the response breaks off here")
     }
 }
 

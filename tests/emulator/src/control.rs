@@ -263,7 +263,7 @@ impl Query {
                 "timeout_ms" => {
                     query.timeout = Duration::from_millis(value.parse().map_err(bad)?);
                 }
-                _ => return Err(bad(format!("{name}: no such filter"))),
+                _ => return Err(bad(format!("{name}: unknown filter"))),
             }
         }
         Ok(query)

@@ -215,7 +215,7 @@ impl Exchange {
         }
         let id = Uuid::new_v4().to_string();
         let answer = fault.answer(&id).unwrap_or_else(|error| {
-            let detail = format!("fal-emulator: this fault cannot be answered: {error}");
+            let detail = format!("fal-emulator: cannot send the response of this fault: {error}");
             Some(Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, detail))
         })?;
         if answer.headers.contains_key("x-fal-request-id") {
@@ -471,7 +471,7 @@ impl Received {
             return Err(too_large());
         }
         let upload = self.upload.transpose().map_err(|error| {
-            let detail = format!("fal-emulator: the upload cannot be written to disk: {error}");
+            let detail = format!("fal-emulator: cannot write the upload to disk: {error}");
             Answer::detail(StatusCode::INSUFFICIENT_STORAGE, detail)
         })?;
         Ok(Request {

@@ -79,7 +79,7 @@ impl TryFrom<f64> for Discount {
         if (0.0..=100.0).contains(&percent) {
             Ok(Self(percent))
         } else {
-            Err("a discount is 0 to 100 percent")
+            Err("a discount must be 0 to 100 percent")
         }
     }
 }

@@ -119,7 +119,7 @@ impl Service {
             Self::Proxy => proxy::handle(state, request).await,
             // A handshake needs the connection, which the server proxy does not have.
             Self::Control | Self::Sockets | Self::Unknown => {
-                let detail = format!("fal-emulator does not answer for the host \"{host}\"");
+                let detail = format!("fal-emulator does not serve the host \"{host}\"");
                 Answer::detail(StatusCode::MISDIRECTED_REQUEST, detail)
             }
         }

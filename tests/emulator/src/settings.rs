@@ -210,7 +210,7 @@ impl TryFrom<u16> for GoneStatus {
         match status {
             404 => Ok(Self::NotFound),
             410 => Ok(Self::Gone),
-            _ => Err("the status of what is gone is 404 or 410"),
+            _ => Err("expired_file_status and old_cdn_status must be 404 or 410"),
         }
     }
 }
@@ -237,7 +237,7 @@ impl TryFrom<u16> for AdminRefusal {
         match status {
             401 => Ok(Self::Unauthorized),
             403 => Ok(Self::Forbidden),
-            _ => Err("admin_refusal_status is 401 or 403"),
+            _ => Err("admin_refusal_status must be 401 or 403"),
         }
     }
 }
@@ -266,7 +266,7 @@ impl TryFrom<u16> for PrivateRefusal {
             401 => Ok(Self::Unauthorized),
             403 => Ok(Self::Forbidden),
             404 => Ok(Self::NotFound),
-            _ => Err("private_refusal_status is 401, 403 or 404"),
+            _ => Err("private_refusal_status must be 401, 403 or 404"),
         }
     }
 }

@@ -184,7 +184,7 @@ impl TryFrom<u16> for TokenStatus {
         match status {
             200 => Ok(Self::Ok),
             201 => Ok(Self::Created),
-            _ => Err("token_status is 200 or 201"),
+            _ => Err("token_status must be 200 or 201"),
         }
     }
 }

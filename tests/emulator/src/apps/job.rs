@@ -119,7 +119,7 @@ fn logs(fields: &mut Fields<'_>) -> Vec<(String, String)> {
         fields.error(
             "logs",
             "value_error",
-            "Value error, a line is a text or has a message",
+            "Value error, a line must be a string or have a message",
             None,
         );
         Vec::new()
@@ -175,7 +175,7 @@ fn headers(fields: &mut Fields<'_>) -> Vec<(HeaderName, HeaderValue)> {
         fields.error(
             "headers",
             "value_error",
-            "Value error, not header names and texts",
+            "Value error, not header names and strings",
             None,
         );
         Vec::new()

@@ -94,31 +94,31 @@ pub(crate) static APPS: &[App] = &[
         endpoint("fal-ai/flux/dev", "FLUX.1 [dev]", "text-to-image", "A picture from a prompt"),
     ] },
     App { owner: "emulator", alias: "echo", access: Access::Shared, program: Program::Echo, endpoints: &[
-        endpoint("emulator/echo", "Echo", "json", "Answers with the request"),
+        endpoint("emulator/echo", "Echo", "json", "Returns the request"),
     ] },
     App { owner: "emulator", alias: "fail", access: Access::Shared, program: Program::Fail, endpoints: &[
-        endpoint("emulator/fail", "Fail", "json", "Fails as it is told"),
+        endpoint("emulator/fail", "Fail", "json", "Fails as its input says"),
     ] },
     App { owner: "emulator", alias: "slow", access: Access::Shared, program: Program::Slow, endpoints: &[
-        endpoint("emulator/slow", "Slow", "json", "Answers after a while"),
+        endpoint("emulator/slow", "Slow", "json", "Responds after a delay"),
     ] },
     App { owner: "emulator", alias: "job", access: Access::Shared, program: Program::Job, endpoints: &[
-        endpoint("emulator/job", "Job", "json", "Takes its time, logs, fails and is cancelled as it is told"),
+        endpoint("emulator/job", "Job", "json", "Runs, logs, fails or is cancelled as its input says"),
     ] },
     App { owner: "emulator", alias: "bytes", access: Access::Shared, program: Program::Bytes, endpoints: &[
-        endpoint("emulator/bytes", "Bytes", "json", "Answers with bytes that are not JSON"),
+        endpoint("emulator/bytes", "Bytes", "json", "Returns bytes that are not JSON"),
     ] },
     App { owner: "emulator", alias: "stream", access: Access::Shared, program: Program::Stream, endpoints: &[
-        endpoint("emulator/stream", "Stream", "json", "Streams the events that it is told"),
+        endpoint("emulator/stream", "Stream", "json", "Streams the events of its input"),
     ] },
     App { owner: "emulator", alias: "realtime", access: Access::Shared, program: Program::Realtime, endpoints: &[
-        endpoint("emulator/realtime", "Realtime", "realtime", "Sends back the MessagePack that it gets"),
+        endpoint("emulator/realtime", "Realtime", "realtime", "Echoes MessagePack messages"),
     ] },
     App { owner: "emulator", alias: "ws", access: Access::Shared, program: Program::RawSocket, endpoints: &[
-        endpoint("emulator/ws", "WebSocket", "realtime", "Sends back what it gets"),
+        endpoint("emulator/ws", "WebSocket", "realtime", "Echoes messages"),
     ] },
     App { owner: "emulator", alias: "llm", access: Access::Shared, program: Program::LanguageModel, endpoints: &[
-        endpoint("emulator/llm", "LLM", "llm", "Says what it was told, word by word"),
+        endpoint("emulator/llm", "LLM", "llm", "Streams a text that grows word by word"),
     ] },
     App { owner: "workflows/emulator", alias: "demo", access: Access::Shared, program: Program::Workflow, endpoints: &[
         endpoint("workflows/emulator/demo", "Demo", "workflow", "Two nodes and their events"),
@@ -131,13 +131,13 @@ pub(crate) static APPS: &[App] = &[
         endpoint("acme/job", "Own job", "json", "emulator/job as an own app: with logs, events and a queue to flush"),
     ] },
     App { owner: "acme", alias: "private", access: Access::Private, program: Program::Echo, endpoints: &[
-        endpoint("acme/private", "Private", "json", "An echo for its owner"),
+        endpoint("acme/private", "Private", "json", "An echo for keys of its owner"),
     ] },
     App { owner: "acme", alias: "shared", access: Access::Shared, program: Program::Echo, endpoints: &[
         endpoint("acme/shared", "Shared", "json", "An echo for every key"),
     ] },
     App { owner: "acme", alias: "public", access: Access::Public, program: Program::Echo, endpoints: &[
-        endpoint("acme/public", "Public", "json", "An echo for everybody"),
+        endpoint("acme/public", "Public", "json", "An echo without a key"),
     ] },
 ];
 

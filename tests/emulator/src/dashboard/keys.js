@@ -3,7 +3,7 @@
 const at = (id) => document.getElementById(id);
 let doomed = null;
 
-/** An answer's JSON; an error says what the emulator said. */
+/** Returns the JSON of the response. Throws an error with the detail that the emulator sent. */
 async function ask(path, options = {}) {
   const answer = await fetch("/dashboard/keys" + path, options);
   const body = answer.status === 204 ? null : await answer.json();
@@ -11,7 +11,7 @@ async function ask(path, options = {}) {
   return body;
 }
 
-/** Below the list: what was done, or why it was not. */
+/** Shows a result or an error below the list. */
 function say(text, failed = false) {
   at("notice").textContent = text;
   at("notice").classList.toggle("failed", failed);
@@ -79,7 +79,7 @@ at("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const alias = at("name").value.trim();
   if (!alias) {
-    at("problem").textContent = "Give the key a name, to know it again.";
+    at("problem").textContent = "Enter a name for the key.";
     at("name").focus();
     return;
   }
@@ -95,7 +95,7 @@ at("form").addEventListener("submit", async (event) => {
     at("secret").value = made.key;
     at("copy").textContent = "Copy";
     at("created").showModal();
-    // All of it is selected, and its beginning is in sight.
+    // Select the whole key, but show its beginning.
     at("secret").select();
     at("secret").scrollLeft = 0;
     await show(made.key_id);
@@ -117,7 +117,7 @@ at("copy").addEventListener("click", async () => {
   at("copy").textContent = "Copied";
 });
 
-// However it is closed, the secret does not stay in the page.
+// Remove the secret from the page, however the dialog is closed.
 at("created").addEventListener("close", () => { at("secret").value = ""; });
 
 at("revoke").addEventListener("click", async () => {

@@ -87,12 +87,7 @@ fn same_origin(request: &Request) -> Option<Answer> {
     let same = origin.is_some_and(|(scheme, host)| {
         matches!(scheme, "http" | "https") && text(HOST) == Some(host)
     });
-    (!same).then(|| {
-        Answer::detail(
-            StatusCode::FORBIDDEN,
-            "Only the page itself may change keys",
-        )
-    })
+    (!same).then(|| Answer::detail(StatusCode::FORBIDDEN, "Only this page may change keys"))
 }
 
 /// The keys of both scopes, newest first, without secrets.
@@ -127,7 +122,7 @@ fn create(state: &State, request: &Request) -> Answer {
     let Some(Wanted { alias, scope }) = wanted else {
         return Answer::detail(
             StatusCode::BAD_REQUEST,
-            "A name of 1 to 255 characters, and a scope",
+            "name must have 1 to 255 characters, and scope must be API or ADMIN",
         );
     };
     let key = state

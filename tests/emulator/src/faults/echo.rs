@@ -106,7 +106,7 @@ impl EchoPlace {
             Ok(id) => answer.header("x-fal-request-id", id),
             Err(_) => answer,
         };
-        let plain = || Answer::detail(status, "This answer repeats the credential");
+        let plain = || Answer::detail(status, "This response repeats the credential");
         let answer = match self {
             EchoPlace::Reason => Answer {
                 reason: Some(carried.value.clone()),
@@ -137,7 +137,7 @@ impl EchoPlace {
             EchoPlace::Text => Answer::payload(
                 status,
                 HeaderValue::from_static("text/plain; charset=utf-8"),
-                Payload::Bytes(format!("what came was {text}").into()),
+                Payload::Bytes(format!("received {text}").into()),
             ),
             EchoPlace::Page => Answer::payload(
                 status,
@@ -148,14 +148,13 @@ impl EchoPlace {
                 ),
             ),
             EchoPlace::ErrorType => {
-                let body =
-                    json!({ "detail": "This answer repeats the credential", "error_type": &text });
+                let body = json!({ "detail": "This response repeats the credential", "error_type": &text });
                 Answer::json(status, &body).header("x-fal-error-type", value(&text)?)
             }
             EchoPlace::RequestId => return Some(plain().header("x-fal-request-id", value(&text)?)),
             EchoPlace::Cut => {
                 let kept = &carried.value[..carried.value.len() - 3];
-                raw(status, format!("{{\"detail\":\"what came was {kept}"))
+                raw(status, format!("{{\"detail\":\"received {kept}"))
             }
             EchoPlace::Long => Answer::detail(status, carried.long()),
             EchoPlace::Success => Answer::json(StatusCode::OK, &json!({ "error": carried.long() })),
@@ -294,7 +293,7 @@ impl Carried {
         let units = self.value.bytes();
         let once: String = units.clone().map(|byte| format!("\\u{byte:04x}")).collect();
         let twice: String = units.map(|byte| format!("\\\\u{byte:04X}")).collect();
-        format!("what came was {once}, or {twice}")
+        format!("received {once}, or {twice}")
     }
 }
 

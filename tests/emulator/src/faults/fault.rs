@@ -392,11 +392,11 @@ impl Fault {
         match &self.action {
             Action::Status { .. } | Action::Redirect { .. } => self.answer("").map(drop),
             Action::Echo { status, .. } if !(400..600).contains(status) => {
-                Err(format!("{status} is not the status of an error"))
+                Err(format!("status must be 400 to 599, not {status}"))
             }
-            Action::Slow { bytes: 0, .. } => Err("slow needs at least 1 byte".into()),
+            Action::Slow { bytes: 0, .. } => Err("bytes of slow must be at least 1".into()),
             Action::GzipMembers { members: 0 } => {
-                Err("gzip_members needs at least 1 member".into())
+                Err("members of gzip_members must be at least 1".into())
             }
             _ => Ok(()),
         }
@@ -442,7 +442,7 @@ impl Fault {
             }
             Action::Redirect { location, status } => {
                 if !(300..400).contains(status) {
-                    return Err(format!("{status} is not a redirect"));
+                    return Err(format!("status must be 300 to 399, not {status}"));
                 }
                 let mut answer = status_answer(*status, None)?;
                 answer.headers.insert(LOCATION, header_value(location)?);
@@ -467,7 +467,7 @@ impl RetryAfter {
 
 fn status_answer(status: u16, body: Option<&Value>) -> Result<Answer, String> {
     if !(200..600).contains(&status) {
-        return Err(format!("{status} is not a final HTTP status"));
+        return Err(format!("status must be 200 to 599, not {status}"));
     }
     let status = StatusCode::from_u16(status).map_err(|error| error.to_string())?;
     Ok(match body {

@@ -28,7 +28,7 @@ impl TryFrom<f64> for Balance {
         if usd.is_finite() && usd >= 0.0 {
             Ok(Self(usd))
         } else {
-            Err("a balance is 0 or more")
+            Err("a balance must be at least 0")
         }
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn enterprise(visit: &Visit<'_>) -> Result<(), Answer> {
     if visit.settings.platform.enterprise {
         Ok(())
     } else {
-        Err(denied("This needs an enterprise contract"))
+        Err(denied("This operation needs an enterprise contract"))
     }
 }
 

@@ -148,7 +148,7 @@ fn answer(visit: &Visit<'_>, wanted: impl Fn(&Record) -> bool) -> Result<Answer,
         .filter(|(name, _)| expand.iter().any(|value| value == name))
         .collect();
     if metrics.is_empty() {
-        return Err(invalid("expand: a metric is needed"));
+        return Err(invalid("expand: must contain a metric"));
     }
     let window = Window::buckets(visit)?;
     let mut all: BTreeMap<String, Vec<Arc<Record>>> = BTreeMap::new();

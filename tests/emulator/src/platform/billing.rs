@@ -124,7 +124,7 @@ pub(super) fn models(visit: &Visit<'_>) -> Result<Answer, Answer> {
 pub(super) fn shapes(expand: &[String]) -> Result<(bool, bool), Answer> {
     let has = |name: &str| expand.iter().any(|value| value == name);
     match (has("time_series"), has("summary")) {
-        (false, false) => Err(invalid("expand: time_series or summary is needed")),
+        (false, false) => Err(invalid("expand: must contain time_series or summary")),
         shapes => Ok(shapes),
     }
 }

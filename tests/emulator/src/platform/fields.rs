@@ -13,7 +13,9 @@ impl Fields {
     pub(super) fn read(request: &Request) -> Result<Self, Answer> {
         match serde_json::from_slice(&request.body) {
             Ok(Value::Object(object)) => Ok(Self(object)),
-            Ok(_) => Err(invalid("Invalid request parameters: the body is no object")),
+            Ok(_) => Err(invalid(
+                "Invalid request parameters: the body is not an object",
+            )),
             Err(_) => Err(invalid("Invalid request parameters: the body is not JSON")),
         }
     }
@@ -21,7 +23,7 @@ impl Fields {
     pub(super) fn of(value: &Value, name: &str) -> Result<Self, Answer> {
         match value {
             Value::Object(object) => Ok(Self(object.clone())),
-            _ => Err(wrong(name, "an object is expected")),
+            _ => Err(wrong(name, "must be an object")),
         }
     }
 
@@ -43,7 +45,7 @@ impl Fields {
             Some(_) => Err(wrong(
                 name,
                 &format!(
-                    "a text of {} to {} characters",
+                    "must be a string of {} to {} characters",
                     length.start(),
                     length.end()
                 ),
@@ -86,7 +88,7 @@ impl Fields {
         match self.get(name) {
             None => Ok(false),
             Some(Value::Bool(value)) => Ok(*value),
-            Some(_) => Err(wrong(name, "true or false")),
+            Some(_) => Err(wrong(name, "must be true or false")),
         }
     }
 
@@ -101,7 +103,7 @@ impl Fields {
         let found = known.iter().find(|known| value.as_str() == Some(**known));
         found
             .map(|found| Some(*found))
-            .ok_or_else(|| wrong(name, &format!("one of {}", known.join(", "))))
+            .ok_or_else(|| wrong(name, &format!("must be one of {}", known.join(", "))))
     }
 
     /// A list of non-empty strings; `None` if it is absent.

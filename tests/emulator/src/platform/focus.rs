@@ -66,7 +66,9 @@ impl Report {
         }
         let period = match months {
             (Some(_), Some(_)) => {
-                return Err(invalid("billing_month, charge_month: only one of them"));
+                return Err(invalid(
+                    "billing_month, charge_month: give only one of these",
+                ));
             }
             (None, Some(charged)) => month("charge_month", &charged, 0)?,
             // An invoice is issued in the month after its charges.

@@ -23,7 +23,7 @@ pub(super) fn root<'v>(visit: &'v Visit<'_>) -> Result<&'v Organization, Answer>
     let organization = visit.settings.platform.organization.as_ref();
     organization
         .filter(|organization| organization.root == visit.account())
-        .ok_or_else(|| denied("This needs a key of an organization's root team"))
+        .ok_or_else(|| denied("This operation needs a key of the organization's root team"))
 }
 
 /// The teams that the query names, or all of them; 404 for any other.

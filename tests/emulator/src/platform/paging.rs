@@ -124,5 +124,5 @@ fn cursor(visit: &Visit<'_>) -> Result<Option<u64>, Answer> {
         .and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
     number
         .map(Some)
-        .ok_or_else(|| invalid("cursor: not one of ours"))
+        .ok_or_else(|| invalid("cursor: not a cursor of this operation"))
 }

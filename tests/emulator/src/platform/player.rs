@@ -102,7 +102,7 @@ impl Player {
                 .iter()
                 .position(|(_, node)| needs(node).iter().all(|id| self.values.contains_key(id)));
             let Some(ready) = ready else {
-                let body = json!({ "detail": "These nodes wait for each other or for one that does not exist" });
+                let body = json!({ "detail": "These nodes depend on each other or on a node that does not exist" });
                 let error = (StatusCode::UNPROCESSABLE_ENTITY, body);
                 events.failed(&left[0].0, "", &error).await;
                 return Err(error);

@@ -38,7 +38,7 @@ pub(super) fn estimate(visit: &Visit<'_>) -> Result<Answer, Answer> {
         .choice("estimate_type", &kinds)?
         .ok_or_else(|| wrong("estimate_type", "required"))?;
     let Some(Value::Object(endpoints)) = fields.get("endpoints") else {
-        return Err(wrong("endpoints", "an object is expected"));
+        return Err(wrong("endpoints", "must be an object"));
     };
     let mut nano = 0.0;
     for (id, wanted) in endpoints {
@@ -48,19 +48,20 @@ pub(super) fn estimate(visit: &Visit<'_>) -> Result<Answer, Answer> {
                 .get("unit_quantity")
                 .and_then(Value::as_f64)
                 .filter(|units| *units >= 1e-6);
-            let units = units.ok_or_else(|| wrong("unit_quantity", "at least 0.000001"))?;
+            let units = units.ok_or_else(|| wrong("unit_quantity", "must be at least 0.000001"))?;
             units * unit_price(visit, id)?
         } else {
             let calls = wanted
                 .get("call_quantity")
                 .and_then(Value::as_u64)
                 .filter(|calls| *calls >= 1);
-            let calls = calls.ok_or_else(|| wrong("call_quantity", "an integer of at least 1"))?;
+            let calls =
+                calls.ok_or_else(|| wrong("call_quantity", "must be an integer of at least 1"))?;
             calls as f64 * average(visit, id)?
         };
     }
     if !nano.is_finite() {
-        return Err(invalid("endpoints: too much"));
+        return Err(invalid("endpoints: the cost is too large"));
     }
     ok(&json!({ "estimate_type": kind, "total_cost": dollars(nano), "currency": "USD" }))
 }

@@ -134,7 +134,9 @@ pub(super) fn search(visit: &Visit<'_>) -> Result<Answer, Answer> {
         visit.url("video_url")?,
     ];
     if terms.iter().flatten().count() > 1 {
-        return Err(invalid("query, image_url, video_url: only one of them"));
+        return Err(invalid(
+            "query, image_url, video_url: give only one of these",
+        ));
     }
     let (exclude, only) = (
         visit.boolean("exclude_api_requests")?,
@@ -142,7 +144,7 @@ pub(super) fn search(visit: &Visit<'_>) -> Result<Answer, Answer> {
     );
     if exclude && only {
         return Err(invalid(
-            "exclude_api_requests, only_api_requests: only one of them",
+            "exclude_api_requests, only_api_requests: give only one of these",
         ));
     }
     let min = visit

@@ -59,7 +59,7 @@ pub(super) fn settings(visit: &Visit<'_>) -> Result<Answer, Answer> {
 pub(super) fn set_settings(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let mut wanted: Defaults = body(visit.request)?;
     if wanted.expiration_duration_seconds == Some(0) {
-        return Err(invalid("expiration_duration_seconds: at least 1"));
+        return Err(invalid("expiration_duration_seconds: must be at least 1"));
     }
     check(wanted.initial_acl.as_ref())?;
     wanted.initial_acl = wanted
@@ -72,7 +72,7 @@ pub(super) fn set_settings(visit: &Visit<'_>) -> Result<Answer, Answer> {
 fn check(acl: Option<&Acl>) -> Result<(), Answer> {
     let nameless = acl.is_some_and(|acl| acl.rules.iter().any(|rule| rule.user.is_empty()));
     if nameless {
-        Err(invalid("rules.user: at least 1 character"))
+        Err(invalid("rules.user: must have at least 1 character"))
     } else {
         Ok(())
     }
@@ -92,7 +92,9 @@ fn body<T: DeserializeOwned>(request: &Request) -> Result<T, Answer> {
 fn answer(outcome: Result<impl serde::Serialize, Denied>) -> Result<Answer, Answer> {
     match outcome {
         Ok(body) => Ok(Answer::json(StatusCode::OK, &json!(body))),
-        Err(Denied::BadUrl) => Err(invalid("url: the plain URL of a CDN file")),
+        Err(Denied::BadUrl) => Err(invalid(
+            "url: must be the URL of a CDN file without a query",
+        )),
         Err(Denied::NotFound) => Err(not_found("File not found")),
         Err(Denied::NotOwner) => Err(denied("Access denied")),
     }

@@ -92,7 +92,7 @@ impl Visit<'_> {
         let values = self.many(name)?;
         match values.iter().find(|value| !known.contains(&value.as_str())) {
             Some(value) => Err(invalid(&format!(
-                "{name}: {value} is none of {}",
+                "{name}: {value} is not one of {}",
                 known.join(", ")
             ))),
             None => Ok(values),
@@ -110,7 +110,7 @@ impl Visit<'_> {
         let found = known.iter().find(|known| **known == value);
         found
             .map(|found| Some(*found))
-            .ok_or_else(|| invalid(&format!("{name}: none of {}", known.join(", "))))
+            .ok_or_else(|| invalid(&format!("{name}: must be one of {}", known.join(", "))))
     }
 
     pub(super) fn integer(&self, name: &str, min: u64, max: u64) -> Result<Option<u64>, Answer> {
@@ -122,10 +122,8 @@ impl Visit<'_> {
             .ok()
             .filter(|value| (min..=max).contains(value));
         value.map(Some).ok_or_else(|| match max {
-            u64::MAX => invalid(&format!("{name}: an integer of at least {min} is expected")),
-            _ => invalid(&format!(
-                "{name}: an integer from {min} to {max} is expected"
-            )),
+            u64::MAX => invalid(&format!("{name}: must be an integer of at least {min}")),
+            _ => invalid(&format!("{name}: must be an integer from {min} to {max}")),
         })
     }
 
@@ -139,14 +137,14 @@ impl Visit<'_> {
             .filter(|value| (min..=max).contains(value));
         value
             .map(Some)
-            .ok_or_else(|| invalid(&format!("{name}: a number from {min} to {max} is expected")))
+            .ok_or_else(|| invalid(&format!("{name}: must be a number from {min} to {max}")))
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<bool, Answer> {
         match self.one(name).as_deref() {
             None | Some("false" | "") => Ok(false),
             Some("true") => Ok(true),
-            Some(_) => Err(invalid(&format!("{name}: true or false is expected"))),
+            Some(_) => Err(invalid(&format!("{name}: must be true or false"))),
         }
     }
 

@@ -108,8 +108,7 @@ impl Window {
         most_days: Option<u64>,
     ) -> Result<Self, Answer> {
         let name = visit.one("timezone").unwrap_or_else(|| "UTC".into());
-        let zone =
-            TimeZone::get(&name).map_err(|_| invalid("timezone: an IANA name is expected"))?;
+        let zone = TimeZone::get(&name).map_err(|_| invalid("timezone: must be an IANA name"))?;
         let end = time(visit, "end", &zone)?.unwrap_or_else(|| visit.now());
         let usual = end
             .checked_sub(std::time::Duration::from_secs(seconds))
@@ -117,11 +116,11 @@ impl Window {
         let start = time(visit, "start", &zone)?.unwrap_or(usual);
         let span = end
             .duration_since(start)
-            .map_err(|_| invalid("start: after end"))?
+            .map_err(|_| invalid("start: must not be after end"))?
             .as_secs();
         if most_days.is_some_and(|days| span > days * DAY) {
             return Err(invalid(&format!(
-                "start: at most {} days before end",
+                "start: must be at most {} days before end",
                 most_days.unwrap_or_default()
             )));
         }
@@ -186,7 +185,7 @@ fn time(visit: &Visit<'_>, name: &str, zone: &TimeZone) -> Result<Option<SystemT
         _ => text.parse::<Timestamp>(),
     };
     read.map(|time| Some(time.into()))
-        .map_err(|_| invalid(&format!("{name}: a date-time or a date is expected")))
+        .map_err(|_| invalid(&format!("{name}: must be a date-time or a date")))
 }
 
 /// The starts of a month `YYYY-MM` and of the next one, in UTC.
@@ -195,7 +194,7 @@ pub(super) fn month(
     text: &str,
     shift: i64,
 ) -> Result<(SystemTime, SystemTime), Answer> {
-    let wrong = || invalid(&format!("{name}: YYYY-MM is expected"));
+    let wrong = || invalid(&format!("{name}: must have the form YYYY-MM"));
     let digits = text.len() == 7
         && text
             .bytes()

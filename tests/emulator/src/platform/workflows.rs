@@ -143,7 +143,7 @@ pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
         .iter()
         .any(|known| known.account == visit.account() && known.name == name)
     {
-        return Err(invalid("name: there is a workflow of this name"));
+        return Err(invalid("name: a workflow with this name exists"));
     }
     let workflow = Workflow {
         ordinal: all.len() as u64 + 1,
@@ -172,7 +172,7 @@ fn check(contents: &Value) -> Result<(), Answer> {
         let members = fields
             .get(name)
             .and_then(Value::as_object)
-            .ok_or_else(|| wrong(name, "an object is expected"))?;
+            .ok_or_else(|| wrong(name, "must be an object"))?;
         if let Some((member, _)) = members.iter().find(|(_, value)| !is_right(value)) {
             return Err(wrong(&format!("{name}.{member}"), "of the wrong type"));
         }

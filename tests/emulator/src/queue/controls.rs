@@ -51,7 +51,7 @@ impl Controls {
         let priority = match text(headers, "x-fal-queue-priority")? {
             None | Some("normal") => Priority::Normal,
             Some("low") => Priority::Low,
-            Some(_) => return Err(bad_request("X-Fal-Queue-Priority is normal or low")),
+            Some(_) => return Err(bad_request("X-Fal-Queue-Priority must be normal or low")),
         };
         if let Some(preference) = text(headers, "x-fal-object-lifecycle-preference")?
             && !serde_json::from_str(preference).is_ok_and(|value: Value| value.is_object())

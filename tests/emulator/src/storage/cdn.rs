@@ -151,7 +151,7 @@ fn signed_url(state: &State, host: &str, request: &Request, file: &str) -> Resul
     let seconds = duration(&request.body).ok_or_else(|| {
         Answer::detail(
             StatusCode::BAD_REQUEST,
-            "duration is 1 to 604800, scope is [\"read\"]",
+            "duration must be 1 to 604800, and scope [\"read\"]",
         )
     })?;
     let url =

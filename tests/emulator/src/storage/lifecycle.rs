@@ -46,7 +46,7 @@ impl Lifecycle {
                 value => value
                     .as_u64()
                     .map(|seconds| Some(seconds).filter(|seconds| *seconds > 0))
-                    .ok_or("expiration_duration_seconds is an integer from 0"),
+                    .ok_or("expiration_duration_seconds must be an integer of at least 0"),
             });
         let acl = object.get("initial_acl").filter(|acl| !acl.is_null());
         let acl =

@@ -40,7 +40,7 @@ pub(super) fn number(step: &str) -> Result<u32, Answer> {
     number.ok_or_else(|| {
         Answer::detail(
             StatusCode::BAD_REQUEST,
-            format!("Part numbers are 1 to {MOST_PARTS}"),
+            format!("Part numbers must be 1 to {MOST_PARTS}"),
         )
     })
 }

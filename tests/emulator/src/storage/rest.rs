@@ -229,7 +229,7 @@ fn acl(
     let acl = outcome.map_err(|denied| match denied {
         Denied::BadUrl => Answer::detail(
             StatusCode::BAD_REQUEST,
-            "url is the plain URL of a CDN file",
+            "url must be the URL of a CDN file without a query",
         ),
         Denied::NotFound => Answer::detail(StatusCode::NOT_FOUND, "File not found"),
         Denied::NotOwner => Answer::detail(StatusCode::FORBIDDEN, "Forbidden"),

@@ -189,7 +189,7 @@ impl Uploads {
                 return wrong(format!("part {number} was not uploaded"));
             };
             if part.record.etag != *claimed {
-                return wrong(format!("the etag of part {number} is another"));
+                return wrong(format!("the etag of part {number} does not match"));
             }
             blobs.push(Arc::clone(blob));
         }

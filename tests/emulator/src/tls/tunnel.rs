@@ -88,7 +88,7 @@ fn allowed(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static 
     let name = names.find(|name| name.eq_ignore_ascii_case(host));
     name.filter(|_| target.port_u16() == Some(443))
         .ok_or_else(|| {
-            let detail = "fal-emulator connects to port 443 of fal's hosts only";
+            let detail = "fal-emulator connects only to port 443 of fal's hosts";
             Answer::detail(StatusCode::FORBIDDEN, detail)
         })
 }

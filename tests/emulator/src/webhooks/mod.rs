@@ -121,7 +121,7 @@ async fn deliver(
                 answer = send::post(url, headers, body.clone()) => answer,
                 () = state.clock.sleep_until(clock::later(at, timeout)) => Err("timed out".into()),
             },
-            None => Err("there is no key to sign with".into()),
+            None => Err("cannot create a key to sign with".into()),
         };
         // Computed before the test can observe the attempt and advance the clock.
         let next = clock::later(state.clock.now(), pause);

@@ -50,7 +50,7 @@ pub(crate) async fn get(url: &Url) -> Result<Bytes, String> {
         if status.is_success() {
             Ok(body)
         } else {
-            Err(format!("its server answers {status}").into())
+            Err(format!("the server responded with {status}").into())
         }
     });
     exchanged.await.map_err(|error| error.to_string())

@@ -138,7 +138,7 @@ fn a_cut_stream_breaks_in_the_middle_of_an_event() {
         let error = loop {
             match connection.read_chunk() {
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => panic!("the stream came to its end"),
+                Ok(None) => panic!("the stream ended without an error"),
                 Err(error) => break error,
             }
         };

@@ -174,7 +174,7 @@ fn what_is_incomplete_is_not_completed() {
         assert_eq!(detail(&[(1, &one)]), "2 parts were uploaded, 1 are listed");
         assert_eq!(
             detail(&[(1, &one), (2, &one)]),
-            "the etag of part 2 is another"
+            "the etag of part 2 does not match"
         );
         assert_eq!(
             detail(&[(1, &one), (1, &one), (2, &two)]),
@@ -202,7 +202,7 @@ fn what_is_incomplete_is_not_completed() {
             request
                 .bytes("x")
                 .send(&emulator)
-                .assert_detail(400, "Part numbers are 1 to 10000");
+                .assert_detail(400, "Part numbers must be 1 to 10000");
         }
         assert_eq!(
             upload.complete(&emulator, &[(1, &one), (2, &two)]).status,

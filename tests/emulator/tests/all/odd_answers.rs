@@ -47,7 +47,7 @@ fn an_unframed_answer_ends_with_its_connection() {
             (body.len(), error),
             (bytes.unwrap_or(usual.len() as u64) as usize, None)
         );
-        assert!(usual.starts_with(&body), "the real answer");
+        assert!(usual.starts_with(&body), "the real response");
         let last = emulator.arrivals().pop().unwrap();
         assert_eq!((last.outcome, last.executed), (outcome, true));
     }

@@ -15,20 +15,20 @@ use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
 const HELP: &str = "\
-fal-emulator: a local fal, to develop and test against with no network and no bill
+fal-emulator: a local fal, to develop and test against without a network and without cost
 
 Usage:
   fal-emulator serve [--port N] [--until-eof]
-      Serve on 127.0.0.1 and print one line of JSON: {\"address\", \"api_key\", \"admin_key\", \"ca_file\"}.
-      Ends with SIGINT or SIGTERM.
-      --port N      listen on this port instead of a free one
-      --until-eof   end with standard input, too
+      Serves on 127.0.0.1 and prints one line of JSON with the members \"address\", \"api_key\",
+      \"admin_key\" and \"ca_file\". Ends on SIGINT (Ctrl-C) or SIGTERM.
+      --port N      listen on port N; the default is any free port
+      --until-eof   also end when standard input ends
   fal-emulator exec [--admin] [--tls] -- COMMAND [ARGUMENTS...]
-      Serve on a free port while COMMAND runs with FAL_EMULATOR_HOST and a fresh FAL_KEY in its
-      environment, and end with its exit status. HTTPS_PROXY and a certificate to trust lead
-      programs that know nothing of the emulator to it, too, under fal's real names.
-      --admin       FAL_KEY has the scope ADMIN instead of API
-      --tls         without FAL_EMULATOR_HOST: libfal goes the way of those programs
+      Serves on a free port while COMMAND runs, and exits with the exit status of COMMAND. The
+      environment of COMMAND has FAL_EMULATOR_HOST and a new FAL_KEY. It also names a proxy for HTTPS
+      and its certificate, so that programs that do not know the emulator reach it as fal.run.
+      --admin       create FAL_KEY with the scope ADMIN instead of API
+      --tls         do not set FAL_EMULATOR_HOST, so that libfal uses the proxy too
   fal-emulator --help | --version
 ";
 
@@ -110,7 +110,7 @@ fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> 
         Some("--version" | "-V") => Ok(Task::Version),
         Some("serve") => parse_serve(arguments),
         Some("exec") => parse_exec(arguments),
-        _ => Err(format!("{} is no command", first.to_string_lossy())),
+        _ => Err(format!("{} is not a command", first.to_string_lossy())),
     }
 }
 
@@ -121,12 +121,12 @@ fn parse_serve(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, St
         match text.split_once('=') {
             Some(("--port", value)) => port = parse_port(value)?,
             None if text == "--port" => {
-                let value = arguments.next().ok_or("--port needs a number")?;
+                let value = arguments.next().ok_or("--port: the port is missing")?;
                 port = parse_port(&value.to_string_lossy())?;
             }
             None if text == "--until-eof" => until_eof = true,
             None if text == "--help" || text == "-h" => return Ok(Task::Help),
-            _ => return Err(format!("serve: {text} is not known")),
+            _ => return Err(format!("serve: unknown argument {text}")),
         }
     }
     Ok(Task::Serve { port, until_eof })
@@ -134,7 +134,7 @@ fn parse_serve(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, St
 
 fn parse_port(text: &str) -> Result<u16, String> {
     text.parse()
-        .map_err(|_| format!("--port: {text} is not a port"))
+        .map_err(|_| format!("--port must be 0 to 65535, not {text}"))
 }
 
 fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
@@ -147,7 +147,7 @@ fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Str
             Some("--tls") => tls = true,
             Some("--help" | "-h") => return Ok(Task::Help),
             Some(option) if option.starts_with('-') => {
-                return Err(format!("exec: {option} is not known"));
+                return Err(format!("exec: unknown option {option}"));
             }
             _ => {
                 command.push(argument);
@@ -189,10 +189,12 @@ async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
     // Installed before the printed line tells the parent that it may send signals.
     let mut signals = signals::Signals::listen()?;
     let end = until_eof.then(end_of_input).transpose()?;
-    let emulator = Emulator::builder()
-        .port(port)
-        .start()
-        .map_err(|error| io::Error::new(error.kind(), format!("port {port}: {error}")))?;
+    let emulator = Emulator::builder().port(port).start().map_err(|error| {
+        io::Error::new(
+            error.kind(),
+            format!("cannot start on port {port}: {error}"),
+        )
+    })?;
     let ca_file = CaFile::create(emulator.ca_pem())?;
     let line = serde_json::json!({
         "address": emulator.host(),
@@ -214,7 +216,7 @@ async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Resolves when standard input ends. Its thread may outlive `serve`, because the read cannot be
+/// Resolves when standard input ends. Its thread may wait `serve`, because the read cannot be
 /// interrupted.
 fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
     let (report, ended) = oneshot::channel();
@@ -268,31 +270,31 @@ async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCo
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            let message = format!("{}: {error}", program.to_string_lossy());
+            let message = format!("cannot run {}: {error}", program.to_string_lossy());
             return Ok(fail(CANNOT_START, &message));
         }
     };
-    let status = outlive(&mut child, &mut signals).await?;
+    let status = wait(&mut child, &mut signals).await?;
     drop((emulator, ca_file));
     Ok(exit_code(status))
 }
 
 /// The kind of request to end.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Asked {
+enum Stop {
     /// Ctrl-C, which the terminal sends to the whole foreground process group.
     Interrupt,
     Terminate,
 }
 
 /// Waits for the command to exit, and forwards requests to terminate.
-async fn outlive(child: &mut Child, signals: &mut signals::Signals) -> io::Result<ExitStatus> {
+async fn wait(child: &mut Child, signals: &mut signals::Signals) -> io::Result<ExitStatus> {
     loop {
-        let asked = tokio::select! {
+        let stop = tokio::select! {
             status = child.wait() => return status,
-            asked = signals.next() => asked,
+            stop = signals.next() => stop,
         };
-        if asked == Asked::Terminate {
+        if stop == Stop::Terminate {
             signals::terminate(child);
         }
     }

@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use tokio::process::Child;
 use tokio::signal::windows::{CtrlBreak, CtrlC, ctrl_break, ctrl_c};
 
-use crate::Asked;
+use crate::Stop;
 
 pub(crate) struct Signals {
     interrupt: CtrlC,
@@ -21,10 +21,10 @@ impl Signals {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Asked {
+    pub(crate) async fn next(&mut self) -> Stop {
         tokio::select! {
-            _ = self.interrupt.recv() => Asked::Interrupt,
-            _ = self.terminate.recv() => Asked::Terminate,
+            _ = self.interrupt.recv() => Stop::Interrupt,
+            _ = self.terminate.recv() => Stop::Terminate,
         }
     }
 }

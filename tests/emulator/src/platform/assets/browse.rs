@@ -49,7 +49,7 @@ impl Filter {
         ];
         if terms.iter().flatten().count() > 1 {
             return Err(invalid(
-                "q, search_image_url, search_video_url: only one of them",
+                "q, search_image_url, search_video_url: give only one of these",
             ));
         }
         let [text, image, video] = terms;

@@ -57,7 +57,7 @@ pub(in super::super) fn create_character(visit: &Visit<'_>) -> Result<Answer, An
                 .is_some_and(|(handle, _)| *handle == identifier)
         };
         if shelf.collections.iter().any(taken) {
-            return Err(conflict("There is a character of this identifier"));
+            return Err(conflict("A character with this identifier exists"));
         }
         let character = Collection {
             id: Uuid::new_v4().to_string(),

@@ -44,7 +44,7 @@ fn filters(fields: &Fields) -> Result<Option<Option<Value>>, Answer> {
         None => Ok(None),
         Some(Value::Null) => Ok(Some(None)),
         Some(Value::Object(filters)) => Ok(Some(Some(Value::Object(filters.clone())))),
-        Some(_) => Err(wrong("filters", "an object is expected")),
+        Some(_) => Err(wrong("filters", "must be an object")),
     }
 }
 
@@ -96,8 +96,10 @@ pub(in super::super) fn change_collection(visit: &Visit<'_>) -> Result<Answer, A
     shelf(visit, |shelf| {
         let known = shelf.find(id, false)?;
         match (&known.filters, &filters) {
-            (None, Some(Some(_))) => return Err(conflict("A manual collection has no filters")),
-            (Some(_), Some(None)) => return Err(conflict("A smart collection needs its filters")),
+            (None, Some(Some(_))) => {
+                return Err(conflict("A manual collection cannot have filters"));
+            }
+            (Some(_), Some(None)) => return Err(conflict("A smart collection must have filters")),
             _ => {}
         }
         set(&mut known.name, name);
@@ -161,7 +163,7 @@ fn fits(levels: usize) -> Result<(), Answer> {
     if levels <= DEEPEST {
         Ok(())
     } else {
-        Err(unprocessable("Collections nest to five levels"))
+        Err(unprocessable("Collections can be nested up to five levels"))
     }
 }
 
@@ -222,7 +224,7 @@ pub(in super::super) fn move_collection(visit: &Visit<'_>) -> Result<Answer, Ans
     let name = "parent_collection_id";
     let parent = fields
         .nullable(name, 1..=256)?
-        .ok_or_else(|| wrong(name, "required, or null"))?;
+        .ok_or_else(|| wrong(name, "must be present; null is allowed"))?;
     shelf(visit, |shelf| {
         shelf.find(id, false)?;
         shelf.manual(id)?;

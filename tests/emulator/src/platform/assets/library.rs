@@ -247,7 +247,9 @@ impl Shelf {
     pub(super) fn manual(&mut self, id: &str) -> Result<(), Answer> {
         match self.find(id, false)?.filters {
             None => Ok(()),
-            Some(_) => Err(conflict("A smart collection chooses its assets itself")),
+            Some(_) => Err(conflict(
+                "The filters of a smart collection select its assets",
+            )),
         }
     }
 

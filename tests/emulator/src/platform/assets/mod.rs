@@ -54,7 +54,7 @@ fn referred<'s>(shelf: &'s mut Shelf, fields: &Fields) -> Result<&'s mut Asset, 
     let [(name, value)] = &given[..] else {
         return Err(wrong(
             "asset_id, request_id, vector_id",
-            "exactly one of them",
+            "give exactly one of these",
         ));
     };
     let found = shelf.assets.iter_mut().find(|asset| match *name {
@@ -98,7 +98,7 @@ pub(super) fn register(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let tags = fields.texts("tag_ids", 0..=100)?.unwrap_or_default();
     let media_type =
         storage::media_type(visit.state, visit.account(), &url).map_err(|why| match why {
-            storage::Denied::BadUrl => wrong("url", "no file that fal hosts"),
+            storage::Denied::BadUrl => wrong("url", "must be the URL of a file that fal hosts"),
             storage::Denied::NotFound => not_found("File not found"),
             storage::Denied::NotOwner => super::denied("Access denied"),
         })?;

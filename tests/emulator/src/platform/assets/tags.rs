@@ -28,7 +28,7 @@ fn find<'s>(shelf: &'s mut Shelf, id: &str) -> Result<&'s mut Tag, Answer> {
 
 fn free(shelf: &Shelf, name: &str) -> Result<(), Answer> {
     match shelf.tags.iter().any(|tag| tag.name == name) {
-        true => Err(conflict("There is a tag of this name")),
+        true => Err(conflict("A tag with this name exists")),
         false => Ok(()),
     }
 }

@@ -49,7 +49,7 @@ fn clean(path: &str) -> Result<String, Answer> {
     let path = path.trim_matches('/');
     let bad = |segment: &str| segment.is_empty() || segment == "." || segment == "..";
     if path.split('/').any(bad) || path.contains(['\\', '\0']) {
-        return Err(invalid("path: a path within the volume is expected"));
+        return Err(invalid("path: must be within the volume"));
     }
     Ok(path.to_owned())
 }
@@ -153,7 +153,7 @@ fn store(visit: &Visit<'_>, files: Vec<(String, Bytes)>) -> Result<Answer, Answe
                     .is_some_and(|(known, _)| known.starts_with(&below));
                 if is_directory || above.any(|directory| volume.contains_key(directory)) {
                     return Err(invalid(
-                        "path: there is a directory of this name, or a file above it",
+                        "path: a directory with this name exists, or a parent is a file",
                     ));
                 }
             }
@@ -188,7 +188,7 @@ pub(in super::super) fn store_url<'a>(
         } else {
             let content = storage::readable(visit.state, visit.account(), &text);
             let content =
-                content.map_err(|_| invalid("url: nothing that the emulator can fetch"))?;
+                content.map_err(|_| invalid("url: the emulator cannot download this URL"))?;
             storage::bytes(content).await?
         };
         store(visit, vec![(path, bytes)])
@@ -199,12 +199,13 @@ pub(in super::super) fn store_local(visit: &Visit<'_>) -> Result<Answer, Answer>
     let path = clean(visit.part("target_path"))?;
     let unzip = visit.boolean("unzip")?;
     let part = upload(visit)
-        .ok_or_else(|| invalid("file_upload: a multipart/form-data field is expected"))?;
+        .ok_or_else(|| invalid("file_upload: must be a field of multipart/form-data"))?;
     if !unzip {
         return store(visit, vec![(path, part)]);
     }
-    let files = unzipped(&part)
-        .ok_or_else(|| invalid("file_upload: not a ZIP archive, or one that leads out of it"))?;
+    let files = unzipped(&part).ok_or_else(|| {
+        invalid("file_upload: must be a ZIP archive with paths within the target")
+    })?;
     store(
         visit,
         files

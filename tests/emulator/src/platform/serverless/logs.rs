@@ -72,7 +72,7 @@ impl Filter {
         let severity = match visit.one("level") {
             None => 0,
             Some(level) => severity(&level)
-                .ok_or_else(|| invalid(&format!("level: one of {}", LEVELS.join(", "))))?,
+                .ok_or_else(|| invalid(&format!("level: must be one of {}", LEVELS.join(", "))))?,
         };
         let body = &visit.request.body;
         let labels: Vec<LabelFilter> = match body.is_empty() {
@@ -89,7 +89,7 @@ impl Filter {
         };
         if labels.iter().any(|label| !one_or_many(&label.value)) {
             return Err(invalid(
-                "Invalid request parameters: value: a text, or 1 to 50 of them",
+                "Invalid request parameters: value: must be a string or 1 to 50 strings",
             ));
         }
         Ok(Self {

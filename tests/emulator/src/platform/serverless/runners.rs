@@ -38,7 +38,7 @@ pub(in super::super) fn runners(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let mut floor = window.floor(window.start);
     while floor < window.end {
         if history.len() == MOST {
-            return Err(invalid("timeframe: too many of them between start and end"));
+            return Err(invalid("timeframe: too many buckets between start and end"));
         }
         let next = window.next(floor);
         let count = |spans: &[(SystemTime, SystemTime)]| match aggregation {
