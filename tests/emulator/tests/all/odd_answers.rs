@@ -157,7 +157,7 @@ fn an_odd_part_is_odd_in_one_way() {
     assert_eq!(
         at("GET", &url).send(&emulator).body,
         b"0123456789",
-        "what is no part"
+        "a response that is not a part"
     );
 }
 
