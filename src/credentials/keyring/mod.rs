@@ -6,8 +6,8 @@
 //! `secret-tool store --label fal service fal.ai username default`, and of `keyring set fal.ai
 //! default` in Python.
 //!
-//! Every call has a timeout. Nothing is contacted in a session without a keyring. The calls of the
-//! crate `keyring` cannot be cancelled.
+//! Every call has a timeout. On Linux nothing is contacted in a session without a bus. The crate
+//! `keyring` is not used, because its calls cannot be cancelled.
 
 #[cfg(target_os = "macos")]
 #[path = "macos.rs"]

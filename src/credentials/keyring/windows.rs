@@ -1,5 +1,5 @@
-//! The user's Credential Manager. Its functions never prompt and return at once, so that the limits
-//! are ignored.
+//! The user's Credential Manager. Its functions never prompt and return at once, so the limits are
+//! ignored.
 
 use std::ptr;
 

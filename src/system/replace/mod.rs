@@ -12,8 +12,8 @@
 //! secrets; on Windows the access control list and the attributes. On Unix, access control lists
 //! and extended attributes are lost.
 //!
-//! The crates `tempfile` and `atomic-write-file` neither retry on Windows nor copy its access
-//! control lists.
+//! The crates `tempfile` and `atomic-write-file` are not used: on Windows they neither retry nor
+//! copy access control lists.
 
 mod access;
 mod held;

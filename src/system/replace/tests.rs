@@ -3,8 +3,18 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tempfile::TempDir;
+
 use super::path::as_named;
 use super::*;
+
+/// Returns a new folder, and the path of a file `a` in it.
+fn with_file(content: &[u8]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    fs::write(&path, content).unwrap();
+    (folder, path)
+}
 
 fn written(folder: &Path, name: &str, content: &[u8], access: Access) -> Successor {
     let successor = Successor::create(folder.join(name), access).unwrap();
@@ -52,9 +62,8 @@ fn the_place_is_taken_or_nothing_is_left() {
 
 #[test]
 fn where_something_is_nothing_joins() {
-    let folder = tempfile::tempdir().unwrap();
-    let (target, free) = (folder.path().join("a"), folder.path().join("b"));
-    fs::write(&target, b"old").unwrap();
+    let (folder, target) = with_file(b"old");
+    let free = folder.path().join("b");
     let successor = plain(folder.path(), b"new");
     let Refused { error, successor } = successor.join(&target).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
@@ -67,9 +76,7 @@ fn where_something_is_nothing_joins() {
 /// Checks what the disk holds when the process is killed between two steps.
 #[test]
 fn ends_between_the_steps_leave_the_old_or_the_new() {
-    let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("a");
-    fs::write(&target, b"old").unwrap();
+    let (folder, target) = with_file(b"old");
     let steps: [fn(&Successor, &Path); 4] = [
         |_, _| (),
         |new, target| new.follow(target).unwrap(),
@@ -98,10 +105,8 @@ fn ends_between_the_steps_leave_the_old_or_the_new() {
 
 #[test]
 fn readers_see_the_one_or_the_other() {
-    let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("a");
     let contents: [Vec<u8>; 2] = [vec![b'a'; 5000], vec![b'b'; 70_000]];
-    fs::write(&target, &contents[0]).unwrap();
+    let (folder, target) = with_file(&contents[0]);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for _ in 0..2 {
@@ -136,9 +141,7 @@ fn readers_see_the_one_or_the_other() {
 
 #[test]
 fn a_name_that_leads_to_another_file_is_noticed() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a");
-    fs::write(&path, b"").unwrap();
+    let (folder, path) = with_file(b"");
     let file = File::open(&path).unwrap();
     assert!(super::names(&path, &file).unwrap());
     fs::rename(&path, folder.path().join("b")).unwrap();
@@ -277,9 +280,7 @@ mod held_files {
 
     #[test]
     fn a_file_that_is_held_for_a_moment_is_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("a");
-        fs::write(&target, b"old").unwrap();
+        let (folder, target) = with_file(b"old");
         let holder = hold(&target);
         released_after_a_moment(holder, || {
             plain(folder.path(), b"new").replace(&target).unwrap();
@@ -289,9 +290,7 @@ mod held_files {
 
     #[test]
     fn a_file_that_stays_held_stays_and_that_is_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("a");
-        fs::write(&target, b"old").unwrap();
+        let (folder, target) = with_file(b"old");
         let holder = hold(&target);
         let started = Instant::now();
         let successor = plain(folder.path(), b"new");
