@@ -32,7 +32,7 @@ impl Partial {
         let folder = if named {
             place.as_path()
         } else {
-            folder_of(&place)
+            replace::folder_of(&place)
         };
         let start: String = match place.file_name() {
             Some(name) if !named => name.to_string_lossy().chars().take(40).collect(),
@@ -216,10 +216,4 @@ fn other_name(place: &Path, number: u32) -> PathBuf {
         name.push(extension);
     }
     place.with_file_name(name)
-}
-
-pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }

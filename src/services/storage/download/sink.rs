@@ -10,13 +10,14 @@ use serde_json::json;
 
 use super::errors::{exists, failed, missing, see_history, too_large};
 use super::file_name::{content_type, name_of};
-use super::partial::{Partial, Unplaced, folder_of};
+use super::partial::{Partial, Unplaced};
 use crate::client::Exchange;
 use crate::error::{Answer, Error, Result};
 use crate::response::Response;
 use crate::secrets::Secrets;
 use crate::services::storage::blocking::blocking;
 use crate::system::memory;
+use crate::system::replace::folder_of;
 
 /// How many bytes are collected in memory before they are written to the file.
 const BLOCK: usize = 1 << 20;
