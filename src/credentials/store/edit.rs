@@ -105,29 +105,10 @@ fn unplaced<T>(value: T) -> Spanned<T> {
 }
 
 /// A part of the text and its replacement.
-struct Splice {
-    part: Range<usize>,
-    new: Zeroizing<String>,
-}
+type Splice = (Range<usize>, Zeroizing<String>);
 
-impl Splice {
-    fn remove(part: Range<usize>) -> Self {
-        Splice {
-            part,
-            new: Zeroizing::default(),
-        }
-    }
-
-    fn replace(part: Range<usize>, pieces: &[&str]) -> Self {
-        Splice {
-            part,
-            new: concat(pieces),
-        }
-    }
-
-    fn insert(at: usize, pieces: &[&str]) -> Self {
-        Self::replace(at..at, pieces)
-    }
+fn insert(at: usize, pieces: &[&str]) -> Splice {
+    (at..at, concat(pieces))
 }
 
 /// Joins the pieces in a buffer of the final size. A buffer that grew would leave copies of a
@@ -142,7 +123,7 @@ pub(super) fn concat(pieces: &[&str]) -> Zeroizing<String> {
 
 fn spliced(text: &str, splices: &[Splice]) -> Option<Zeroizing<String>> {
     let (mut pieces, mut copied) = (Vec::new(), 0);
-    for Splice { part, new } in splices {
+    for (part, new) in splices {
         pieces.extend([text.get(copied..part.start)?, new]);
         copied = part.end;
     }
@@ -160,19 +141,19 @@ fn set(
     check_shape(index, table, member)?;
     let new = quoted(value);
     let splice = if let Some(old) = find(index, &[table, member]) {
-        Splice::replace(old.span.clone(), &[&new])
+        (old.span.clone(), new)
     } else if let Some(header) = header(index, table) {
         let end = index.line_end(header.span.end);
         let line_end = line_end(text);
         let start = if ends_line(text, end) { "" } else { line_end };
         let member = bare_or_quoted(member);
-        Splice::insert(end, &[start, &member, " = ", &new, line_end])
+        insert(end, &[start, &member, " = ", &new, line_end])
     } else if let Some(inline) = find(index, &[table]) {
         into_inline(text, inline, member, &new)
     } else if let Some(sibling) = dotted_sibling(index, table) {
         let at = index.line_start(sibling.key_start);
         let (table, member) = (bare_or_quoted(table), bare_or_quoted(member));
-        Splice::insert(at, &[&table, ".", &member, " = ", &new, line_end(text)])
+        insert(at, &[&table, ".", &member, " = ", &new, line_end(text)])
     } else {
         new_table(text, table, member, &new)
     };
@@ -187,7 +168,7 @@ fn into_inline(text: &str, table: &Value, member: &str, new: &str) -> Splice {
         _ if rest.trim_start().starts_with('}') => "",
         _ => ",",
     };
-    Splice::insert(at, &[" ", &bare_or_quoted(member), " = ", new, after])
+    insert(at, &[" ", &bare_or_quoted(member), " = ", new, after])
 }
 
 fn new_table(text: &str, table: &str, member: &str, new: &str) -> Splice {
@@ -195,7 +176,7 @@ fn new_table(text: &str, table: &str, member: &str, new: &str) -> Splice {
     let last_line = if ends_line(text, text.len()) { "" } else { end };
     let gap = if text.is_empty() { "" } else { end };
     let (table, member) = (bare_or_quoted(table), bare_or_quoted(member));
-    Splice::insert(
+    insert(
         text.len(),
         &[
             last_line, gap, "[", &table, "]", end, &member, " = ", new, end,
@@ -212,11 +193,8 @@ fn unset(index: &TomlIndex<'_>, table: &str, member: &str) -> Result<Vec<Splice>
         Place::Inline => index.inline_member(old),
         Place::Root | Place::Section => (None, index.lines(old.key_start, old.span.end)),
     };
-    Ok(comma
-        .into_iter()
-        .chain([rest])
-        .map(Splice::remove)
-        .collect())
+    let parts = comma.into_iter().chain([rest]);
+    Ok(parts.map(|part| (part, Zeroizing::default())).collect())
 }
 
 fn drop_empty(text: &str, index: &TomlIndex<'_>, table: &str) -> Vec<Splice> {
@@ -250,7 +228,7 @@ fn drop_empty(text: &str, index: &TomlIndex<'_>, table: &str) -> Vec<Splice> {
         .find(|end| above.is_empty() && below.starts_with(end));
     lines.start -= blank_above.map_or(0, str::len);
     lines.end += blank_below.map_or(0, str::len);
-    vec![Splice::remove(lines)]
+    vec![(lines, Zeroizing::default())]
 }
 
 /// Checks that the table, if it exists, is a table, and that the member is not.

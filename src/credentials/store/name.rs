@@ -46,23 +46,18 @@ impl fmt::Display for NameProblem {
 
 /// Checks that a profile may have this name.
 pub(super) fn check(name: &str) -> Result<(), NameProblem> {
+    let length = name.chars().count();
     if name.is_empty() {
         Err(NameProblem::Empty)
     } else if name == INTERNAL {
         Err(NameProblem::Reserved)
     } else if name.chars().any(char::is_control) {
         Err(NameProblem::ControlCharacter)
-    } else if looks_like_key(name) {
+    } else if looks_like_secret(name) || (name.contains(':') && length >= KEY_LIKE) {
         Err(NameProblem::LooksLikeKey)
-    } else if name.chars().count() > LONGEST {
+    } else if length > LONGEST {
         Err(NameProblem::TooLong)
     } else {
         Ok(())
     }
-}
-
-/// Returns whether the name looks like a whole key or like the secret half of one.
-fn looks_like_key(name: &str) -> bool {
-    let is_whole = name.contains(':') && name.chars().count() >= KEY_LIKE;
-    is_whole || looks_like_secret(name)
 }
