@@ -142,7 +142,7 @@ static void a_job_is_come_back_to_by_its_id(void)
     fal_job_free(job);
     CHECK_OK(fal_job_new("emulator/job", FAL_NUL, "00000000-0000-4000-8000-000000000000", FAL_NUL, &job, &err));
     CHECK_STATUS(fal_client_status(client, job, &response, &err), FAL_E_NOT_FOUND);
-    CHECK_HAS(fal_error_remedy(err, NULL), "check the request id");
+    CHECK_HAS(fal_error_remedy(err, NULL), "Check the request id");
     fal_error_free(err);
     fal_job_free(job);
     fal_client_release(client);
