@@ -1,4 +1,4 @@
-/* Who gets in: credentials that the host delivers, checks of a key, short-lived tokens, server proxies, commands, logins. */
+/* Access: credentials from a callback of the host, key checks, short-lived tokens, server proxies, key commands and logins. */
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-/* In everything malformed here; in no text that comes out. */
+/* Contained in every malformed credential of this file. No text that the library returns may contain it. */
 #define SECRET "fake-secret-XYZZY"
 
 static char home[] = "/tmp/fal-access-XXXXXX";
@@ -48,7 +48,7 @@ static void clean_environment(void)
     control_reset();
 }
 
-/* A text of the emulator's JSON, to be freed. */
+/* Returns a string field of the emulator's JSON, for the caller to free. Frees json. */
 static char *field_of(char *json, const char *name)
 {
     char quoted[64];
@@ -75,7 +75,7 @@ static const char *id_of(const char *key)
     return id;
 }
 
-/* The response was made with this key. It is freed. */
+/* Checks that the request of this response was made with this key. Frees the response. */
 static void made_with(fal_response *response, const char *key)
 {
     const char *id = NULL;
@@ -96,16 +96,16 @@ static fal_response *echo(const fal_client *client)
     return response;
 }
 
-/* ---- The host delivers ---------------------------------------------------------------------------------------------- */
+/* ---- Credentials from a callback ------------------------------------------------------------------------------------- */
 
 struct host {
-    /* How often it was asked. */
+    /* Number of times the callback was called. */
     int asked;
-    /* What it answers at once; without one it keeps the question. */
+    /* Answers the question inside the callback. NULL: the callback stores the question in `kept`. */
     fal_status (*answer)(fal_credential_request *question, int round, struct host *host);
     fal_credential_request *kept;
     const char *key;
-    /* Answers with tokens: the first time the first, then the second. */
+    /* Tokens to answer with: the first one in round 0, the second one afterwards. */
     fal_response **minted;
     int64_t expires_in_ms;
     fal_status answered;
@@ -287,7 +287,7 @@ static void a_question_outlives_its_call_and_the_runtime(void)
     fal_client_release(client);
 }
 
-/* A function that makes a call of its own, but cannot wait for the end of its own thread. */
+/* A callback that makes a call with another client. fal_shutdown() is refused there, since it would wait for this thread. */
 static fal_status wait_in_here(fal_credential_request *question, int round, struct host *host)
 {
     fal_client *other = new_client();
@@ -307,7 +307,7 @@ static void the_callback_may_use_another_client(void)
     fal_client_release(client);
 }
 
-/* ---- Another credential, and what one is good for ------------------------------------------------------------------- */
+/* ---- Replacing a credential, and checking it ------------------------------------------------------------------------- */
 
 static void a_call_under_way_keeps_its_key(void)
 {
@@ -463,7 +463,7 @@ static void a_token_is_renewed_by_the_host(void)
     fal_client_release(keyed);
     sleep_ms(1500);
     control_reset();
-    /* The host believes it to be good for ever; fal knows better. */
+    /* The host gives no expiry; the token itself has one. */
     struct host host = {.answer = give_token, .minted = minted, .expires_in_ms = -1};
     fal_client *client = client_asking(&host);
     for (int calls = 0; calls < 3; calls++)
@@ -471,7 +471,7 @@ static void a_token_is_renewed_by_the_host(void)
     CHECK_INT(host.asked, 2);
     CHECK_INT(arrived("path=/emulator/echo"), 4);
     fal_client_release(client);
-    /* One that is about to expire is renewed before it is sent. */
+    /* A token that is about to expire is renewed before it is sent. */
     fal_response_free(minted[0]);
     minted[0] = minted[1];
     host = (struct host){.answer = give_token, .minted = minted, .expires_in_ms = 1000};
@@ -537,7 +537,7 @@ static void a_proxy_holds_the_key(void)
     for (size_t i = 0; i < sizeof no_proxies / sizeof *no_proxies; i++)
         CHECK_FAILS(fal_options_set_proxy(options, no_proxies[i], FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_OK(fal_options_set_proxy(options, "https://app.example/api/fal/proxy", FAL_NUL, &err));
-    /* What this machine holds is not for the proxy. */
+    /* The credentials of this machine must not be sent to the proxy. */
     setenv("FAL_KEY", "fake-id:" SECRET, 1);
     fal_client *client = client_of(options);
     fal_response_free(echo(client));
@@ -555,9 +555,9 @@ static void a_proxy_holds_the_key(void)
     fal_client_release(client);
 }
 
-/* ---- Commands, logins, and a program without variables ---------------------------------------------------------------- */
+/* ---- Key commands, logins, and a program without environment variables ----------------------------------------------- */
 
-/* A client without options finds this source, and a call works. */
+/* Checks that a client without options uses this source, and that a call succeeds. */
 static void found(const char *source)
 {
     fal_error *err = NULL;
@@ -620,13 +620,13 @@ static void a_login_is_renewed(void)
     write_file(".fal/auth0_token", refresh);
     found("login");
     CHECK_INT(arrived("host=auth.fal.ai"), 1);
-    /* The next program finds the renewed one in the file. */
+    /* The next program finds the renewed token in the file. */
     found("login");
     CHECK_INT(arrived("host=auth.fal.ai"), 1);
     free(refresh);
 }
 
-/* As a program of the desktop runs: no variable but HOME. Returns 0 if a profile lets it in. */
+/* Runs as a desktop starts programs: without variables except HOME. Returns 0 if a profile of the configuration file works. */
 static int run_without_variables(const char *emulator)
 {
     fal_options *options = fal_options_new();
@@ -648,7 +648,7 @@ static void a_program_of_the_desktop_has_only_the_profile(void)
     snprintf(text, sizeof text, "[__internal__]\nprofile = \"work\"\n\n[work]\nkey = \"%s\"\n",
              control_variable("FAL_EMULATOR_API_KEY"));
     snprintf(variable, sizeof variable, "HOME=%s", home);
-    /* What watches the threads of the tests is told there what it reports falsely. */
+    /* TSAN_OPTIONS names the suppressions of ThreadSanitizer, so the program needs it. */
     const char *watcher = getenv("TSAN_OPTIONS");
     char options[1024];
     snprintf(options, sizeof options, "TSAN_OPTIONS=%s", watcher ? watcher : "");

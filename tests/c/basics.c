@@ -1,4 +1,4 @@
-/* Version, names, options: what works before anything is sent. */
+/* Version, names and options: functions that work before any request is sent. */
 
 #include "support.h"
 

@@ -1,4 +1,4 @@
-/* HTTP over WebSocket: many requests over one connection. */
+/* HTTP over WebSocket: many requests on one connection. */
 
 #include "support.h"
 
@@ -38,7 +38,7 @@ static void requests_share_a_connection(void)
     CHECK_OK(fal_channel_run(channel, request, &response, &err));
     fal_response_free(response);
     fal_request_free(request);
-    /* One handshake, and a POST over the WebSocket each. */
+    /* The handshake, and one POST over the WebSocket for each request. */
     CHECK_INT(arrived("path=/emulator/echo"), COUNT + 1 + 1);
     CHECK_INT(executions("emulator/echo"), COUNT + 1);
     request = run_of("emulator/fail");
@@ -85,7 +85,7 @@ static void errors_and_streams_are_as_anywhere_else(void)
     fal_client_release(client);
 }
 
-/* A channel that was used before a shutdown connects anew after it. */
+/* A channel that was used before a shutdown reconnects afterwards. */
 static void a_channel_outlives_a_shutdown(void)
 {
     fal_error *err = NULL;
@@ -103,7 +103,7 @@ static void a_channel_outlives_a_shutdown(void)
     fal_client_release(client);
 }
 
-/* A slow app answers pings, an emulator that is stopped does not. */
+/* A connection with a slow app answers pings; a stopped emulator does not. */
 static void pings_find_a_side_that_is_gone(void)
 {
     fal_error *err = NULL;

@@ -1,4 +1,4 @@
-/* The test harness: checks that count, tests that have names, one line a program. */
+/* The test harness: counts checks, names tests, and prints one line for each program. */
 
 #ifndef CHECK_H
 #define CHECK_H
@@ -19,7 +19,7 @@ static int check_passed;
 static int check_failed;
 static const char *check_test = "";
 
-/* Any thread may check. Returns the condition, so that a test can give up early. */
+/* Records a check; any thread may call it. Returns the condition, so that a test can stop early. */
 static inline bool check_record(bool holds, const char *file, int line, const char *what, const char *detail)
 {
     (void)__sync_fetch_and_add(holds ? &check_passed : &check_failed, 1);
@@ -48,7 +48,7 @@ static inline bool check_part(const char *text, const char *part, bool wanted, c
     return check_record(holds, file, line, what, holds ? "" : text ? text : "(NULL)");
 }
 
-/* What a call returned and the error that came with it have to agree. The error stays the caller's. */
+/* Checks that the returned status and the error agree. Does not free the error. */
 static inline bool check_status(fal_status actual, fal_status expected, fal_error *err, const char *file, int line,
                                 const char *what)
 {
@@ -66,10 +66,10 @@ static inline bool check_status(fal_status actual, fal_status expected, fal_erro
 #define CHECK_HAS(text, part) check_part((text), (part), true, __FILE__, __LINE__, #text " has " #part)
 #define CHECK_LACKS(text, part) check_part((text), (part), false, __FILE__, __LINE__, #text " lacks " #part)
 
-/* For calls that end in &err, where err is the test's variable. Evaluated once; err is left to look at. */
+/* For calls whose last argument is &err, where err is a variable of the test. The call is evaluated once; err is not freed. */
 #define CHECK_STATUS(call, expected) check_status_of((call), (expected), &err, __FILE__, __LINE__, #call)
 #define CHECK_OK(call) check_status_of((call), FAL_OK, &err, __FILE__, __LINE__, #call)
-/* The same, and lets go of the error. */
+/* Like CHECK_STATUS, but frees the error. */
 #define CHECK_FAILS(call, expected) check_fails((call), (expected), &err, __FILE__, __LINE__, #call)
 
 static inline bool check_status_of(fal_status actual, fal_status expected, fal_error **err, const char *file, int line,
@@ -87,7 +87,7 @@ static inline bool check_fails(fal_status actual, fal_status expected, fal_error
     return holds;
 }
 
-/* Runs the tests whose names contain the first argument, all without one. */
+/* Runs the tests whose names contain the first argument, or all tests without one. */
 static inline int check_main(int argc, char **argv, const struct test *tests, size_t count, void (*before)(void))
 {
     for (size_t i = 0; i < count; i++) {

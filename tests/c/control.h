@@ -1,4 +1,4 @@
-/* The emulator's control API by a socket of our own: libfal rightly refuses a host that is not fal's. */
+/* The emulator's control API, over a plain socket: libfal refuses hosts that are not fal's. */
 
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -43,7 +43,7 @@ static inline int control_connect(void)
     return fd;
 }
 
-/* One exchange on a connection of its own. Returns the body, to be freed; an answer beyond 2xx ends the program. */
+/* Sends one request on a new connection. Returns the body, for the caller to free. Exits if the status is not 2xx. */
 static inline char *control(const char *method, const char *path, const char *body)
 {
     char head[1024];
@@ -81,20 +81,20 @@ static inline char *control(const char *method, const char *path, const char *bo
     return answer;
 }
 
-/* Switches a fault on, given as JSON. */
+/* Adds a fault, given as JSON. */
 static inline void fault(const char *json)
 {
     free(control("POST", "faults", json));
 }
 
-/* No faults, no memory of requests. */
+/* Removes all faults and all recorded requests. */
 static inline void control_reset(void)
 {
     free(control("DELETE", "faults", NULL));
     free(control("DELETE", "requests", NULL));
 }
 
-/* The requests that fit a query such as "method=POST&path=/emulator/echo", as JSON, to be freed. */
+/* Returns the requests that match a query such as "method=POST&path=/emulator/echo", as JSON, for the caller to free. */
 static inline char *arrivals(const char *query)
 {
     char path[512];
@@ -102,7 +102,7 @@ static inline char *arrivals(const char *query)
     return control("GET", path, NULL);
 }
 
-/* How many requests fit a query. With wait_for=N it waits until there are as many. */
+/* Returns the number of requests that match a query. With wait_for=N it first waits until N have arrived. */
 static inline long arrived(const char *query)
 {
     char *json = arrivals(query);
@@ -120,8 +120,8 @@ static inline int count_of(const char *text, const char *part)
     return count;
 }
 
-/* Waits up to ten seconds until the requests that fit a query hold a text, such as "\"outcome\":\"client_closed\"", so
- * many times, or no longer if that is none. */
+/* Waits up to ten seconds until the requests that match a query contain a text, such as "\"outcome\":\"client_closed\"", at
+ * least `wanted` times; with 0, until none contains it. Returns the number. */
 static inline int arrived_with(const char *query, const char *part, int wanted)
 {
     int count = 0;
@@ -136,7 +136,7 @@ static inline int arrived_with(const char *query, const char *part, int wanted)
     return count;
 }
 
-/* How often an endpoint ran. */
+/* Returns the number of executions of an endpoint. */
 static inline long executions(const char *endpoint)
 {
     char name[128];
@@ -148,12 +148,12 @@ static inline long executions(const char *endpoint)
     return number;
 }
 
-/* The emulator, stopped, and who wakes it in any case. */
+/* The stopped emulator, and the process that continues it in any case. */
 struct stopped {
     pid_t emulator, guard;
 };
 
-/* Stops the emulator, whose child this program is. Whatever becomes of the program, it goes on after twenty seconds. */
+/* Stops the emulator, which is the parent of this process. After 20 s it continues, even if this program has ended. */
 static inline struct stopped stop_the_emulator(void)
 {
     struct stopped stopped = {getppid(), fork()};

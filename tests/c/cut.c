@@ -1,15 +1,16 @@
-/* Every operation, cut short at every stage of each of its requests by a cancellation, a deadline, a shutdown or the loss of its
- * last handle: it has exactly one end, the right one, and leaves neither threads nor files nor connections behind.
+/* Cuts every operation short, at every stage of each of its requests, by a cancellation, a deadline, a shutdown or the release of
+ * its last handle. The operation must end exactly once, with the right status, and leave no thread, file or connection behind.
  *
- * gate.h holds them where they are to be cut, cut_rows.h lists them. What may have been executed is looked at in tests/rust/cut. */
+ * gate.h holds each request at the stage of the cut, and cut_rows.h lists the operations. tests/rust/cut also checks whether an
+ * error says "may have been executed". */
 
 #include <malloc.h>
 
 #include "cut_rows.h"
 
-/* Long enough for anything that happens at all. */
+/* Milliseconds within which every operation ends. */
 #define PATIENCE 60000
-/* A connection that is kept for longer is kept by something. */
+/* Milliseconds within which a cut operation gives up its connection. */
 #define PROMPTLY 10000
 
 enum cut { CANCEL, DEADLINE, SHUTDOWN, RELEASE, RELEASE_AND_SHUTDOWN };
@@ -22,7 +23,7 @@ struct cell {
     enum stage stage;
 };
 
-/* A cell with its operation under way. */
+/* A cell of the table, and its running operation. */
 struct run {
     struct cell cell;
     enum cut cut;
@@ -31,19 +32,19 @@ struct run {
     fal_client *client;
     struct started started;
     bool reached;
-    int calls;         /* of its callback */
-    fal_status polled; /* in there */
+    int calls;         /* number of calls of the callback */
+    fal_status polled; /* inside the callback */
     fal_status taken;
 };
 
-/* Cells at once. */
+/* TOGETHER: how many cells run at once. */
 enum { TOGETHER = 48, CELLS = 256 };
 
 static struct cell cells[CELLS];
 static size_t cell_count;
 static fal_dispatcher *dispatcher;
 
-/* ---- One of them --------------------------------------------------------------------------------------------------- */
+/* ---- One operation --------------------------------------------------------------------------------------------------- */
 
 static bool released(enum cut cut)
 {
@@ -96,7 +97,7 @@ static void let_run_go(struct run *run)
     run->client = NULL;
 }
 
-/* Runs callbacks until this one's was called. */
+/* Runs the dispatcher until this operation's callback was called. */
 static void wait_for_call(struct run *run)
 {
     for (int64_t end = now_ms() + PATIENCE; run->calls == 0 && now_ms() < end; sleep_ms(1))
@@ -105,24 +106,24 @@ static void wait_for_call(struct run *run)
     CHECK_INT(run->polled, FAL_OK);
 }
 
-/* The fetch of fal's keys for webhooks belongs to nobody who waits for it: there is one, and it goes on. */
+/* Clients share one fetch of fal's webhook keys, which continues when an operation that waits for it ends. */
 static bool outlasts_its_op(const struct row *row)
 {
     return strcmp(row->verb, "fal_client_verify_webhook_start") == 0;
 }
 
-/* The client no longer has what was held, although nothing of it was read or answered meanwhile. */
+/* Waits until the client has given up the held connection, although the gate neither read nor answered anything meanwhile. */
 static void wait_until_left(struct run *run)
 {
     const struct row *row = run->cell.row;
     if (outlasts_its_op(row))
         return;
     unsigned bit = 1u << run->cell.step;
-    /* A job that is cut has more to do: fal is told, and that needs another connection. */
+    /* A cut job is also cancelled at fal, which needs another connection. */
     if (run->cell.stage == CONNECTING && row->jobs & bit)
         return;
-    /* Of a request's body the HTTP stack still offers what it has taken over, until the other side takes it or the system gives up;
-     * a channel sends what it has begun to send. */
+    /* The HTTP stack keeps sending the part of a request body that it has taken over until the other side reads it or the
+     * system gives up. A channel finishes the message that it is sending. */
     if (run->cell.stage == SENDING && (!(row->messages & bit) || !row->session))
         return;
     bool has = true;
@@ -146,7 +147,7 @@ static void ended_once(struct run *run, fal_status expected)
     CHECK_FAILS(fal_op_take(op, &response, &err), expected);
     CHECK(response == NULL);
     CHECK_FAILS(fal_op_take(op, &response, &err), FAL_E_TAKEN);
-    /* Its connection is there for others as well. */
+    /* Other requests share the channel's connection, so it stays open. */
     if (run->started.channel)
         let_run_go(run);
     wait_until_left(run);
@@ -154,7 +155,7 @@ static void ended_once(struct run *run, fal_status expected)
     let_run_go(run);
 }
 
-/* Nothing is left of it; fal was told if it was cut and left a job behind. */
+/* Checks that the operation left nothing behind, and that a cut job was cancelled at fal. */
 static void left_nothing(struct run *run)
 {
     check_test = run->name;
@@ -165,20 +166,21 @@ static void left_nothing(struct run *run)
     CHECK_INT(gate_links(run->gate), 0);
     CHECK_INT(gate_cancels(run->gate), told);
     CHECK_INT(run->calls, 1);
-    /* What was cut did not arrive whole, so that it cannot be executed; a channel's messages are not cut. */
+    /* A request that was cut while it was sent never arrived whole, so it was not executed. Messages of a channel are sent
+     * whole. */
     if (run->cell.stage == SENDING && run->cell.row->start != channel)
         CHECK((gate_taken(run->gate) < LARGE) == (run->cut != RELEASE));
     gate_free(run->gate);
 }
 
-/* ---- Some at a time ------------------------------------------------------------------------------------------------ */
+/* ---- Several operations at once -------------------------------------------------------------------------------------- */
 
 static bool has_ended(const struct run *run)
 {
     return fal_op_poll(run->started.op) != FAL_PENDING;
 }
 
-/* Waits until all that have not ended are held where they should be. */
+/* Waits until the gate of every operation that has not ended holds its request. */
 static void wait_until_reached(struct run *runs, size_t count)
 {
     size_t left = count;
@@ -225,7 +227,7 @@ static void finish(struct run *runs, size_t count, fal_status expected)
         left_nothing(&runs[i]);
 }
 
-/* A machine that is too busy for all to be where they should be by then gets more of it. */
+/* On a busy machine some requests may not reach their gate before the deadline, so the test repeats with a longer one. */
 static void run_out_of_time(struct run *runs, const struct cell *some, size_t count)
 {
     struct cell left[TOGETHER];
@@ -246,7 +248,7 @@ static void run_out_of_time(struct run *runs, const struct cell *some, size_t co
     }
 }
 
-/* The operations go on, and end by themselves once they can. */
+/* Releases the gates. The operations then end by themselves. */
 static void are_left_alone(struct run *runs, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -282,7 +284,7 @@ static void are_shut_down(struct run *runs, size_t count)
     for (size_t i = 0; i < count; i++) {
         check_test = runs[i].name;
         wait_for_call(&runs[i]);
-        /* A session may have ended by then, since nobody has it. */
+        /* A session without a handle may have ended before the shutdown. */
         CHECK(runs[i].taken == FAL_E_SHUT_DOWN || (runs[i].cell.row->session && runs[i].taken == FAL_OK));
         wait_until_left(&runs[i]);
         gate_release(runs[i].gate);
@@ -293,7 +295,7 @@ static void are_shut_down(struct run *runs, size_t count)
         left_nothing(&runs[i]);
 }
 
-/* Does it to every cell, and counts what is left of all of them. */
+/* Cuts every cell in this way, and checks what remains of all of them. */
 static void each_cell(enum cut cut)
 {
     static struct run runs[TOGETHER];
@@ -354,14 +356,14 @@ static void released_before_a_shutdown(void)
     each_cell(RELEASE_AND_SHUTDOWN);
 }
 
-/* Bytes in use. */
+/* Returns the number of allocated bytes. */
 static size_t memory_in_use(void)
 {
     struct mallinfo2 info = mallinfo2();
     return info.uordblks + info.hblkhd;
 }
 
-/* Cancels every operation while its first request waits, with clients that stay. */
+/* Cancels every operation while its first request waits. The clients are not released. */
 static void cancel_all(struct gate *const *waiting, fal_client *const *clients)
 {
     struct plan plan = {false, 0};
@@ -386,7 +388,7 @@ static void cancel_all(struct gate *const *waiting, fal_client *const *clients)
     }
 }
 
-/* Those that are cut again and again take no more memory than those that were cut at first. */
+/* Repeated cuts use no more memory than the first ones. */
 static void memory_does_not_grow(void)
 {
     enum { FIRST_ROUNDS = 10, ROUNDS = 40, EACH = 128 };
@@ -402,7 +404,7 @@ static void memory_does_not_grow(void)
     size_t before = memory_in_use();
     for (int round = 0; round < ROUNDS; round++)
         cancel_all(waiting, clients);
-    /* What goes on in the background has a moment to end. */
+    /* Allows background work a moment to end. */
     size_t most = before + (size_t)ROUNDS * ROWS * EACH;
     for (int64_t end = now_ms() + PATIENCE; memory_in_use() > most && now_ms() < end;)
         sleep_ms(20);
@@ -415,7 +417,7 @@ static void memory_does_not_grow(void)
     gates_end();
 }
 
-/* Whatever the header declares by the name of fal_…_start is in the table, and the reverse. */
+/* The table has exactly the functions fal_…_start of the header. */
 static void no_operation_is_missing(void)
 {
     FILE *file = fopen(HEADER, "r");
@@ -448,7 +450,7 @@ static void no_operation_is_missing(void)
     }
 }
 
-/* What the operations need to be there: a text, a file, a job that has ended, and keys for more than one page. */
+/* Creates what the operations need: a text, a file, a job that has ended, and keys for more than one page. */
 static void prepare(void)
 {
     fal_response *answer = NULL;

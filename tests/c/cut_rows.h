@@ -1,4 +1,4 @@
-/* Every verb that starts an operation: the requests that it makes, and how it is begun. */
+/* Every function that starts an operation: its requests, and how a test starts it. */
 
 #ifndef CUT_ROWS_H
 #define CUT_ROWS_H
@@ -6,7 +6,7 @@
 #include "gate.h"
 #include "webhook.h"
 
-/* An operation under way, and what has to be kept so that it is not over. */
+/* A running operation, and the objects that it needs to continue. */
 struct started {
     fal_op *op;
     fal_realtime *realtime;
@@ -25,27 +25,27 @@ static inline void let_go(struct started *started)
     memset(started, 0, sizeof *started);
 }
 
-/* How it is begun. */
+/* How to start an operation. */
 struct plan {
-    bool large;         /* what can be large is */
-    int64_t timeout_ms; /* for what the client's time does not hold for; 0: none */
+    bool large;         /* make large whatever can be large */
+    int64_t timeout_ms; /* where the client's own timeout does not apply; 0: none */
 };
 
 struct row {
     const char *verb;
     void (*start)(const fal_client *client, const struct plan *plan, struct started *started);
-    int steps;          /* requests, and messages of its session */
-    unsigned large;     /* of these, as bits: can be larger than what lies between the two sides */
-    unsigned messages;  /* go over a connection that stands */
-    unsigned jobs;      /* a job goes on at fal unless it is told */
-    bool session;       /* its last handle closes it */
-    fal_status ends;    /* how it ends by itself */
+    int steps;          /* number of requests and of session messages */
+    unsigned large;     /* bits of the steps that can exceed the buffers between the two sides */
+    unsigned messages;  /* bits of the steps that use an open connection */
+    unsigned jobs;      /* bits of the steps whose job continues at fal unless it is cancelled */
+    bool session;       /* the release of the last handle closes it */
+    fal_status ends;    /* the status if it is not cut */
 };
 
-/* More than the buffers of two sockets hold, and not more than one part of an upload. */
+/* More than the buffers of two sockets hold, and at most one part of an upload. */
 enum { LARGE = 10 << 20 };
 
-/* Made once, before the first operation. */
+/* Set once, before the first operation. */
 static char *cut_text;
 static char cut_file[512];
 static char cut_job[64];
@@ -78,7 +78,7 @@ static inline fal_job *job_of(const struct plan *plan)
     return job;
 }
 
-/* Verbs that take a request. */
+/* Functions that take a request. */
 #define STARTS_OF_REQUEST(verb, made)                                                                   \
     static inline void verb(const fal_client *client, const struct plan *plan, struct started *started) \
     {                                                                                                   \
@@ -92,7 +92,7 @@ STARTS_OF_REQUEST(stream, input_of("emulator/stream", plan))
 STARTS_OF_REQUEST(submit, input_of("emulator/job", plan))
 STARTS_OF_REQUEST(subscribe, input_of("emulator/job", plan))
 
-/* Verbs that take a job. */
+/* Functions that take a job. */
 #define STARTS_OF_JOB(verb)                                                                             \
     static inline void verb(const fal_client *client, const struct plan *plan, struct started *started) \
     {                                                                                                   \
@@ -106,7 +106,7 @@ STARTS_OF_JOB(status)
 STARTS_OF_JOB(result)
 STARTS_OF_JOB(cancel)
 
-/* All others. */
+/* All other functions. */
 #define STARTS(name) static inline void name(const fal_client *client, const struct plan *plan, struct started *started)
 
 STARTS(send_post)
@@ -224,12 +224,12 @@ static const struct row cut_rows[] = {
     {"fal_client_send_start", send_get, 1, 0, 0, 0, false, FAL_OK},
     {"fal_client_stream_start", stream, 1, FIRST, 0, 0, false, FAL_OK},
     {"fal_client_submit_start", submit, 1, FIRST, 0, 0, false, FAL_OK},
-    /* Submitted, watched, fetched. */
+    /* Submission, status, result. */
     {"fal_client_subscribe_start", subscribe, 3, FIRST, 0, SECOND, false, FAL_OK},
     {"fal_client_attach_start", attach, 2, 0, 0, FIRST, false, FAL_OK},
     {"fal_client_status_start", status, 1, 0, 0, 0, false, FAL_OK},
     {"fal_client_result_start", result, 1, 0, 0, 0, false, FAL_OK},
-    /* The job has ended. */
+    /* The job has already ended. */
     {"fal_client_cancel_start", cancel, 1, 0, 0, 0, false, FAL_E_INVALID_INPUT},
     {"fal_client_check_start", check, 2, 0, 0, 0, false, FAL_OK},
     {"fal_client_mint_token_start", mint_token, 1, 0, 0, 0, false, FAL_OK},
@@ -237,12 +237,12 @@ static const struct row cut_rows[] = {
     {"fal_client_platform_list_start", platform_list, 2, 0, 0, 0, false, FAL_OK},
     {"fal_client_create_key_start", create_key, 1, 0, 0, 0, false, FAL_OK},
     {"fal_client_revoke_key_start", revoke_key, 1, 0, 0, 0, false, FAL_OK},
-    /* The keys are fetched, and none of them has signed it. */
+    /* The client fetches the keys, and no key matches the signature. */
     {"fal_client_verify_webhook_start", verify_webhook, 1, 0, 0, 0, false, FAL_E_WEBHOOK_INVALID},
-    /* Announced, sent. */
+    /* Initiation, then the bytes. */
     {"fal_client_upload_start", upload, 2, SECOND, 0, 0, false, FAL_OK},
     {"fal_client_download_start", download, 1, 0, 0, 0, false, FAL_OK},
-    /* A token, a handshake, a message. */
+    /* Token, handshake, message. */
     {"fal_client_realtime_start", realtime, 3, THIRD, THIRD, 0, true, FAL_OK},
     {"fal_client_websocket_start", websocket, 3, THIRD, THIRD, 0, true, FAL_OK},
     {"fal_channel_run_start", channel, 2, SECOND, SECOND, 0, false, FAL_OK},
@@ -253,7 +253,7 @@ enum { ROWS = sizeof cut_rows / sizeof *cut_rows };
 static inline bool can_be_held(const struct row *row, int step, enum stage stage)
 {
     unsigned bit = 1u << step;
-    /* What is small has left at once. */
+    /* A small request is sent at once. */
     return stage == CONNECTING ? !(row->messages & bit) : stage != SENDING || (row->large & bit);
 }
 

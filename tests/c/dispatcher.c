@@ -1,4 +1,4 @@
-/* Callbacks: once each, on the thread that runs the dispatcher, and free to do anything but wait. */
+/* Callbacks: each is called once, on the thread that runs the dispatcher, and may do anything except wait. */
 
 #include "support.h"
 
@@ -21,7 +21,7 @@ static void note(fal_op *op, void *user)
     fal_response_free(response);
 }
 
-/* Runs the dispatcher until nothing is outstanding, ten seconds at the most. */
+/* Runs the dispatcher until no callback is outstanding, for at most ten seconds. */
 static void drain(const fal_dispatcher *dispatcher)
 {
     fal_error *err = NULL;
@@ -107,7 +107,7 @@ static void *run_once(void *user)
 {
     fal_error *err = NULL;
     size_t ran = 0;
-    /* It becomes ready a moment after the operation has ended. */
+    /* The callback is queued a moment after the operation has ended. */
     for (int64_t deadline = now_ms() + 10000; ran == 0 && now_ms() < deadline; sleep_ms(1))
         CHECK_OK(fal_dispatcher_run(user, SIZE_MAX, -1, &ran, &err));
     CHECK_INT(ran, 1);
@@ -161,7 +161,7 @@ static void a_run_keeps_to_its_maximum_and_budget(void)
     CHECK_INT(ran, 3);
     CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, 0, &ran, &err));
     CHECK_INT(ran, 1);
-    /* Two of them take 40 ms or more, so that no third is begun. */
+    /* Two callbacks take at least 40 ms, so the third is not started. */
     CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, 30000, &ran, &err));
     CHECK(ran >= 1 && ran <= 2);
     CHECK_INT(fal_dispatcher_outstanding(dispatcher), 6 - ran);
@@ -210,7 +210,7 @@ static void a_sleeping_loop_is_woken(void)
     fal_client_release(client);
 }
 
-/* What a callback is given to try. */
+/* A call for a callback to try. */
 struct trial {
     fal_client *client;
     fal_dispatcher *dispatcher;
@@ -288,7 +288,7 @@ static void wait_in_wake(void *user)
 static void waiting_in_a_hook_is_refused(void)
 {
     fal_error *err = NULL;
-    /* They outlive the test, because hooks may still be called when the operation has ended. */
+    /* Static, because hooks may still run after the operation has ended. */
     static struct trial trial, woken;
     trial.client = new_client();
     trial.dispatcher = fal_dispatcher_new();
@@ -337,7 +337,7 @@ static void an_operation_keeps_its_dispatcher(void)
     CHECK_INT(seen.status, FAL_OK);
     fal_dispatcher_release(other);
 
-    /* Nobody runs it any more: the call is dropped, and nothing breaks. */
+    /* After the release no thread runs the dispatcher: the callback is dropped without error. */
     client = new_client();
     dispatcher = fal_dispatcher_new();
     op = start(client, run_of("emulator/echo"));
@@ -355,7 +355,8 @@ static void never_called(fal_op *op, void *user)
     *(bool *)user = true;
 }
 
-/* An event waits in the dispatcher, and the operation knows the dispatcher: each would keep the other, which a sanitizer sees. */
+/* An event waits in the dispatcher, and the operation refers to the dispatcher. If both held a reference, neither would be
+ * freed, which a sanitizer reports. */
 static void what_nobody_runs_goes_with_its_dispatcher(void)
 {
     fal_error *err = NULL;

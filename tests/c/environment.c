@@ -1,4 +1,5 @@
-/* A host may set variables while calls run: no thread of the library's reads one then, which the C library does not allow. */
+/* A host may set environment variables during calls. The C library does not allow another thread to read them at that time,
+ * so the library's own threads never do. */
 
 #include "support.h"
 
@@ -8,7 +9,7 @@ static pthread_t host;
 static int read_elsewhere;
 static char read_name[64];
 
-/* Found before the C library's own, by libfal too. */
+/* Replaces getenv() of the C library, for libfal too. */
 char *getenv(const char *name)
 {
     if (!pthread_equal(pthread_self(), host) && __sync_fetch_and_add(&read_elsewhere, 1) == 0)
@@ -52,7 +53,7 @@ static void calls_read_variables_on_the_thread_that_starts_them(void)
     nothing_was_read_elsewhere("shutdown");
 }
 
-/* A key that is refused is looked for again, and one that is set meanwhile is found by the next call. */
+/* After fal refuses a key, the library reads the sources again. The next call uses a key that was set in the meantime. */
 static void what_is_set_meanwhile_counts_for_the_next_call(void)
 {
     char key[256];
@@ -85,7 +86,7 @@ static void *set_until_told(void *unused)
     return unused;
 }
 
-/* The thread that starts calls does not set variables at that moment, so it alone waits for its own. */
+/* Starting a call reads variables, so the host sets them only while the call runs. */
 static void the_host_sets_variables_while_calls_run(void)
 {
     fal_client *client = new_client();

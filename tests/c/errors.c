@@ -1,8 +1,8 @@
-/* Errors: what the service refused, why, with which key, and what to do. */
+/* Errors: what the service refused, the cause, the key in use, and the remedy. */
 
 #include "support.h"
 
-/* Runs a request, which is freed, and gives the error it has to end with. */
+/* Runs a request and returns the error, which must have this status. Frees the request. */
 static fal_error *failure_of(const fal_client *client, fal_request *request, fal_status expected)
 {
     fal_error *err = NULL;
@@ -34,7 +34,7 @@ static fal_client *client_with(const char *key, uint32_t attempts)
     return client_of(options);
 }
 
-/* A call of emulator/fail with a JSON input. */
+/* Returns a request to emulator/fail with this JSON input. */
 static fal_request *fail_with(const char *input)
 {
     fal_error *err = NULL;
@@ -214,7 +214,7 @@ static void a_locked_account(void)
         snprintf(settings, sizeof settings, "{\"locked_accounts\": {\"poor\": \"%s\"}}", rows[i].reason);
         free(control("PUT", "settings", settings));
         fal_error *err = failure_of(client, run_of("emulator/echo"), FAL_E_ACCOUNT_LOCKED);
-        /* Whose full stop is the sentence's. */
+        /* The full stop at the end of the reason belongs to the sentence. */
         char reason[128];
         snprintf(reason, sizeof reason, "%.*s", (int)strcspn(rows[i].reason, "."), rows[i].reason);
         CHECK_HAS(fal_error_message(err, NULL), reason);
@@ -262,7 +262,7 @@ static void each_field_is_told(void)
 
 static void a_page_that_is_not_fals(void)
 {
-    /* An app may answer a page too: fal's request id comes with it then. */
+    /* An app may answer with an HTML page too; the response then has fal's request id. */
     static const struct {
         int status;
         fal_status code;

@@ -1,10 +1,10 @@
-/* A process that forks while calls are under way: both sides go on. */
+/* A process that forks during calls: parent and child both continue. */
 
 #include <sys/wait.h>
 
 #include "support.h"
 
-/* Fails the child through its exit status: its checks are counted in its own memory. */
+/* Reports a failure in the child by its exit status, because the child counts its checks in its own memory. */
 static int child_of(fal_client *client, fal_op *inherited, fal_dispatcher *dispatcher)
 {
     check_failed = 0;
@@ -110,7 +110,7 @@ static void *call_until_told(void *client)
     return NULL;
 }
 
-/* At any moment of a call: a lock that another thread held at the fork would hang the child. */
+/* Forks at any moment of a call. A lock that another thread holds at the fork would block the child for ever. */
 static void at_any_moment(void)
 {
     fal_client *client = new_client();
@@ -143,7 +143,7 @@ static void write_a_line(fal_log_level level, const char *message, size_t len, v
     pthread_mutex_unlock(&line_mutex);
 }
 
-/* The log function's lock is held in the child for ever, if a line is written at the fork. */
+/* If the fork happens while a line is logged, the lock of the log function stays locked in the child. */
 static void while_lines_are_written(void)
 {
     enum { CHILDREN = 200 };
@@ -178,7 +178,7 @@ static void while_lines_are_written(void)
     fal_client_release(client);
 }
 
-/* A collection of this name, made by a request with an idempotency key: fal answers the same key with the same collection. */
+/* Creates a collection of this name by a request with an idempotency key. For the same key fal returns the same collection. */
 static fal_status make_collection(const fal_client *client, const char *name)
 {
     char params[64];
@@ -189,7 +189,7 @@ static fal_status make_collection(const fal_client *client, const char *name)
     return status;
 }
 
-/* Workers that one process forks: what each of them creates is its own. */
+/* Forked workers use different idempotency keys, so each creates its own collection. */
 static void each_child_creates_something_of_its_own(void)
 {
     enum { CHILDREN = 4 };
@@ -230,7 +230,7 @@ static void *store_until_told(void *unused)
     return unused;
 }
 
-/* Children that were forked in the moment in which a key was stored, and live on, hold nobody up. */
+/* Children that are forked while a key is stored, and keep running, do not keep the lock of the file. */
 static void while_a_key_is_stored(void)
 {
     enum { CHILDREN = 60 };
@@ -260,7 +260,7 @@ static void while_a_key_is_stored(void)
     CHECK(remove(store_path) == 0 && remove(lock) == 0 && rmdir(folder) == 0);
 }
 
-/* What the host's threads read at the same time. */
+/* Objects that several threads of the host read at once. */
 struct shared {
     fal_client *client;
     fal_error *error;
@@ -277,7 +277,7 @@ static void read_shared(const struct shared *shared)
     CHECK(strlen(fal_error_remedy(shared->error, NULL)) > 0);
     CHECK_OK(fal_response_get_string(shared->response, "/method", FAL_NUL, &text, NULL, &err));
     (void)fal_client_known_scope(shared->client, NULL);
-    /* Another error's texts and another answer's JSON are made for the first time. */
+    /* A new error and a new response, whose texts are built at the first read. */
     CHECK_INT(fal_client_platform(shared->client, "keys.create", FAL_NUL, NULL, 0, &response, &err), FAL_E_INVALID_ARGUMENT);
     CHECK(strlen(fal_error_message(err, NULL)) > 0);
     fal_error_free(err);
@@ -290,7 +290,7 @@ static void *read_until_told(void *shared)
     return NULL;
 }
 
-/* At any moment at which another thread makes a string, parses an answer or looks a scope up. */
+/* Forks while another thread copies a string, parses a response or looks up a scope. */
 static void while_objects_are_read(void)
 {
     fal_client *client = new_client();
@@ -329,7 +329,7 @@ static void while_objects_are_read(void)
     fal_client_release(client);
 }
 
-/* What stays open for longer than a call. */
+/* Objects that stay open for longer than one call. */
 struct open {
     fal_client *client;
     fal_realtime *session;
@@ -338,7 +338,7 @@ struct open {
     fal_op *stream;
 };
 
-/* A client that knows fal by its own names, and finds the emulator behind a proxy, in TLS. */
+/* Returns a client that uses fal's own host names, and reaches the emulator through a proxy, over TLS. */
 static fal_client *client_in_tls(void)
 {
     FILE *file = fopen(control_variable("SSL_CERT_FILE"), "r");
@@ -356,7 +356,7 @@ static fal_client *client_in_tls(void)
     return client;
 }
 
-/* Reads events up to one of this kind, and frees it. */
+/* Reads events up to one of this kind, which is freed. Returns false if it does not come. */
 static bool comes(const fal_op *op, int32_t kind)
 {
     fal_event *event = NULL;
@@ -383,7 +383,7 @@ static void exchange(const struct open *open)
     fal_request_free(request);
 }
 
-/* Sessions of its own with the inherited client. */
+/* Opens new sessions with the inherited client. */
 static struct open open_all(fal_client *client, fal_channel *channel)
 {
     fal_error *err = NULL;
@@ -416,8 +416,8 @@ static void let_go(struct open open)
     fal_client_release(open.client);
 }
 
-/* Puts a socket of ours in the place of each that was inherited, and of whatever wakes the parent's threads: what is written
- * there can be read from the one that is returned. */
+/* Replaces each inherited socket, and each descriptor that wakes the parent's threads, by a socket of a pair. Returns the
+ * other socket, from which everything that was written to them can be read. */
 static int watch_what_was_inherited(void)
 {
     int ours[2] = {-1, -1};
@@ -433,7 +433,7 @@ static int watch_what_was_inherited(void)
     return ours[1];
 }
 
-/* Nothing that was open may be used here, all of it may be let go of, and the client and the channel connect anew. */
+/* Inherited operations cannot be used in the child, but can be released. The client and the channel reconnect. */
 static int child_with(struct open open, bool busy)
 {
     check_failed = 0;
@@ -464,7 +464,7 @@ static int child_with(struct open open, bool busy)
     return check_failed == 0 ? 0 : 1;
 }
 
-/* What a child sent over its parent's connections would disturb them, in TLS with a single byte. */
+/* Bytes that a child sent over its parent's connections would disturb them; in TLS a single byte is enough. */
 static void while_sessions_are_open(void)
 {
     for (int round = 0; round < 4; round++) {
@@ -483,7 +483,7 @@ static void while_sessions_are_open(void)
         fal_response *response = NULL;
         CHECK_OK(fal_op_take(open.stream, &response, &err));
         fal_response_free(response);
-        /* The parent's connections, and the child's own. */
+        /* The parent's connections, and those of the child. */
         CHECK_INT(arrived("path=/emulator/realtime/realtime"), busy ? 2 : 1);
         CHECK_INT(arrived("path=/emulator/ws"), busy ? 2 : 1);
         CHECK_INT(arrived("path=/emulator/echo&method=GET"), busy ? 2 : 1);
@@ -505,7 +505,7 @@ static void *exchange_until_told(void *open)
     return NULL;
 }
 
-/* The same at any moment of an exchange. */
+/* As above, but at any moment of an exchange. */
 static void while_sessions_are_busy(void)
 {
     struct open open = open_all(new_client(), NULL);

@@ -1,5 +1,5 @@
-/* Gates before the emulator: each passes on what comes and goes, and holds one request of those that come through it at one
- * stage. One thread serves all of them. */
+/* Gates between a client and the emulator. Each gate forwards connections, and holds one of its requests at one stage. One
+ * thread serves all gates. */
 
 #ifndef GATE_H
 #define GATE_H
@@ -9,12 +9,12 @@
 
 #include "support.h"
 
-/* Where a request is held. */
+/* The stage at which a request is held. */
 enum stage {
     CONNECTING, /* the handshake of its connection is not answered */
-    SENDING,    /* its connection is accepted and it is not read */
-    WAITING,    /* all of it has passed, and nothing of its answer */
-    READING,    /* half of what there is of its answer has passed */
+    SENDING,    /* its connection is accepted, and nothing is read */
+    WAITING,    /* the whole request has passed, and no part of its response */
+    READING,    /* half of the available response has passed */
     STAGES
 };
 
@@ -22,7 +22,7 @@ static const char *const stage_names[STAGES] = {"connecting", "sending", "waitin
 
 enum { FLOW_SIZE = 1 << 16, INSERT_SIZE = 64 };
 
-/* Bytes on their way: those up to `open` may leave. */
+/* Buffered bytes. Those before `open` may be forwarded. */
 struct flow {
     char bytes[FLOW_SIZE];
     size_t start, open, end;
@@ -31,9 +31,9 @@ struct flow {
 struct link {
     struct gate *gate;
     struct link *next;
-    int client, emulator; /* the second is -1 until there is something to pass on */
-    int turn;             /* of the request, or message over a WebSocket, that is under way */
-    bool answered;        /* something of its answer came */
+    int client, emulator; /* emulator is -1 until there are bytes to forward */
+    int turn;             /* number of the current request or WebSocket message */
+    bool answered;        /* part of its response has arrived */
     bool upgraded;
     bool client_gone, emulator_gone;
     struct flow up, down;
@@ -44,12 +44,12 @@ struct gate {
     struct link *links;
     struct link *holder;
     int listener, filler;
-    int port, peer; /* its own, and the client's of the connection that is held */
+    int port, peer; /* the gate's own, and the client's port of the held connection */
     int hold;
     enum stage stage;
-    int turns;    /* requests that have begun */
-    int cancels;  /* of jobs, since the cut */
-    size_t taken; /* bytes from the connection that is held, since it is */
+    int turns;    /* requests that have started */
+    int cancels;  /* job cancellations since the cut */
+    size_t taken; /* bytes read from the held connection while it is held */
     bool is_cut;
     bool held, released;
 };
@@ -76,7 +76,7 @@ static inline int gate_socket(const char *what)
     return fd;
 }
 
-/* A listener without room takes one connection, and leaves every further handshake without an answer. */
+/* Fills the backlog of a listener with one connection, so that every further handshake stays unanswered. */
 static inline void gate_shut(struct gate *gate)
 {
     struct sockaddr_in address;
@@ -91,7 +91,7 @@ static inline void gate_shut(struct gate *gate)
     gate->held = true;
 }
 
-/* ---- Its thread ---------------------------------------------------------------------------------------------------- */
+/* ---- The thread that serves the gates -------------------------------------------------------------------------------- */
 
 static inline void link_hold(struct link *link)
 {
@@ -114,7 +114,7 @@ static inline bool begins(const char *bytes, size_t size, const char *text)
     return size >= strlen(text) && memcmp(bytes, text, strlen(text)) == 0;
 }
 
-/* How much of the beginning of an answer makes half of it; 0 if more has to come first. */
+/* Returns the length of half a response, or 0 if more bytes must arrive first. */
 static inline size_t half_of(const struct link *link)
 {
     const char *bytes = link->down.bytes + link->down.start;
@@ -130,7 +130,7 @@ static inline size_t half_of(const struct link *link)
     return bare ? head / 2 : size - head < 2 ? 0 : head + (size - head) / 2;
 }
 
-/* Has the client end the connection with this answer, so that its next request needs another. */
+/* Adds `Connection: close` to this response, so that the client's next request needs a new connection. */
 static inline void say_close(struct flow *down)
 {
     static const char header[] = "connection: close\r\n";
@@ -142,7 +142,7 @@ static inline void say_close(struct flow *down)
     down->end += sizeof header - 1;
 }
 
-/* Something came from the emulator: how much of it may pass. */
+/* Decides how many of the bytes that came from the emulator may pass. */
 static inline void link_answer(struct link *link)
 {
     struct gate *gate = link->gate;
@@ -165,7 +165,7 @@ static inline void link_answer(struct link *link)
     link->upgraded |= handshake;
 }
 
-/* The client sends: whether it may be read. */
+/* Whether bytes of the client may be read. */
 static inline bool link_ask(struct link *link)
 {
     char beginning[256];
@@ -188,7 +188,7 @@ static inline bool link_ask(struct link *link)
     return true;
 }
 
-/* Takes what is there. false at the end of the connection. */
+/* Reads the available bytes. Returns false at the end of the connection. */
 static inline bool flow_read(struct flow *flow, int fd)
 {
     if (flow->start == flow->end)
@@ -290,7 +290,7 @@ static inline void poll_for(nfds_t *count, struct gate *gate, struct link *link,
     polled_links[(*count)++] = link;
 }
 
-/* A gate that is shut lets nobody in; a link is two descriptors, one behind the other. */
+/* Fills the descriptors to poll: one for each open gate, then two for each link. A shut gate accepts no connection. */
 static inline nfds_t gates_polled(void)
 {
     nfds_t count = 0;
@@ -339,7 +339,7 @@ static inline void *gates_serve(void *unused)
     return unused;
 }
 
-/* ---- For tests ----------------------------------------------------------------------------------------------------- */
+/* ---- Functions for tests --------------------------------------------------------------------------------------------- */
 
 static inline void gates_begin(void)
 {
@@ -359,7 +359,7 @@ static inline void gates_end(void)
     close(gates_wake[1]);
 }
 
-/* A gate that holds the request of this number, from 0, at a stage. */
+/* Makes a gate that holds request number `hold`, counted from 0, at a stage. */
 static inline struct gate *gate_new(int hold, enum stage stage)
 {
     struct gate *gate = (struct gate *)calloc(1, sizeof *gate);
@@ -374,7 +374,7 @@ static inline struct gate *gate_new(int hold, enum stage stage)
     gate->stage = stage;
     gate->filler = -1;
     gate->listener = gate_socket("gate");
-    /* Else the system may take tens of megabytes in the place of a gate that reads nothing. */
+    /* Without this limit the system may buffer tens of megabytes for a gate that reads nothing. */
     int room = 1 << 16;
     if (setsockopt(gate->listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof room) != 0
         || bind(gate->listener, (struct sockaddr *)&address, size) != 0
@@ -391,7 +391,7 @@ static inline struct gate *gate_new(int hold, enum stage stage)
     return gate;
 }
 
-/* Lets everything pass from now on. */
+/* Stops holding: everything passes. */
 static inline void gate_release(struct gate *gate)
 {
     pthread_mutex_lock(&gates_lock);
@@ -407,7 +407,7 @@ static inline void gate_release(struct gate *gate)
     pthread_mutex_unlock(&gates_lock);
 }
 
-/* From now on it counts the jobs that are cancelled. */
+/* Starts to count the cancelled jobs. */
 static inline void gate_cut(struct gate *gate)
 {
     pthread_mutex_lock(&gates_lock);
@@ -431,7 +431,7 @@ static inline int gate_cancels(struct gate *gate)
     return cancels;
 }
 
-/* Counts anew from here, to hold again. */
+/* Resets the count of requests, to hold one again. */
 static inline void gate_again(struct gate *gate)
 {
     pthread_mutex_lock(&gates_lock);
@@ -440,7 +440,7 @@ static inline void gate_again(struct gate *gate)
     pthread_mutex_unlock(&gates_lock);
 }
 
-/* Whether the client still has the connection that is held. */
+/* Whether the client still has the held connection open. */
 static inline bool gate_is_held(struct gate *gate)
 {
     pthread_mutex_lock(&gates_lock);
@@ -449,7 +449,7 @@ static inline bool gate_is_held(struct gate *gate)
     return is_held;
 }
 
-/* Connections that the client has not closed. */
+/* Returns the number of connections that the client has not closed. */
 static inline int gate_links(struct gate *gate)
 {
     pthread_mutex_lock(&gates_lock);
@@ -477,8 +477,8 @@ static inline void gate_free(struct gate *gate)
     free(gate);
 }
 
-/* The system's own list of connections, to be freed: it knows of those too that are being made, and of those that were left with
- * bytes that nobody reads. */
+/* Returns the system's list of connections, for the caller to free. It includes connections whose handshake is incomplete,
+ * and closed ones with unread bytes. */
 static inline char *connections(void)
 {
     FILE *file = fopen("/proc/net/tcp", "r");
@@ -496,7 +496,7 @@ static inline char *connections(void)
     return text;
 }
 
-/* Whether the client has what is held: a connection, or the wish for one. */
+/* Whether the client still has the held connection, or still attempts to connect. */
 static inline bool gate_has_client(struct gate *gate, const char *connections)
 {
     enum { ESTABLISHED = 1, SYN_SENT = 2 };

@@ -1,6 +1,6 @@
-/* The system keyring through C: keyring, on the bus that tests/keyring/bus makes, with a library that has the feature.
+/* The system keyring in C, on the bus that tests/keyring/bus starts. The library must be built with the feature `keyring`.
  *
- * `keyring bare` runs what needs a bus without a keyring; `keyring store|remove|id ACCOUNT` is one step for a test in
+ * `keyring bare` runs the tests that need a bus without a keyring. `keyring store|remove|id ACCOUNT` is one step for a test in
  * another language. */
 
 #include <sys/un.h>
@@ -37,7 +37,7 @@ static void no_secret(const char *text)
         CHECK_LACKS(text, "fake-secret");
 }
 
-/* What a client's report says of the keyring: state, place and id. */
+/* Checks the keyring's state, location and key id in the client's report. */
 static void reported(const fal_client *client, const char *state, const char *location, const char *note)
 {
     fal_error *err = NULL;
@@ -58,7 +58,7 @@ static void reported(const fal_client *client, const char *state, const char *lo
     fal_credentials_free(credentials);
 }
 
-/* A call of this client fails, and its error says this. */
+/* Checks that a call of this client fails with an error that contains this text. */
 static void fails(fal_client *client, fal_status expected, const char *why)
 {
     fal_error *err = NULL;
@@ -82,7 +82,7 @@ static void fails(fal_client *client, fal_status expected, const char *why)
 static void a_stored_key_is_found_explained_and_removed(void)
 {
     CHECK_INT(store("default", "FAL_EMULATOR_ADMIN_KEY"), FAL_OK);
-    /* In the place of the one that is there. */
+    /* Replaces the key that is there. */
     CHECK_INT(store("default", "FAL_EMULATOR_API_KEY"), FAL_OK);
     fal_client *client = client_of(with_keyring(true));
     reported(client, "used", "fal.ai, default", "read when a key is needed");
@@ -104,7 +104,7 @@ static void a_stored_key_is_found_explained_and_removed(void)
     fails(client_of(with_keyring(true)), FAL_E_NO_CREDENTIALS, "the keyring holds no key there");
 }
 
-/* The secret never passes through this program. */
+/* The library stores the new key itself, and this program never sees the secret. */
 static void a_new_key_goes_straight_into_it(void)
 {
     fal_options *options = fal_options_new();
@@ -153,7 +153,7 @@ static void a_machine_without_a_session_is_not_probed(void)
     fal_error_free(err);
 }
 
-/* A socket on which nobody accepts; a connection waits in its queue. */
+/* Returns a socket that listens but never accepts, so that a connection stays in its queue. */
 static int listening(const char *path)
 {
     struct sockaddr_un address;
@@ -190,7 +190,7 @@ static void a_bus_that_does_not_answer_is_asked_late_and_given_up(void)
     fails(client, FAL_E_DEADLINE, "");
     CHECK(now_ms() - begun < 20000);
     CHECK(contacted(listener));
-    /* The search that nobody waits for any more does not hold up the end. */
+    /* A search that no call waits for does not delay the shutdown. */
     begun = now_ms();
     CHECK_INT(fal_shutdown(20000, NULL), FAL_OK);
     CHECK(now_ms() - begun < 20000);
@@ -218,7 +218,7 @@ static void a_bus_without_a_keyring_is_told(void)
     CHECK_FAILS(fal_keyring_remove_key("default", FAL_NUL, &err), FAL_E_IO);
 }
 
-/* The key that comes from the account of this name is told by its id. */
+/* `id` prints the id of the key that is stored for this account. */
 static int step(const char *what, const char *account)
 {
     if (strcmp(what, "store") == 0)

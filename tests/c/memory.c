@@ -1,4 +1,4 @@
-/* A representative program, to be run under valgrind as well: every kind of object is made, used and freed. */
+/* A program that makes, uses and frees every kind of object. It also runs under valgrind. */
 
 #include "support.h"
 

@@ -1,8 +1,8 @@
-/* Connections that break, stall, lie or lead elsewhere. */
+/* Connections that break, stall, send false data or redirect to other hosts. */
 
 #include "support.h"
 
-/* A listener of our own that counts who comes: nobody should. */
+/* A listener that counts connections. None may arrive. */
 struct trap {
     int fd;
     unsigned short port;
@@ -225,7 +225,7 @@ static void count_retries(fal_log_level level, const char *message, size_t len, 
 static void a_refused_connection_is_tried_again_and_then_told(void)
 {
     unsigned short port = 0;
-    /* Bound and not listening, so that nobody else gets the port. */
+    /* A bound socket that does not listen, so that no other program gets the port. */
     int fd = bound_socket(&port);
     char host[32];
     snprintf(host, sizeof host, "127.0.0.1:%u", port);

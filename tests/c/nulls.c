@@ -1,4 +1,5 @@
-/* NULL for every pointer parameter of every function: an error or nothing, never a crash. The table is held to the header. */
+/* NULL in each pointer parameter of every function: an error or no effect, never a crash. The test compares the table with
+ * the header. */
 
 #include <ctype.h>
 #include <unistd.h>
@@ -6,7 +7,7 @@
 #include "support.h"
 #include "webhook.h"
 
-/* One object of each kind, to go with the NULL. */
+/* One object of each kind, for the other parameters of the call. */
 static struct {
     fal_options *options;
     fal_client *client;
@@ -35,7 +36,7 @@ static struct {
     fal_new_key *new_key;
 } given;
 
-/* The configuration file of this program, whose folder goes away with it. */
+/* The configuration file of this program. Its folder is removed at the end. */
 static char folder[] = "/tmp/fal-nulls-XXXXXX";
 static char config[sizeof folder + sizeof "/config.toml"];
 
@@ -65,7 +66,7 @@ static void remove_config(void)
 #define JOB "emulator/job", FAL_NUL
 #define LIFECYCLE "{\"expiration_duration_seconds\": 60}"
 
-/* A queued request that has ended and the answer to its submission. */
+/* Makes a job that has ended, and the response to its submission. */
 static void make_queued(void)
 {
     given.queued = run_of("emulator/job");
@@ -78,7 +79,7 @@ static void make_queued(void)
 #define MODELS "models.list", FAL_NUL
 #define ALIAS "nulls", FAL_NUL
 
-/* Sessions that wait for their inputs, and a message with bytes at /x. */
+/* Makes sessions that wait for inputs, and a message with bytes at /x. */
 static void make_sessions(void)
 {
     given.spare = run_of("emulator/realtime");
@@ -95,7 +96,7 @@ static void make_sessions(void)
     }
 }
 
-/* A client that may make keys, and a key that it made. */
+/* Makes a client with an ADMIN key, and creates a key with it. */
 static void make_key(void)
 {
     fal_options *options = fal_options_new();
@@ -117,13 +118,13 @@ static void make_given(void)
     must(fal_profiles_list(NULL, &given.profiles, NULL), NULL, "list");
     must(fal_request_set_body_json(given.request, "{\"i\": 1, \"t\": true}", FAL_NUL, NULL), NULL, "body");
     must(fal_client_run(given.client, given.request, &given.response, NULL), NULL, "run");
-    /* An error that has everything: an answer of the service, and the scope that it asks for. */
+    /* An error with a response of the service and a required scope. */
     fal_request *keys = http_of("GET", "/v1/keys");
     fal_response *none = NULL;
     CHECK_INT(fal_client_send(given.client, keys, &none, &given.error), FAL_E_FORBIDDEN);
     fal_request_free(keys);
     make_queued();
-    /* And one that names a field and all that can be said of it. */
+    /* An error with a field and all of the field's details. */
     fal_request *large = run_of("emulator/fail");
     must(fal_request_set_string(large, "type", FAL_NUL, "image_too_large", FAL_NUL, NULL), NULL, "type");
     must(fal_request_set_string(large, "image_url", FAL_NUL, "https://x", FAL_NUL, NULL), NULL, "image_url");
@@ -132,7 +133,7 @@ static void make_given(void)
     must(fal_upload_new_bytes("x", 1, NULL, NULL, &given.upload, NULL), NULL, "upload");
     must(fal_download_new("data:,x", FAL_NUL, &given.download, NULL), NULL, "download");
     given.webhook = webhook_of(WEBHOOK_SIGNATURE);
-    /* A report of a key with a remark. */
+    /* A report of a key with a note. */
     char padded[256];
     snprintf(padded, sizeof padded, " %s ", control_variable("FAL_KEY"));
     setenv("FAL_KEY", padded, 1);
@@ -169,14 +170,14 @@ static void free_given(void)
     remove_config();
 }
 
-/* The request, whose input has fields again. */
+/* Returns the request, with its input set to an object again. */
 static fal_request *json_request(void)
 {
     must(fal_request_set_body_json(given.request, "{}", FAL_NUL, NULL), NULL, "body");
     return given.request;
 }
 
-/* A download into memory, freed with the next one. */
+/* Returns a download into memory. The next call frees it. */
 static fal_download *memory_download(void)
 {
     static fal_download *kept;
@@ -185,10 +186,10 @@ static fal_download *memory_download(void)
     return kept;
 }
 
-/* The place of FAL_KEY in the report. */
+/* The index of FAL_KEY in the report. */
 enum { FAL_KEY_SOURCE = 4 };
 
-/* An operation that has ended and was not taken, since some functions use it up; released with the next one. */
+/* Returns an operation that has ended and was not taken, because some functions take it. The next call releases it. */
 static fal_op *ended_op(void)
 {
     static fal_op *kept;
@@ -198,7 +199,7 @@ static fal_op *ended_op(void)
     return kept;
 }
 
-/* A job that can be cancelled, freed with the next one. */
+/* Returns a job that can be cancelled. The next call frees it. */
 static fal_job *running_job(void)
 {
     static fal_job *kept;
@@ -229,7 +230,7 @@ static void released(void *user)
     (void)user;
 }
 
-/* Keeps the question. One that comes once more, because fal refused what was answered, is refused. */
+/* Stores the question. Refuses a second one, which comes when fal has refused the answer to the first. */
 static void asked(fal_credential_request *question, void *user)
 {
     fal_credential_request *none = NULL;
@@ -238,7 +239,7 @@ static void asked(fal_credential_request *question, void *user)
         fal_credential_request_refuse(question, "asked twice", FAL_NUL, NULL);
 }
 
-/* A question for a credential that waits for its answer. */
+/* Returns a credential question that waits for an answer. */
 static fal_credential_request *question(void)
 {
     static fal_credential_request *kept;
@@ -264,7 +265,7 @@ static void thread_hook(void *user)
     (void)user;
 }
 
-/* Room for outputs, filled before each row, so that a forgotten reset shows. */
+/* Variables for outputs. They are filled before each row, so that an output that is not reset is noticed. */
 static fal_error *err;
 static size_t len;
 static const char *text;
@@ -291,7 +292,7 @@ static fal_download *download;
 
 enum expectation { REFUSED, HARMLESS, NOTHING };
 
-/* The function, its parameter, and what the call did. */
+/* A function, its parameter, and what the call did. */
 struct row {
     const char *name;
     enum expectation expectation;
@@ -299,12 +300,12 @@ struct row {
 };
 
 #define JOIN(a, b) a##_##b
-/* Has to be FAL_E_INVALID_ARGUMENT, with an error that names the parameter. */
+/* The call must return FAL_E_INVALID_ARGUMENT, with an error that names the parameter. */
 #define REFUSES(function, parameter, ...) \
     static fal_status JOIN(function, parameter)(void) { return function(__VA_ARGS__); }
-/* Has to work as if nothing was missing. */
+/* The call must succeed. */
 #define ALLOWS(function, parameter, ...) REFUSES(function, parameter, __VA_ARGS__)
-/* Has no status; the condition says what comes out. */
+/* The function returns no status; the condition checks its result. */
 #define YIELDS(function, parameter, condition) \
     static fal_status JOIN(function, parameter)(void) { return (condition) ? FAL_OK : FAL_E_PANIC; }
 #define DOES(function, parameter, ...) \
@@ -371,7 +372,7 @@ static void every_row(void)
     free_given();
 }
 
-/* A NULL error place and a wrong argument at once: the status alone has to say it. */
+/* Without a place for the error the status alone reports a wrong argument. */
 static void an_error_without_a_place(void)
 {
     CHECK_INT(fal_client_new(NULL, NULL, NULL), FAL_E_INVALID_ARGUMENT);
@@ -389,7 +390,7 @@ static bool has_row(const char *name)
     return false;
 }
 
-/* The last word before `end`. */
+/* Copies the last word before `end`. */
 static void last_word(const char *begin, const char *end, char *word, size_t size)
 {
     while (end > begin && !(isalnum((unsigned char)end[-1]) || end[-1] == '_'))
@@ -400,7 +401,7 @@ static void last_word(const char *begin, const char *end, char *word, size_t siz
     snprintf(word, size, "%.*s", (int)(end - from), from);
 }
 
-/* Checks one parameter of a declaration: pointers and callbacks need a row. Returns whether it is one. */
+/* Checks one parameter of a declaration: a pointer or callback needs a row. Returns 1 for a pointer or callback, else 0. */
 static int parameter(const char *function, const char *begin, const char *end)
 {
     char declared[256], name[64], row[160];

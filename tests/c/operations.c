@@ -1,4 +1,4 @@
-/* Operations: poll, wait, cancel, take, release. */
+/* Operations: poll, wait, cancel, take and release. */
 
 #include "support.h"
 
@@ -55,7 +55,7 @@ static void polling_never_blocks_and_sees_the_end(void)
     }
     CHECK_INT(fal_op_poll(op), FAL_OK);
     CHECK(polls > 20);
-    /* One that waited would have waited for the end. */
+    /* A call that waits would take until the operation's end. */
     CHECK(longest < 2000);
     CHECK_OK(fal_op_take(op, &response, &err));
     fal_response_free(response);

@@ -1,4 +1,4 @@
-/* The Platform API: a key is made, used, listed, revoked and refused; operations by name; lists page by page. */
+/* The Platform API: the life of a key from creation to refusal, operations by name, and paged lists. */
 
 #include <unistd.h>
 
@@ -16,7 +16,7 @@ static fal_client *admin(void)
     return client_with(control_variable("FAL_EMULATOR_ADMIN_KEY"));
 }
 
-/* How many elements a list has; whether one of them has this text at the pointer is told in found. */
+/* Returns the number of elements of a list. Sets *found to whether an element has this text at the pointer. */
 static int read_list(const fal_client *client, const char *name, const char *params, const char *pointer,
                      const char *wanted, bool *found)
 {
@@ -90,7 +90,7 @@ static void a_key_is_made_used_listed_revoked_and_refused(void)
     fal_client_release(boss);
 }
 
-/* A key that is made without waiting, and stored without its secret passing through this program. */
+/* A key is created without blocking, and stored; this program never sees the secret. */
 static void a_key_goes_straight_into_a_profile(void)
 {
     char folder[] = "/tmp/fal-platform-XXXXXX", path[64], lock[72];
@@ -124,7 +124,7 @@ static void a_key_goes_straight_into_a_profile(void)
     CHECK(remove(path) == 0 && remove(lock) == 0 && rmdir(folder) == 0);
 }
 
-/* The operation that was retained is an owner of its own: it may be used after the object that lent it. */
+/* A retained operation holds its own reference, so it remains valid after the object that returned it is freed. */
 static void the_operation_outlives_the_key_that_is_made(void)
 {
     fal_client *boss = admin();
@@ -183,7 +183,7 @@ static void files_tables_and_texts_come_as_they_are(void)
     fal_client_release(client);
 }
 
-/* The lines of an app's log, as events or as the elements of a list that goes on. */
+/* The log lines of an app, as events or as elements of a list that has no end. */
 static void a_live_log_is_read_line_by_line(void)
 {
     static const char params[] = "{\"start\": \"2020-01-01\", \"search\": \"line of platform.c\"}";
@@ -213,7 +213,7 @@ static void a_live_log_is_read_line_by_line(void)
     fal_client_release(client);
 }
 
-/* Amounts of money and numbers of 64 bits: nothing is rounded, and null is told from what is not there. */
+/* Amounts of money and 64-bit numbers are not rounded, and null differs from a missing value. */
 static void numbers_keep_every_digit(void)
 {
     fault("{\"path\": \"/v1/account/billing\", \"action\": {\"type\": \"status\", \"status\": 200,"
@@ -294,7 +294,7 @@ static void what_is_not_allowed_is_told(void)
     CHECK_FAILS(fal_client_platform(client, "keys.revoke", FAL_NUL, "{\"key_id\": \"fake-id:fake-secret-whole\"}", FAL_NUL,
                                     &response, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_INT(arrived("method=DELETE"), 0);
-    /* Who means it is let through. (The Platform API itself revokes no ADMIN key.) */
+    /* With allow_own the client revokes its own key. (The Platform API itself revokes no ADMIN key.) */
     CHECK_OK(fal_client_revoke_key(client, own, FAL_NUL, true, &response, &err));
     CHECK_INT(arrived("method=DELETE"), 1);
     fal_response_free(response);

@@ -1,11 +1,11 @@
-/* A host that loads libfal as a plug-in: loading does nothing, unloading leaves nothing. */
+/* A host that loads libfal as a plug-in. Loading has no effect, and unloading leaves nothing behind. */
 
 #include <dlfcn.h>
 #include <signal.h>
 
 #include "support.h"
 
-/* The functions that are used, by their names. ISO C has no cast from dlsym's void pointer; POSIX wants this one. */
+/* The functions in use, by name. ISO C has no cast from the void pointer of dlsym(); POSIX requires this one. */
 #define FUNCTIONS(F) \
     F(fal_abi_version) F(fal_client_new) F(fal_client_release) F(fal_request_new) F(fal_request_free) F(fal_client_run) \
     F(fal_client_run_start) F(fal_op_release) F(fal_response_free) F(fal_shutdown)
@@ -68,7 +68,7 @@ static void loading_does_nothing(void)
     CHECK(!mapped());
 }
 
-/* One life of the plug-in: load, call, shut down, unload. */
+/* Loads the library, makes a call, shuts down and unloads it. */
 static void *live(void *user)
 {
     fal_client *client = NULL;
@@ -77,7 +77,7 @@ static void *live(void *user)
     CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
     CHECK_INT(library.fal_request_new("emulator/echo", FAL_NUL, &request, NULL), FAL_OK);
     fal_status status = library.fal_client_run(client, request, &response, NULL);
-    /* Another thread's life may end in the middle of this one's. */
+    /* Another thread may shut down the runtime during this call. */
     CHECK(status == FAL_OK || (user && status == FAL_E_SHUT_DOWN));
     library.fal_response_free(response);
     library.fal_request_free(request);
@@ -86,7 +86,7 @@ static void *live(void *user)
     return NULL;
 }
 
-/* Called by a thread that has ended, it is gone from memory. */
+/* Once the calling thread has ended, unloading removes the library from memory. */
 static void it_can_be_unloaded_and_loaded_again(void)
 {
     for (int i = 0; i < 5; i++) {
@@ -114,7 +114,7 @@ static void *live_on(void *user)
     return NULL;
 }
 
-/* It is gone from memory although the thread lives on, and takes the thread's destructors with it. */
+/* Unloading removes the library from memory while a calling thread still runs, and removes that thread's destructors too. */
 static void a_thread_that_called_it_may_end_after_it_was_unloaded(void)
 {
     if (!load())
@@ -131,7 +131,7 @@ static void a_thread_that_called_it_may_end_after_it_was_unloaded(void)
     CHECK_INT(threads_left(1), 1);
 }
 
-/* The main thread does not end either, and keeps nothing of it in memory. */
+/* The main thread never ends, and does not keep the library in memory. */
 static void the_main_thread_may_unload_it_and_use_it_again(void)
 {
     for (int i = 0; i < 5; i++) {
@@ -144,7 +144,7 @@ static void the_main_thread_may_unload_it_and_use_it_again(void)
     }
 }
 
-/* Threads that end in the moment in which it is unloaded, before it and after it. */
+/* Threads end before, during and after the unloading. */
 static void threads_may_end_while_it_is_unloaded(void)
 {
     enum { THREADS = 4 };
@@ -158,7 +158,7 @@ static void threads_may_end_while_it_is_unloaded(void)
             pthread_create(&threads[n], NULL, live_on, &lived);
         while (__sync_fetch_and_add(&lived, 0) < THREADS)
             sleep_ms(1);
-        /* One of them may have started the runtime anew after another's shutdown. */
+        /* A thread may have started the runtime again after another thread's shutdown. */
         CHECK_INT(library.fal_shutdown(10000, NULL), FAL_OK);
         (void)__sync_fetch_and_add(&unloaded, 1);
         CHECK_INT(dlclose(library.handle), 0);
@@ -168,7 +168,7 @@ static void threads_may_end_while_it_is_unloaded(void)
     }
 }
 
-/* A shutdown that is given no time, and succeeds, leaves no thread that still begins or ends. */
+/* A shutdown with a timeout of zero that succeeds leaves no thread that is still starting or ending. */
 static void it_can_be_unloaded_after_a_shutdown_without_time(void)
 {
     for (unsigned i = 0; i < 200; i++) {

@@ -1,4 +1,4 @@
-/* The queue: submit, subscribe, attach, status, result, cancel, and what is asked of the platform with a request. */
+/* The queue: submit, subscribe, attach, status, result, cancel, and platform requests about a queued request. */
 
 #include "support.h"
 
@@ -116,7 +116,7 @@ static void a_job_is_come_back_to_by_its_id(void)
     snprintf(id, sizeof id, "%s", fal_job_request_id(first, &len));
     CHECK_INT(len, strlen(id));
     fal_job_free(first);
-    /* What a program that was started again knows. */
+    /* The data that a restarted program still has. */
     fal_job *job = NULL;
     fal_response *response = NULL;
     CHECK_OK(fal_job_new("emulator/job/any/path", FAL_NUL, id, FAL_NUL, &job, &err));
@@ -171,7 +171,7 @@ static void cancelling_tells_fal_and_releasing_does_not(void)
     fal_client_release(client);
 }
 
-/* The deadline, and a shutdown with many jobs: each is cancelled at fal before it returns. */
+/* A deadline cancels its job at fal. A shutdown cancels all jobs at fal before it returns. */
 static void a_deadline_and_a_shutdown_tell_fal(void)
 {
     enum { JOBS = 20 };

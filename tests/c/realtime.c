@@ -2,7 +2,7 @@
 
 #include "support.h"
 
-/* The next event; NULL at the end. */
+/* Returns the next event, or NULL at the end. */
 static fal_event *next(const fal_op *op)
 {
     fal_event *event = NULL;
@@ -10,7 +10,7 @@ static fal_event *next(const fal_op *op)
     return event;
 }
 
-/* The next message; other events are passed over. */
+/* Returns the next message. Skips other events. */
 static fal_event *message(const fal_op *op)
 {
     fal_event *event = next(op);
@@ -21,7 +21,7 @@ static fal_event *message(const fal_op *op)
     return event;
 }
 
-/* Passes over events up to a connection's state of this name. */
+/* Skips events up to the connection state of this name. Returns false if it does not come. */
 static bool reaches(const fal_op *op, const char *wanted)
 {
     bool found = false;
@@ -192,7 +192,7 @@ static void a_websocket_keeps_text_and_bytes_apart(void)
     fal_client_release(client);
 }
 
-/* A callback is told of messages as of any other event, and sees the shutdown. */
+/* The event callback receives messages like any other event, and the event of the shutdown. */
 static int calls, messages;
 
 static void on_event(fal_op *op, void *user)
@@ -228,7 +228,7 @@ static void a_dispatcher_tells_of_messages_and_a_shutdown_ends_the_session(void)
     fal_client_release(client);
 }
 
-/* The /count of every event that says "dropped", up to the operation's end. */
+/* Returns the sum of /count over all "dropped" events up to the operation's end. */
 static int64_t told_of(const fal_op *op)
 {
     int64_t sum = 0;
@@ -242,7 +242,7 @@ static int64_t told_of(const fal_op *op)
     return sum;
 }
 
-/* However a session ends, its host learns how many inputs never left. */
+/* However a session ends, the host can read how many inputs were never sent. */
 static void inputs_that_never_leave_are_counted(void)
 {
     static const fal_status ends[] = {FAL_E_CANCELLED, FAL_E_DEADLINE, FAL_E_SHUT_DOWN, FAL_OK};
@@ -288,7 +288,7 @@ static void inputs_that_never_leave_are_counted(void)
     fal_client_release(client);
 }
 
-/* An emulator that is stopped answers no ping, so that a connection to it counts as lost. */
+/* A stopped emulator answers no ping, so the connection counts as lost. */
 static void pings_find_a_side_that_is_gone(void)
 {
     fal_error *err = NULL;

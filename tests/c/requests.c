@@ -1,10 +1,10 @@
-/* Requests: what is set arrives, as emulator/echo shows. */
+/* Requests: the emulator receives everything that is set, as emulator/echo shows. */
 
 #include <math.h>
 
 #include "support.h"
 
-/* Runs a request and gives the echo. */
+/* Runs a request and returns the echo. */
 static fal_response *echo_of(const fal_client *client, const fal_request *request)
 {
     fal_error *err = NULL;

@@ -1,8 +1,8 @@
-/* Responses: values of every type, what is not there, headers, and a picture as it is on the CDN. */
+/* Responses: values of every type, missing values, headers, and an unmodified picture from the CDN. */
 
 #include "support.h"
 
-/* What emulator/echo makes of a body. */
+/* Returns the response of emulator/echo to a body. */
 static fal_response *answer_to(const char *body)
 {
     fal_error *err = NULL;

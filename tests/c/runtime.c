@@ -1,4 +1,4 @@
-/* The runtime's lives: started by a call, ended by fal_shutdown(), and started again. */
+/* The runtime: a call starts it, fal_shutdown() stops it, and a further call starts it again. */
 
 #include "support.h"
 
@@ -63,7 +63,7 @@ struct blocker {
     int calls;
 };
 
-/* Holds up a runtime thread, and with it the shutdown, until the mutex is free. */
+/* Blocks a runtime thread, and so the shutdown, until the mutex is free. */
 static void block(fal_log_level level, const char *message, size_t len, void *user)
 {
     (void)level, (void)message, (void)len;
@@ -117,7 +117,8 @@ static void calls_during_a_shutdown_are_refused(void)
     fal_client_release(client);
 }
 
-/* Two clients whose log functions wait for a lock of the host's: a third one's limit, cancellation and calls are as ever. */
+/* The log functions of two clients wait for a lock of the host. Deadlines, cancellations and calls of a third client work
+ * normally. */
 static void a_log_function_that_blocks_holds_up_nobody_else(void)
 {
     fault("{\"path\": \"/emulator/echo/hang\", \"times\": null, \"action\": {\"type\": \"hang\"}}");

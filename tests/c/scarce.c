@@ -1,4 +1,4 @@
-/* What is copied for a host, or from it, is refused with an error where there is no memory for it. */
+/* When no memory is left, copying data for the host or from it fails with an error. */
 
 #include "support.h"
 
@@ -16,7 +16,7 @@ static void limit_memory(rlim_t most)
         control_die("setrlimit");
 }
 
-/* What there is now, and so much more. */
+/* Returns the current size of the address space plus `more` bytes. */
 static rlim_t there_and(size_t more)
 {
     unsigned long pages = 0;
@@ -73,7 +73,7 @@ static void what_is_lent(char *text)
     fal_request_free(request);
     const char *out = NULL;
     size_t len = 1;
-    /* The tree is made when it is asked for. */
+    /* The tree is built at the first access. */
     limit_memory(there_and(half / 4));
     CHECK_NO_MEMORY(fal_response_get_string(response, "/body/a", FAL_NUL, &out, &len, &err));
     CHECK(!fal_response_has(response, "/body/a", FAL_NUL));
@@ -95,7 +95,7 @@ static void what_is_lent(char *text)
 
 static void what_is_given_and_lent(void)
 {
-/* What watches memory needs a lot of it itself. */
+/* A sanitizer needs far more memory than this limit. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
     (void)what_is_given, (void)what_is_lent;
 #else

@@ -1,10 +1,10 @@
-/* Keys: where they come from, what is wrong with them, and that no text shows a secret. */
+/* Keys: their sources, their faults, and that no text contains a secret. */
 
 #include <sys/stat.h>
 
 #include "support.h"
 
-/* In every key of this file; in no text that comes out. */
+/* Contained in every key of this file. No text that the library returns may contain it. */
 #define SECRET "fake-secret-XYZZY"
 
 static void clean_environment(void)
@@ -25,7 +25,7 @@ static void no_secret(const char *text)
     CHECK_LACKS(text, secret_of("FAL_EMULATOR_API_KEY"));
 }
 
-/* Every string of a report. */
+/* Checks every string of a report. */
 static void no_secret_in_report(const fal_credentials *credentials)
 {
     no_secret(fal_credentials_json(credentials, NULL));
@@ -65,7 +65,7 @@ static void log_line(fal_log_level level, const char *message, size_t len, void 
     (void)__sync_fetch_and_add((int *)user, 1);
 }
 
-/* A call with these options (freed) has to fail before anything is sent, and to name the source. */
+/* A call with these options must fail before it sends a request, with an error that names the source. Frees the options. */
 static void refused(fal_options *options, const char *source, const char *why)
 {
     fal_error *err = NULL;

@@ -1,4 +1,4 @@
-/* Signals: the library takes none and sends none. */
+/* Signals: the library changes no signal handler and raises no signal. */
 
 #include <signal.h>
 
@@ -6,7 +6,7 @@
 
 enum { LARGE = 8 << 20 };
 
-/* A POST that the emulator resets while it is still being written. */
+/* The emulator resets a POST while the library still writes it. */
 static void a_connection_that_breaks_while_it_is_written_to(void)
 {
     struct sigaction action;
@@ -31,7 +31,7 @@ static void a_connection_that_breaks_while_it_is_written_to(void)
     fal_client_release(client);
 }
 
-/* What the host has set up stays as it is. */
+/* The host's dispositions and signal mask do not change. */
 static void dispositions_and_mask_stay(void)
 {
     struct sigaction before[NSIG], after;
@@ -67,7 +67,7 @@ static void catch(int number)
         caught++;
 }
 
-/* The host's handlers run during a call, and the call goes on. */
+/* The host's handlers run during a call, and the call continues. */
 static void a_handler_of_the_host_interrupts_nothing(void)
 {
     struct sigaction action, old;

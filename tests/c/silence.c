@@ -6,7 +6,7 @@
 
 #include "support.h"
 
-/* What a host does on a bad day. Prints nothing itself. */
+/* Misuses and failures of many kinds. The function itself prints nothing. */
 static int bad_day(void)
 {
     fal_client *client = new_client();

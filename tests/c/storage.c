@@ -1,4 +1,4 @@
-/* Files: uploaded, named in inputs, downloaded. */
+/* Files: upload, use in an input, download. */
 
 #include "support.h"
 
@@ -33,7 +33,7 @@ static char *pattern(size_t size)
     return bytes;
 }
 
-/* The upload's file has these bytes, by a download into memory. Both are freed. */
+/* Uploads, and checks by a download into memory that the file has these bytes. Frees the upload. */
 static void uploads(fal_client *client, fal_upload *upload, const char *bytes, size_t size)
 {
     fal_error *err = NULL;
@@ -92,7 +92,7 @@ static void count_release(void *user)
 
 static int released(int *count)
 {
-    /* The connection lets go of the bytes a moment after the call. */
+    /* The connection releases the bytes a moment after the call has returned. */
     for (int tries = 0; tries < 1000 && !__atomic_load_n(count, __ATOMIC_SEQ_CST); tries++)
         sleep_ms(5);
     return __atomic_load_n(count, __ATOMIC_SEQ_CST);
@@ -116,7 +116,7 @@ static void bytes_are_lent_or_copied(void)
     memcpy(copy, bytes, sizeof copy);
     copy[0] = first;
     uploads(client, upload, copy, sizeof copy);
-    /* What fails lets go too. */
+    /* A failed upload releases the bytes too. */
     count = 0;
     CHECK_FAILS(fal_upload_new_bytes(NULL, 5, count_release, &count, &upload, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_INT(count, 1);
@@ -208,7 +208,7 @@ static void names_types_and_wishes(void)
     char *told = arrivals("path=*/initiate");
     CHECK_INT(count_of(told, "expiration_duration_seconds"), 2);
     free(told);
-    /* Others may not read it, the owner may. */
+    /* Only the owner may read the file. */
     fal_download *download = NULL;
     fal_response *fetched = NULL;
     CHECK_OK(fal_download_new(url, FAL_NUL, &download, &err));

@@ -1,4 +1,4 @@
-/* Keys in the configuration file, as the settings page of a plug-in stores, lists and removes them. */
+/* Keys in the configuration file: a plug-in's settings page stores, lists and removes them. */
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -143,7 +143,7 @@ static void a_folder_that_cannot_be_written_is_an_io_error(void)
     fal_options_free(options);
 }
 
-/* keyring.c has the tests of the others. */
+/* keyring.c tests the builds with a keyring. */
 static void a_build_without_a_keyring_says_so(void)
 {
     fal_error *err = NULL;

@@ -1,4 +1,4 @@
-/* Streams: items as they arrive, their end, and workflows. */
+/* Streams: the arrival of items, the end, and workflows. */
 
 #include "support.h"
 
@@ -9,7 +9,7 @@ static fal_request *input_of(const char *endpoint, const char *json)
     return request;
 }
 
-/* Starts a stream; the request is freed. */
+/* Starts a stream. Frees the request. */
 static fal_op *stream(const fal_client *client, fal_request *request)
 {
     fal_op *op = NULL;
@@ -19,7 +19,7 @@ static fal_op *stream(const fal_client *client, fal_request *request)
     return op;
 }
 
-/* The next event; NULL at the end. */
+/* Returns the next event, or NULL at the end. */
 static fal_event *next(const fal_op *op)
 {
     fal_event *event = NULL;
@@ -116,7 +116,7 @@ static void a_path_replaces_the_usual_one(void)
     fal_client_release(client);
 }
 
-/* What each kind promises is there; what only some of fal's sources have may be missing. */
+/* Each kind of event has its documented fields. Fields that only some of fal's sources have may be missing. */
 static void a_workflow_tells_its_steps(void)
 {
     static const struct {
@@ -164,7 +164,7 @@ static void a_workflow_tells_its_steps(void)
         fal_response_free(response);
         fal_op_release(op);
     }
-    /* Items of any other stream are none of a workflow's, whatever their /type. */
+    /* The items of other streams are not workflow steps, whatever their /type. */
     fal_op *op = stream(client, input_of("emulator/stream", "{\"events\": [{\"n\": 1}, {\"type\": \"submit\"}, {\"type\": \"new\", \"node_id\": \"n\"}]}"));
     for (fal_event *event = next(op); event; event = next(op)) {
         CHECK_INT(fal_event_workflow(event), 0);
@@ -175,7 +175,7 @@ static void a_workflow_tells_its_steps(void)
     fal_client_release(client);
 }
 
-/* An operation that streams waits for its reader, also at the shutdown. */
+/* A stream whose events are not read waits for its reader. A shutdown ends it nevertheless. */
 static void an_unread_stream_ends_when_it_is_told_to(void)
 {
     fal_error *err = NULL;

@@ -1,4 +1,4 @@
-/* What several tests do with libfal. */
+/* Helpers that several tests share. */
 
 #ifndef SUPPORT_H
 #define SUPPORT_H
@@ -19,7 +19,7 @@ static inline void must(fal_status status, fal_error *err, const char *what)
     exit(98);
 }
 
-/* One line in the folder of the tests' logs, in one write: several processes append to the same file. */
+/* Appends a line to the test log, in one write, because several processes append to the same file. */
 static inline void test_log_line(fal_log_level level, const char *message, size_t len, void *path)
 {
     char line[4096];
@@ -27,15 +27,15 @@ static inline void test_log_line(fal_log_level level, const char *message, size_
     size_t size = length < 0 ? 0 : (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
     int fd = open((const char *)path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, line, size) != (ssize_t)size)
-        control_die("the log of the tests cannot be written");
+        control_die("cannot write the test log");
     close(fd);
 }
 
-/* The file of the log, or "" where none is asked for. Several threads make clients while others log. */
+/* The path of the test log, or "" without one. Several threads make clients while others log. */
 static char log_path[512];
 static pthread_once_t log_path_once = PTHREAD_ONCE_INIT;
 
-/* A program may end before its lines are written. */
+/* Writes all pending log lines before the program ends. */
 static inline void flush_the_log(void)
 {
     (void)fal_log_flush(10000, NULL);
@@ -51,8 +51,8 @@ static inline void name_the_log(void)
         atexit(flush_the_log);
 }
 
-/* Options that log at the most verbose level into the folder TEST_LOGS, where `make test` searches them for secrets
- * (tests/secrets/search). A log of the test's own takes the place of this one. */
+/* Returns options that log at the most verbose level into the folder TEST_LOGS, which `make test` searches for secrets
+ * (tests/secrets/search). A log function that a test sets replaces this one. */
 static inline fal_options *logged_options(void)
 {
     fal_options *options = fal_options_new();
@@ -62,10 +62,10 @@ static inline fal_options *logged_options(void)
     return options;
 }
 
-/* Whatever options a test makes. */
+/* All options of the tests are made so. */
 #define fal_options_new() logged_options()
 
-/* A client of these options, which are freed. */
+/* Makes a client from these options, which are freed. */
 static inline fal_client *client_of(fal_options *options)
 {
     fal_client *client = NULL;
@@ -96,7 +96,7 @@ static inline fal_request *http_of(const char *method, const char *url)
     return request;
 }
 
-/* A call of emulator/slow, which answers after so many milliseconds. */
+/* Returns a request to emulator/slow, which responds after `ms` milliseconds. */
 static inline fal_request *slow_of(int64_t ms)
 {
     fal_request *request = run_of("emulator/slow");
@@ -105,7 +105,7 @@ static inline fal_request *slow_of(int64_t ms)
     return request;
 }
 
-/* Starts a run; the request is freed. */
+/* Starts a run. Frees the request. */
 static inline fal_op *start(const fal_client *client, fal_request *request)
 {
     fal_op *op = NULL;
@@ -115,7 +115,7 @@ static inline fal_op *start(const fal_client *client, fal_request *request)
     return op;
 }
 
-/* Runs or sends a request, which is freed, and gives only the status. */
+/* Runs or sends a request, which is freed. Returns only the status. */
 static inline fal_status outcome_of(const fal_client *client, fal_request *request)
 {
     fal_response *response = NULL;
@@ -138,7 +138,7 @@ static inline void sleep_ms(int64_t ms)
     nanosleep(&time, NULL);
 }
 
-/* Threads of this process. ThreadSanitizer has one more as soon as there is a second. */
+/* Returns the number of threads of this process. ThreadSanitizer adds one of its own as soon as there are two. */
 static inline int threads_alive(void)
 {
     int count = 0;
@@ -153,7 +153,7 @@ static inline int threads_alive(void)
     return count;
 }
 
-/* A thread that has been joined may be listed for a moment longer. */
+/* Returns the number of threads, once it has fallen to `expected`: the system may list a joined thread for a moment longer. */
 static inline int threads_left(int expected)
 {
     int64_t deadline = now_ms() + 2000;
@@ -162,7 +162,7 @@ static inline int threads_left(int expected)
     return threads_alive();
 }
 
-/* Descriptors of this process that are open. */
+/* Returns the number of open descriptors of this process. */
 static inline int files_open(void)
 {
     int count = 0;
@@ -174,7 +174,7 @@ static inline int files_open(void)
     return count;
 }
 
-/* The part after the colon of the key in a variable: what must never show. */
+/* Returns the secret half of the key in a variable, which no text may contain. */
 static inline const char *secret_of(const char *variable)
 {
     const char *colon = strchr(control_variable(variable), ':');

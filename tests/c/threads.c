@@ -1,4 +1,4 @@
-/* Many threads, one client: each gets its own answer. */
+/* Many threads share one client, and each receives its own response. */
 
 #include "support.h"
 
@@ -43,7 +43,7 @@ static void each_thread_gets_its_own_answer(void)
     fal_client_release(client);
 }
 
-/* A client made and released by each thread, while the runtime starts. */
+/* Each thread makes and releases a client while the runtime starts. */
 static void *with_a_client_of_its_own(void *user)
 {
     (void)user;

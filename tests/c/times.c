@@ -1,4 +1,4 @@
-/* Every function that takes a time keeps the one rule that the head of the header tells. */
+/* Every function that takes a time follows the one rule at the top of the header. */
 
 #include "support.h"
 
@@ -8,13 +8,13 @@ static fal_upload *upload;
 static fal_download *download;
 static fal_job *job;
 
-/* How long something may take. start_timeout is told to fal, which wants more than a second. */
+/* Functions that set a timeout. start_timeout is sent to fal, which accepts only more than one second. */
 #define SETTERS(S) \
     S(fal_options_set_timeout_ms, options) S(fal_options_set_stall_timeout_ms, options) \
     S(fal_request_set_timeout_ms, request) S(fal_request_set_start_timeout_ms, request) \
     S(fal_job_set_timeout_ms, job) S(fal_upload_set_timeout_ms, upload) S(fal_download_set_timeout_ms, download)
 
-/* How long is waited, or a credential is good for. */
+/* Functions that wait, and those that take the lifetime of a credential. */
 #define OTHERS(O) \
     O(fal_op_wait) O(fal_op_next_event) O(fal_shutdown) O(fal_dispatcher_run) O(fal_credential_request_give_key) \
     O(fal_credential_request_give_app_token) O(fal_log_flush)
@@ -51,7 +51,7 @@ static void what_something_may_take_is_a_time_or_without_a_limit(void)
     for (size_t i = 0; i < UNLIMITED; i++) \
         CHECK_OK(set(object, unlimited[i], &err));
     SETTERS(TRY)
-    /* What they set works. */
+    /* A call with these timeouts succeeds. */
     fal_client *client = client_of(options);
     options = NULL;
     for (size_t i = 0; i < UNLIMITED; i++) {
@@ -180,7 +180,7 @@ static void give_token(fal_credential_request *question, void *user)
     CHECK_INT(fal_credential_request_give_app_token(question, "fake-token", FAL_NUL, giver->expires_in_ms, NULL), FAL_OK);
 }
 
-/* A credential that is good for ever is asked for once, one that is good for no time at each call. */
+/* A credential without expiry is requested once; one that expires at once is requested for each call. */
 static void a_credential_may_be_good_for_ever_or_for_no_time(void)
 {
     for (size_t i = 0; i < 2 * (UNLIMITED + 1); i++) {
@@ -199,7 +199,7 @@ static void a_credential_may_be_good_for_ever_or_for_no_time(void)
     }
 }
 
-/* Every function that takes a time has to be in this file. */
+/* This file must name every function that takes a time. */
 static void no_function_is_left_out(void)
 {
     FILE *file = fopen(HEADER, "r");
@@ -212,7 +212,7 @@ static void no_function_is_left_out(void)
     for (char *comment = header; (comment = strstr(comment, "\n//")) != NULL;)
         memset(comment + 1, ' ', strcspn(comment + 1, "\n"));
     int taken = count_of(header, "_ms,\n") + count_of(header, "_ms, ") + count_of(header, "_us,\n") + count_of(header, "_us, ");
-    /* Pings are counts without a sign: 0 is none. */
+    /* Ping intervals are unsigned; 0 turns pings off. */
     int pings = count_of(header, "uint32_t ping_ms");
     int known = 0;
 #define COUNT(...) known++;

@@ -1,4 +1,4 @@
-/* Transfers that end otherwise than they began: shut down in the middle, or stalled. */
+/* Transfers that do not complete normally: shut down in the middle, or stalled. */
 
 #include "support.h"
 
@@ -13,7 +13,7 @@ static const char *in_folder(const char *name)
     return path;
 }
 
-/* Files in the folder, hidden ones too. */
+/* Returns the number of files in the folder, hidden ones included. */
 static int files(void)
 {
     int count = 0;
@@ -25,8 +25,8 @@ static int files(void)
     return count;
 }
 
-/* What the host lends: its bytes are given back once, and a callback that gives them takes its time. */
-struct lent {
+/* Memory that the host lends to the library. It is released exactly once, by a callback that takes its time. */
+struct source {
     char *bytes;
     size_t at;
     int released;
@@ -34,15 +34,15 @@ struct lent {
 
 static void give_back(void *user)
 {
-    __atomic_fetch_add(&((struct lent *)user)->released, 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&((struct source *)user)->released, 1, __ATOMIC_SEQ_CST);
 }
 
 static int64_t read_slowly(void *user, void *buffer, size_t size)
 {
-    struct lent *lent = user;
-    size_t left = 25 * MIB - lent->at, got = left < size ? left : size;
-    memcpy(buffer, lent->bytes + lent->at, got);
-    lent->at += got;
+    struct source *source = user;
+    size_t left = 25 * MIB - source->at, got = left < size ? left : size;
+    memcpy(buffer, source->bytes + source->at, got);
+    source->at += got;
     sleep_ms(20);
     return (int64_t)got;
 }
@@ -65,7 +65,7 @@ static void note(fal_op *op, void *user)
     fal_error_free(err);
 }
 
-/* Shuts down, and sees that the operation ends once, as it should, and that nothing is left of it. */
+/* Shuts down, and checks that the operation ends once, with the right status, and leaves nothing behind. */
 static void shut_down(fal_op *op, bool executed)
 {
     fal_error *err = NULL;
@@ -86,7 +86,7 @@ static void shut_down(fal_op *op, bool executed)
     CHECK_INT(fal_dispatcher_outstanding(dispatcher), 0);
     fal_dispatcher_release(dispatcher);
     fal_op_release(op);
-    /* Nothing is under way at the other side either. */
+    /* No request is pending at the emulator either. */
     CHECK_INT(arrived_with("", "\"outcome\":\"pending\"", 0), 0);
 }
 
@@ -108,48 +108,48 @@ static void in_the_middle_of_uploads(void)
 {
     fal_client *client = new_client();
     fal_error *err = NULL;
-    struct lent lent = {.bytes = calloc(1, 25 * MIB)};
+    struct source source = {.bytes = calloc(1, 25 * MIB)};
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
         for (int reader = 0; reader < 2; reader++) {
             fal_upload *upload = NULL;
             fal_op *op = NULL;
             char json[256], query[64];
-            lent.at = 0;
-            lent.released = 0;
+            source.at = 0;
+            source.released = 0;
             control_reset();
             snprintf(json, sizeof json, "{%s}", stages[i].fault);
             fault(json);
             if (reader)
-                CHECK_OK(fal_upload_new_reader(read_slowly, give_back, &lent, (int64_t)(25 * MIB), &upload, &err));
+                CHECK_OK(fal_upload_new_reader(read_slowly, give_back, &source, (int64_t)(25 * MIB), &upload, &err));
             else
-                CHECK_OK(fal_upload_new_bytes(lent.bytes, 25 * MIB, give_back, &lent, &upload, &err));
+                CHECK_OK(fal_upload_new_bytes(source.bytes, 25 * MIB, give_back, &source, &upload, &err));
             CHECK_OK(fal_upload_set_way(upload, stages[i].way, &err));
             CHECK_OK(fal_client_upload_start(client, upload, &op, &err));
             fal_upload_free(upload);
             snprintf(query, sizeof query, "wait_for=1&%s", stages[i].reached);
             CHECK_INT(arrived(query), 1);
             shut_down(op, stages[i].executed);
-            CHECK_INT(lent.released, 1);
+            CHECK_INT(source.released, 1);
         }
-    free(lent.bytes);
+    free(source.bytes);
     fal_client_release(client);
 }
 
-/* Uploads some bytes and gives the address of the file, to be freed. */
+/* Uploads some bytes and returns the URL of the file, for the caller to free. */
 static char *stored(fal_client *client, size_t size)
 {
     fal_error *err = NULL;
     fal_upload *upload = NULL;
     fal_response *answer = NULL;
     const char *url = "";
-    struct lent lent = {.bytes = calloc(1, size)};
-    must(fal_upload_new_bytes(lent.bytes, size, NULL, NULL, &upload, &err), err, "fal_upload_new_bytes");
+    struct source source = {.bytes = calloc(1, size)};
+    must(fal_upload_new_bytes(source.bytes, size, NULL, NULL, &upload, &err), err, "fal_upload_new_bytes");
     must(fal_client_upload(client, upload, &answer, &err), err, "fal_client_upload");
     must(fal_response_get_string(answer, "/url", FAL_NUL, &url, NULL, &err), err, "/url");
     char *copy = strdup(url);
     fal_response_free(answer);
     fal_upload_free(upload);
-    free(lent.bytes);
+    free(source.bytes);
     return copy;
 }
 
@@ -171,12 +171,12 @@ static void in_the_middle_of_downloads(void)
             CHECK_OK(fal_client_download_start(client, download, &op, &err));
             fal_download_free(download);
             CHECK_INT(arrived("wait_for=1&method=GET"), 1);
-            /* There is a file under another name before anything is sent. */
+            /* A download into a file first writes under another name. */
             CHECK_INT(files(), to_file);
             shut_down(op, false);
             CHECK_INT(files(), 0);
         }
-    /* The client works again after it. */
+    /* The client works again afterwards. */
     control_reset();
     free(url);
     url = stored(client, 5);
@@ -193,7 +193,7 @@ static void stalled(void)
     CHECK_OK(fal_options_set_stall_timeout_ms(options, 500, &err));
     CHECK_OK(fal_options_set_max_attempts(options, 2, &err));
     fal_client *client = client_of(options);
-    /* One stall is made up for. */
+    /* The library retries after one stall. */
     fault("{\"method\": \"PUT\", \"action\": {\"type\": \"hang\"}}");
     char *url = stored(client, 5);
     CHECK_INT(arrived("method=PUT"), 2);

@@ -1,4 +1,4 @@
-/* Webhooks: what is fal's own and what is not, with keys at hand and with keys that the client fetches. */
+/* Webhooks: genuine and forged deliveries, verified with keys of the host and with keys that the client fetches. */
 
 #include <poll.h>
 
@@ -21,7 +21,7 @@ static void a_delivery_that_fal_signed(void)
     fal_response_free(verified);
 }
 
-/* Verifies and gives the error it has to end with. */
+/* Verifies a delivery and returns the error, which must have this status. */
 static fal_error *refusal_of(fal_webhook *webhook, const char *jwks, int64_t now, fal_status expected)
 {
     fal_error *err = NULL;
@@ -117,9 +117,9 @@ static void what_needs_no_key_is_refused_without_a_request(void)
     fal_client_release(client);
 }
 
-/* ---- What the emulator delivers -------------------------------------------------------------------------------------- */
+/* ---- Deliveries of the emulator -------------------------------------------------------------------------------------- */
 
-/* The host's own server, which answers each delivery with 200. */
+/* Opens the host's own server, which answers each delivery with 200. */
 static int listening(char *url, size_t size)
 {
     struct sockaddr_in address;
@@ -141,7 +141,7 @@ static ssize_t read_soon(int fd, char *bytes, size_t size)
     return poll(&ready, 1, 20000) == 1 ? read(fd, bytes, size) : -1;
 }
 
-/* The next delivery as it arrived, with all its headers; the bit `changed` of its body, from 1, is another one. */
+/* Returns the next delivery with all its headers. Flips bit `changed` of its body, counted from 1; 0 flips none. */
 static fal_webhook *receive(int listener, int changed)
 {
     static char text[1 << 16];
@@ -185,7 +185,7 @@ static fal_webhook *receive(int listener, int changed)
     return webhook;
 }
 
-/* Submits a job that tells this address of its end. Its id is put into id, which holds 64. */
+/* Submits a job with this webhook URL. Copies its id into id, which holds 64 bytes. */
 static void submit(const fal_client *client, const char *input, const char *url, char *id)
 {
     fal_error *err = NULL;
@@ -201,7 +201,7 @@ static void submit(const fal_client *client, const char *input, const char *url,
     fal_request_free(request);
 }
 
-/* Whether the client believes the delivery, which is freed: what it says. NULL if not. */
+/* Verifies the delivery, which is freed. Returns its content, or NULL if the client refuses it. */
 static fal_response *verified(const fal_client *client, fal_webhook *webhook, fal_status expected)
 {
     fal_error *err = NULL;
@@ -233,7 +233,7 @@ static void a_job_tells_the_host_of_its_end_and_is_believed(void)
     submit(client, "{\"output\": {\"word\": \"hello\"}}", url, id);
     check_delivery(verified(client, receive(listener, 0), FAL_OK), id, "/payload/word", "hello");
     CHECK_INT(KEYS_FETCHED, 1);
-    /* The keys are kept. */
+    /* The keys are cached. */
     submit(client, "{\"fail\": {\"type\": \"image_too_large\"}}", url, id);
     fal_response *failed = verified(client, receive(listener, 0), FAL_OK);
     fal_error *err = NULL;
@@ -259,7 +259,7 @@ static void a_job_tells_the_host_of_its_end_and_is_believed(void)
     close(listener);
 }
 
-/* A set of keys that the host has fetched for itself, and no network. */
+/* The host passes keys that it has fetched itself, so no request is needed. */
 static void keys_at_hand_are_enough(void)
 {
     char url[64], id[64];
@@ -285,7 +285,8 @@ static void keys_at_hand_are_enough(void)
     close(listener);
 }
 
-/* fal signs with another key from now on: who has no keys yet fetches both, or the new one only. */
+/* fal starts to sign with another key. A client without keys fetches both, and a client with the old key fetches the new
+ * one. */
 static void a_new_key_of_the_service_is_found(void)
 {
     char url[64], id[64];
@@ -300,7 +301,7 @@ static void a_new_key_of_the_service_is_found(void)
     check_delivery(verified(after, receive(listener, 0), FAL_OK), id, "/payload/word", "new");
     fal_response_free(verified(after, old, FAL_OK));
     CHECK_INT(KEYS_FETCHED, 2);
-    /* Keys that were fetched a moment ago are not fetched again for every signature that does not fit. */
+    /* A signature that does not match causes no further fetch of keys that are a moment old. */
     submit(before, "{}", url, id);
     CHECK(verified(before, receive(listener, 0), FAL_E_WEBHOOK_INVALID) == NULL);
     CHECK_INT(KEYS_FETCHED, 2);

@@ -1,4 +1,4 @@
-/* A delivery that was signed with the first test key of RFC 8032 (docs/protocol.md §10.4). */
+/* A delivery signed with the first test key of RFC 8032 (docs/protocol.md §10.4). */
 
 #ifndef WEBHOOK_H
 #define WEBHOOK_H
@@ -29,7 +29,7 @@ static inline void webhook_header(fal_webhook *webhook, const char *name, const 
     must(fal_webhook_set_header(webhook, name, FAL_NUL, value, FAL_NUL, &err), err, name);
 }
 
-/* The delivery, with this signature. */
+/* Returns the delivery with this signature. */
 static inline fal_webhook *webhook_of(const char *signature)
 {
     fal_webhook *webhook = webhook_new(WEBHOOK_BODY);
@@ -41,7 +41,7 @@ static inline fal_webhook *webhook_of(const char *signature)
     return webhook;
 }
 
-/* A delivery of now whose signature has the right form and is nobody's. */
+/* Returns a current delivery whose signature is well-formed but invalid. */
 static inline fal_webhook *webhook_forged(void)
 {
     char now[32], signature[129];
