@@ -1,4 +1,4 @@
-//! The books: what the processes say that they did, and what the emulator saw.
+//! Compares the records of the processes with those of the emulator.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,28 +15,28 @@ pub(crate) struct Books<'a> {
     pub(crate) files: &'a [StoredFile],
 }
 
-/// What was found wrong, and what is told of the round.
+/// The faults that were found, and the counts of the round.
 #[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) wrong: Vec<String>,
-    /// How often each kind of end came.
+    /// The number of operations for each kind of end.
     pub(crate) ends: BTreeMap<String, u64>,
     pub(crate) requests: u64,
     pub(crate) executions: u64,
     pub(crate) lines: u64,
-    /// How often each kind of fault struck.
+    /// The number of requests that each kind of fault struck.
     pub(crate) struck: BTreeMap<String, u64>,
     entries: HashMap<String, Vec<Value>>,
 }
 
-/// What the emulator saw of one operation.
+/// The emulator's records about one operation.
 #[derive(Default)]
 struct Seen {
     executed: u64,
     made: u64,
-    /// The answers of requests that were executed.
+    /// The statuses of the responses to executed requests.
     answers: Vec<u16>,
-    /// Such an answer was cut: its status may have come.
+    /// Such a response was cut, but its status may have arrived.
     cut: bool,
     request_ids: Vec<String>,
 }
@@ -46,7 +46,7 @@ impl Findings {
         self.wrong.push(what);
     }
 
-    /// Reads what a process wrote down.
+    /// Reads the records of a process.
     pub(crate) fn read(&mut self, text: &str, secrets: &Secrets) {
         let mut done = false;
         for (kind, text) in ledger::lines(text) {
@@ -73,7 +73,8 @@ impl Findings {
         }
     }
 
-    /// The library prints nothing, and nothing else does either unless it fails.
+    /// Checks that a process printed nothing: the library never prints, and the program only on
+    /// failure.
     pub(crate) fn silent(&mut self, output: &str, secrets: &Secrets) {
         if !output.is_empty() {
             self.wrong(format!("a process printed: {}", secrets.masked(output)));
@@ -128,20 +129,20 @@ pub(crate) fn audit(books: &Books, findings: &mut Findings) {
     }
 }
 
-/// What is wrong with one operation.
+/// Returns what is wrong with one operation.
 fn balance(act: &Act, said: &Value, seen: &Seen, books: &Books) -> Vec<&'static str> {
     let mut wrong = Vec::new();
     let Some(times) = act.what.times(seen) else {
         return files(act, said, books);
     };
-    // The service repeats no answer that it has forgotten.
+    // The service executes a request again once it has forgotten the idempotency key.
     let forgot = act.what.is_idempotent() && !books.round.is_calm();
     if times > 1 && !forgot {
         wrong.push("what was asked for once was done more than once");
     }
     let refused = matches!(said["end"].as_str(), Some("error" | "refused"));
     if said["end"] == "ok" && times == 0 && said["nonsense"] != true {
-        wrong.push("it ended well, and was not done");
+        wrong.push("it succeeded, and was not executed");
     }
     if refused && said["may"] == false && times > 0 && !told(act, said, seen, books) {
         wrong.push("its error says that nothing was done, and it was");
@@ -150,7 +151,7 @@ fn balance(act: &Act, said: &Value, seen: &Seen, books: &Books) -> Vec<&'static 
     wrong
 }
 
-/// Whether the error is the answer of what was executed: then its outcome is known.
+/// Whether the error is the response to an executed request, so that its outcome is known.
 fn told(act: &Act, said: &Value, seen: &Seen, books: &Books) -> bool {
     let Some(status) = said["status"].as_u64() else {
         return false;
@@ -174,16 +175,16 @@ fn told(act: &Act, said: &Value, seen: &Seen, books: &Books) -> bool {
         .map(|arrival| arrival.outcome);
     answers.into_iter().any(|outcome| match outcome {
         Outcome::Status(answer) => u64::from(answer) == status,
-        // It was cut: its status may have come.
+        // The response was cut, but its status may have arrived.
         Outcome::ClosedByFault | Outcome::ClientClosed => true,
         Outcome::Pending | Outcome::Reset => false,
     })
 }
 
-const NOT_THERE: &str = "its file is not there";
+const NOT_THERE: &str = "its file is missing";
 
-/// Whether a store confirmed what it had not read. What fits into the connection's buffers cannot
-/// be told from what was read, so each of these excuses one file.
+/// Whether a store confirmed a file that it had not read. The client cannot tell bytes that were
+/// read from bytes in the connection's buffers, so each such request excuses one missing file.
 fn is_early(arrival: &Arrival) -> bool {
     let announced = arrival
         .headers
@@ -192,7 +193,7 @@ fn is_early(arrival: &Arrival) -> bool {
     announced && arrival.body_length == 0 && arrival.outcome == Outcome::Status(200)
 }
 
-/// An uploaded file is there, once, with its content.
+/// Checks that an uploaded file is stored once, with its content.
 fn files(act: &Act, said: &Value, books: &Books) -> Vec<&'static str> {
     let Some(sha) = said["sha"].as_str() else {
         return Vec::new();
@@ -214,13 +215,13 @@ fn files(act: &Act, said: &Value, books: &Books) -> Vec<&'static str> {
     wrong
 }
 
-/// A file answers on two hosts.
+/// Returns the name of a file. Two hosts serve the same file, so URLs differ.
 fn name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
 impl What {
-    /// Whether it is sent with an idempotency key.
+    /// Whether the request has an idempotency key.
     fn is_idempotent(self) -> bool {
         matches!(
             self,
@@ -228,7 +229,7 @@ impl What {
         )
     }
 
-    /// How often the emulator did what this operation asks for; `None` where a second time does no
+    /// Returns how often the emulator executed this operation, or `None` if a repetition does no
     /// harm.
     fn times(self, seen: &Seen) -> Option<u64> {
         match self {
@@ -246,7 +247,7 @@ impl What {
     }
 }
 
-/// What the emulator saw of each mark.
+/// Returns the emulator's records about each mark.
 fn seen(arrivals: &[Arrival]) -> HashMap<String, Seen> {
     let mut all: HashMap<String, Seen> = HashMap::new();
     for arrival in arrivals {
@@ -263,7 +264,7 @@ fn seen(arrivals: &[Arrival]) -> HashMap<String, Seen> {
     all
 }
 
-/// The mark in an arrival's body or address.
+/// Returns the mark in the body or URL of a request.
 fn mark(arrival: &Arrival) -> Option<String> {
     let body = match &arrival.body {
         ArrivedBody::Empty => String::new(),

@@ -1,5 +1,5 @@
-//! What lies between the processes and the emulator: connections that are cut, held up and torn, at
-//! any byte.
+//! Faulty connections between the processes and the emulator: cut, delayed and corrupted at any
+//! byte.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::dice::Dice;
 
-/// Forwards to the emulator until it is dropped.
+/// Forwards connections to the emulator until it is dropped.
 pub(crate) struct Between {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -23,17 +23,17 @@ pub(crate) struct Between {
     connections: Arc<AtomicU64>,
 }
 
-/// What happens to one direction of a connection.
+/// The treatment of one direction of a connection.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Clean,
-    /// In pieces of so many bytes, a little apart.
+    /// Forwards pieces of this many bytes, with short pauses.
     Pieces(u64),
-    /// RST after so many bytes.
+    /// Sends RST after this many bytes.
     Reset(u64),
-    /// FIN.
+    /// Sends FIN after this many bytes.
     End(u64),
-    /// Other bytes come after so many. Only in TLS, which notices.
+    /// Sends random bytes after this many. Only in TLS, which detects it.
     Garbage(u64),
 }
 
@@ -90,7 +90,7 @@ async fn accept(
 ) {
     loop {
         let Ok((client, _)) = listener.accept().await else {
-            // Out of descriptors; some will be closed.
+            // No descriptor is free; connections that end will free some.
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
@@ -136,7 +136,7 @@ async fn join(client: TcpStream, to: SocketAddr, up: Fate, down: Fate) {
     let upwards = forward(from_client, to_server, up);
     let downwards = forward(from_server, to_client, down);
     tokio::pin!(upwards, downwards);
-    // A side that was reset takes the other with it; one that has ended leaves it.
+    // A reset closes both directions; a normal end only its own.
     let (reset, other) = tokio::select! {
         done = &mut upwards => (done, true),
         done = &mut downwards => (done, false),
@@ -150,7 +150,7 @@ async fn join(client: TcpStream, to: SocketAddr, up: Fate, down: Fate) {
     }
 }
 
-/// One direction, to its end; an error where the connection was reset.
+/// Forwards one direction to its end. Returns an error if the connection was reset.
 async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fate: Fate) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     let mut left = match fate {

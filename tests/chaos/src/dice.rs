@@ -1,13 +1,13 @@
-//! Decisions that depend on a seed, and on nothing else.
+//! Random decisions that depend on a seed only.
 
 use std::ops::Range;
 
-/// Decisions in an order. Those of one place in the plan do not depend on how many were made in
+/// A sequence of decisions. The decisions at one place of the plan are independent of those at
 /// another.
 pub(crate) struct Dice(fastrand::Rng);
 
 impl Dice {
-    /// The decisions of this place.
+    /// Returns the sequence of this place.
     pub(crate) fn of(seed: u64, place: &[u64]) -> Self {
         Self(fastrand::Rng::with_seed(
             place
@@ -28,7 +28,7 @@ impl Dice {
         all[self.0.usize(0..all.len())].clone()
     }
 
-    /// One of these, as often as its weight says.
+    /// Picks a value with a probability proportional to its weight.
     pub(crate) fn weighed<T: Clone>(&mut self, all: &[(u64, T)]) -> T {
         let mut at = self.0.u64(0..all.iter().map(|(weight, _)| weight).sum());
         for (weight, one) in all {
@@ -40,7 +40,7 @@ impl Dice {
         all[0].1.clone()
     }
 
-    /// Small ones as often as large ones of twice the size.
+    /// Returns a number of at most `most_bits` bits. Each number of bits is equally likely.
     pub(crate) fn scaled(&mut self, most_bits: u64) -> u64 {
         let bits = self.within(0..most_bits + 1);
         self.within(0..1 << bits)

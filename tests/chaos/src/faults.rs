@@ -1,4 +1,4 @@
-//! What goes wrong in a round.
+//! The faults of a round.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 
-/// So many in a round.
+/// The largest number of faults in a round.
 const MOST: u64 = 90;
-/// About so many requests reach a host in a round.
+/// The approximate number of requests to one host in a round.
 const REQUESTS: u64 = 150;
 
-/// A service as it may be.
+/// Draws one of the behaviours that fal may have.
 pub(crate) fn settings(dice: &mut Dice) -> Settings {
     let beats = if dice.percent(10) {
         json!(50)
@@ -53,13 +53,13 @@ pub(crate) fn settings(dice: &mut Dice) -> Settings {
     serde_json::from_value(settings).unwrap()
 }
 
-/// What a server proxy forwards to.
+/// The hosts to which a server proxy forwards.
 const PROXIED: [&str; 3] = ["fal.run", "queue.fal.run", "rest.fal.ai"];
 
-/// Where files are kept.
+/// The hosts that store files.
 const FILES: [&str; 3] = ["v3.fal.media", "v3b.fal.media", "storage.googleapis.com"];
 
-/// The faults of a round, each of which strikes some request of its kind.
+/// Draws the faults of a round. Each strikes some requests of its kind.
 pub(crate) fn draw(dice: &mut Dice) -> Vec<Fault> {
     let mut faults: Vec<_> = (0..dice.within(MOST / 3..MOST))
         .map(|_| fault(dice))
@@ -68,8 +68,8 @@ pub(crate) fn draw(dice: &mut Dice) -> Vec<Fault> {
     faults
 }
 
-/// Downloads that are cut, and what comes when they go on: a part is asked for of what was cut
-/// before.
+/// Returns faults of resumed downloads. The client requests a part only after a cut, so each pair
+/// cuts a download and then falsifies the part.
 fn parts(dice: &mut Dice) -> Vec<Fault> {
     let of_file =
         |fault: Fault, host: &str| fault.method("GET").path("/files/*").host(host).times(2);
@@ -99,22 +99,22 @@ fn fault(dice: &mut Dice) -> Fault {
         (4, "ws.fal.run"),
     ]);
     let fault = match harm(dice) {
-        // Elsewhere it is the answer of an app, which may answer before it has read.
+        // From another host this would be an early response of the app, which is legitimate.
         Fault {
             action: Action::EarlySuccess,
             ..
         } if !FILES.contains(&host) => Fault::reset_before_body(),
-        // Of a file that is read it would be another content, which nobody can know.
+        // For a GET of a file it would be other content, which a client cannot detect.
         early @ Fault {
             action: Action::EarlySuccess,
             ..
         } => early.method("PUT"),
-        // A server proxy passes on what repeats its own key, which no client of it knows.
+        // A server proxy forwards the echo of its own key, which its client does not know.
         Fault {
             action: Action::Echo { .. },
             ..
         } if PROXIED.contains(&host) => Fault::close(),
-        // A renewal that is lost can not be told from this.
+        // To the audit a malformed renewal would look like a lost one.
         Fault {
             action: Action::MalformedJson,
             ..
@@ -167,7 +167,8 @@ fn harm(dice: &mut Dice) -> Fault {
     }
 }
 
-/// In the answers of HTTP, but for the events of a stream, which would look like those of the app.
+/// Draws a place in an HTTP response. Events of a stream are left out, because they would look like
+/// those of the app.
 fn place(dice: &mut Dice) -> EchoPlace {
     dice.pick(&[
         EchoPlace::Reason,
@@ -200,7 +201,7 @@ fn too_many(dice: &mut Dice) -> Fault {
     }
 }
 
-/// Without fal's headers: nobody knows what became of the request.
+/// A response without fal's headers, so that the fate of the request is unknown.
 fn ingress(dice: &mut Dice) -> Fault {
     let status = dice.pick(&[502, 503, 504]);
     Fault::status(status)
@@ -208,7 +209,7 @@ fn ingress(dice: &mut Dice) -> Fault {
         .without_request_id()
 }
 
-/// fal's gateway, which says that no runner was reached, or something else.
+/// A response of fal's gateway: either no runner was reached, or another error occurred.
 fn gateway(dice: &mut Dice) -> Fault {
     let (status, kind) = dice.pick(&[
         (503, "runner_scheduling_failure"),
@@ -228,7 +229,7 @@ fn gateway(dice: &mut Dice) -> Fault {
     }
 }
 
-/// What becomes of a tunnel.
+/// Draws a fault of a proxy tunnel.
 fn tunnel(dice: &mut Dice) -> Fault {
     let harm = match dice.within(0..4) {
         0 => Fault::close(),

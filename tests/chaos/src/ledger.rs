@@ -1,5 +1,5 @@
-//! What a process writes down: one line at a time into a file that it shares with its children,
-//! without a lock, which a fork could leave locked.
+//! The records of a process: each is one write of one line to a file that the process shares with
+//! its children. There is no lock, because a fork could leave it locked.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 static FILE: OnceLock<std::fs::File> = OnceLock::new();
 
-/// Begins to write to this file.
+/// Opens the file for the records.
 pub(crate) fn open(path: &Path) {
     let file = OpenOptions::new()
         .append(true)
@@ -30,27 +30,27 @@ fn write(kind: &str, text: &str) {
     }
 }
 
-/// How an operation ended.
+/// Records how an operation ended.
 pub(crate) fn ended(entry: &Value) {
     write("ended", &entry.to_string());
 }
 
-/// What the library let the host see: searched for secrets.
+/// Records a text that the library gave to the host, to be searched for secrets.
 pub(crate) fn said(text: &str) {
     write("said", text);
 }
 
-/// Something is not as it should be.
+/// Records a fault of the library.
 pub(crate) fn wrong(text: &str) {
     write("wrong", text);
 }
 
-/// For the summary.
+/// Records a count for the summary.
 pub(crate) fn counted(text: &str) {
     write("count", text);
 }
 
-/// Every line of such a file: its kind, and its text.
+/// Returns the kind and text of each line of such a file.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = (&str, String)> {
     text.lines().filter_map(|line| {
         let (kind, text) = line.split_once(' ')?;

@@ -1,6 +1,6 @@
-//! Everything that libfal does, from several threads and processes at once, under faults of the
-//! service and of the network, with shutdowns and forks in between. Then the books have to balance:
-//! see README.md.
+//! Runs every operation of libfal, from several threads and processes at once, under faults of the
+//! service and of the network, with shutdowns and forks in between. Then it audits the records: see
+//! README.md.
 
 #![allow(
     clippy::unwrap_used,
@@ -33,12 +33,12 @@ use crate::secrets::Secrets;
 const USAGE: &str =
     "fal-chaos [--requests N] [--seed S] [--at-once N] [--round R] [--keep] [--sabotage WHAT|all]
 
-  --requests  so many operations at least; 1000
-  --seed      where the decisions come from; by default a new one
-  --at-once   so many rounds; 4
-  --round     this round alone, as the report of a failure names it
-  --keep      the files of a round that failed
-  --sabotage  has a process do what a client must not, which has to be seen";
+  --requests  the smallest number of operations; default 1000
+  --seed      the seed of all decisions; default: a random one
+  --at-once   the number of rounds at once; default 4
+  --round     play only this round, as the report of a failure names it
+  --keep      keep the files of a round that failed
+  --sabotage  make a process misbehave, which the audit must detect";
 
 #[derive(Default)]
 struct Options {
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     let well = match options.sabotage.as_deref() {
         None => run(&options),
         Some("all") => {
-            // Without any, the same round finds nothing.
+            // Also checks that the same round without sabotage is faultless.
             let all = worker::sabotage::ALL
                 .into_iter()
                 .map(|what| (what, true))
@@ -116,7 +116,7 @@ fn options(words: &[String]) -> Option<Options> {
     Some(options)
 }
 
-/// The search for secrets sees each that is planted.
+/// Checks that the search for secrets finds each planted one.
 fn prove() {
     let secrets = Secrets::new(&[("a key", "5d0c7b1e9a")]);
     for (line, what) in secrets.planted() {
@@ -134,7 +134,7 @@ fn prove() {
     );
 }
 
-/// What all rounds came to.
+/// The sums of all rounds.
 #[derive(Default)]
 struct Sum {
     operations: u64,
@@ -170,7 +170,7 @@ impl Sum {
     }
 }
 
-/// Rounds until there were so many operations; whether the books balance.
+/// Plays rounds until there were enough operations. Returns whether no round had a fault.
 fn run(options: &Options) -> bool {
     println!("chaos: seed {}", options.seed);
     let began = Instant::now();
@@ -214,7 +214,7 @@ fn run(options: &Options) -> bool {
     println!("chaos: faults that struck: {struck:?}");
     for round in &failed {
         println!(
-            "chaos: failed; again by: fal-chaos --seed {} --round {round} --keep",
+            "chaos: failed; to repeat: fal-chaos --seed {} --round {round} --keep",
             options.seed
         );
     }
@@ -237,13 +237,13 @@ fn play(round: &Round, sabotage: Option<&str>, keep: bool) -> round::Came {
     came
 }
 
-/// Whether the audit of a round in which this is done finds something.
+/// Whether the audit of a round with this sabotage finds a fault.
 fn is_seen(options: &Options, what: &str) -> bool {
     let round = Round::of(options.seed, options.round.unwrap_or(0), Size::Small);
     let came = play(&round, Some(what), options.keep);
     match came.findings.wrong.first() {
-        Some(wrong) => println!("chaos: {what} is seen: {wrong}"),
-        None => println!("chaos: {what} is NOT seen"),
+        Some(wrong) => println!("chaos: {what} is detected: {wrong}"),
+        None => println!("chaos: {what} is NOT detected"),
     }
     !came.findings.wrong.is_empty()
 }

@@ -1,5 +1,5 @@
-//! What a round does, as data: it follows from the seed and the number of the round. When what
-//! happens, the machine decides.
+//! The decisions of a round, as data. They follow from the seed and the number of the round; the
+//! times at which things happen do not.
 
 use fal::UploadWay;
 use fal_emulator::{Fault, Settings};
@@ -7,31 +7,31 @@ use fal_emulator::{Fault, Settings};
 use crate::dice::Dice;
 use crate::faults;
 
-/// Processes at once, and threads that call the library in each.
+/// The number of processes, and of threads in each that call the library.
 pub(crate) const WORKERS: u64 = 3;
 const THREADS: u64 = 3;
 
-/// How much happens in a round.
+/// The size of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
     Whole,
-    /// Little, and nothing goes wrong that is not done on purpose.
+    /// Few operations, and no faults except deliberate ones.
     Small,
 }
 
 impl Size {
-    /// Lives of a process.
+    /// The number of lives of a process.
     fn lives(self) -> u64 {
         if self == Size::Whole { 4 } else { 2 }
     }
 
-    /// Operations of a thread in one life.
+    /// The number of operations of a thread in one life.
     fn acts(self) -> u64 {
         if self == Size::Whole { 24 } else { 6 }
     }
 }
 
-/// Some jumps of this size are not ten minutes.
+/// A few time jumps of this size stay below ten minutes.
 const CALM_BITS: u64 = 13;
 
 /// One emulator, and the processes that use it.
@@ -41,31 +41,31 @@ pub(crate) struct Round {
     pub(crate) size: Size,
     pub(crate) settings: Settings,
     pub(crate) faults: Vec<Fault>,
-    /// Bits of the milliseconds that time jumps by. What jumps far is beyond the ten minutes for
-    /// which fal remembers idempotency keys.
+    /// The number of bits of the milliseconds by which time jumps. Far jumps exceed the ten minutes
+    /// for which fal remembers idempotency keys.
     pub(crate) jump_bits: u64,
     pub(crate) workers: Vec<Vec<Life>>,
 }
 
-/// From the first call to the shutdown of the library.
+/// The time from the first call to the shutdown of the library.
 pub(crate) struct Life {
     pub(crate) threads: Vec<Vec<Act>>,
-    /// Shutdowns while calls are under way, and the milliseconds before each.
+    /// Shutdowns during calls: the milliseconds before each.
     pub(crate) shutdowns: Vec<u64>,
-    /// Forks, likewise, and what the child does.
+    /// Forks: the milliseconds before each, and the operations of the child.
     pub(crate) forks: Vec<(u64, Vec<Act>)>,
 }
 
 /// One operation.
 #[derive(Clone)]
 pub(crate) struct Act {
-    /// In the input of this operation and of no other.
+    /// A text that only the input of this operation contains.
     pub(crate) mark: String,
     pub(crate) what: What,
     pub(crate) way: Way,
     pub(crate) end: End,
     pub(crate) timeout_ms: u64,
-    /// For small decisions of its own.
+    /// Seeds the small decisions of this operation.
     pub(crate) seed: u64,
 }
 
@@ -105,22 +105,22 @@ pub(crate) enum What {
     Explain,
 }
 
-/// How the client finds fal and its credential.
+/// How the client reaches fal and gets its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Way {
     Key,
     Admin,
-    /// A function of the host's, which has to be asked again.
+    /// A callback of the host, whose keys expire soon.
     Callback,
-    /// A program.
+    /// A key command.
     Command,
-    /// A login, which all processes share and renew.
+    /// A login that all processes share and renew.
     Login,
-    /// Under fal's own names, in TLS, mostly with HTTP/2.
+    /// fal's own host names over TLS, mostly with HTTP/2.
     Tls,
     /// A server proxy that holds the key.
     Proxy,
-    /// There is nobody.
+    /// An address without a server.
     Nowhere,
 }
 
@@ -137,20 +137,20 @@ impl Way {
     ];
 }
 
-/// How the host comes by the end of the operation.
+/// How the host learns the end of the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Wait,
     Poll,
-    /// The dispatcher calls.
+    /// By a callback of the dispatcher.
     Callback,
-    /// It is awaited.
+    /// By awaiting the operation.
     Future,
-    /// It is cancelled after so many milliseconds, unless it has ended.
+    /// By waiting this many milliseconds, and then cancelling the operation.
     Cancel(u64),
-    /// The future is dropped after so many.
+    /// Not at all: the future is dropped after this many milliseconds.
     DropFuture(u64),
-    /// Its handle is dropped at once.
+    /// Not at all: the handle is dropped at once.
     Drop,
 }
 
@@ -178,12 +178,12 @@ impl Round {
         }
     }
 
-    /// Whether no operation can outlast what fal remembers.
+    /// Whether fal remembers every idempotency key for as long as its operation runs.
     pub(crate) fn is_calm(&self) -> bool {
         self.jump_bits <= CALM_BITS
     }
 
-    /// All operations, those of forked children too.
+    /// Returns all operations, including those of forked children.
     pub(crate) fn acts(&self) -> impl Iterator<Item = &Act> {
         let lives = self.workers.iter().flatten();
         lives.flat_map(|life| {
@@ -195,7 +195,7 @@ impl Round {
     }
 }
 
-/// What one process of a round does.
+/// Returns the lives of one process of a round.
 pub(crate) fn lives(seed: u64, number: u64, worker: u64, size: Size) -> Vec<Life> {
     (0..size.lives())
         .map(|life| Life::of(seed, &[number, 2, worker, life], size))
@@ -226,7 +226,8 @@ fn acts(seed: u64, place: &[u64], thread: u64, count: u64, whole: bool) -> Vec<A
 }
 
 impl Act {
-    /// `whole`: not in a child, whose threads and receivers of webhooks are its parent's.
+    /// `whole` is false in a forked child, which has neither its parent's threads nor its webhook
+    /// receiver.
     fn draw(dice: &mut Dice, whole: bool) -> Self {
         let mark = format!("mk{:016x}", dice.within(0..u64::MAX));
         let what = loop {
@@ -296,7 +297,7 @@ impl What {
             What::CreateInstance | What::CreateKey | What::List => {
                 dice.pick(&[Way::Admin, Way::Admin, Way::Nowhere])
             }
-            // A proxy forwards no WebSocket.
+            // A server proxy forwards no WebSocket.
             What::Channel | What::Realtime | What::WebSocket => {
                 dice.pick(&[Way::Key, Way::Tls, Way::Callback])
             }

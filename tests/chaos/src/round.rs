@@ -1,4 +1,4 @@
-//! One round: an emulator, what lies between, and processes that use them; then the books.
+//! One round: an emulator, faulty connections to it, and processes that use it. The audit follows.
 
 use std::io;
 use std::path::Path;
@@ -15,18 +15,18 @@ use crate::plan::{Round, Size, WORKERS};
 use crate::secrets::Secrets;
 use crate::worker::{WITNESS, sabotage};
 
-/// A process that takes longer hangs.
+/// A process that takes longer counts as hung.
 const LIMIT: Duration = Duration::from_secs(900);
-/// Until the emulator has done what it was asked for.
+/// Time for the emulator to finish all requests.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// What a round came to.
+/// The result of a round.
 pub(crate) struct Came {
     pub(crate) findings: Findings,
     pub(crate) connections: u64,
 }
 
-/// Plays a round, whose files are in this folder.
+/// Plays a round, and keeps its files in this folder.
 pub(crate) fn play(round: &Round, folder: &Path, sabotage: Option<&str>) -> io::Result<Came> {
     let emulator = Emulator::builder()
         .settings(round.settings.clone())
@@ -69,7 +69,8 @@ pub(crate) fn play(round: &Round, folder: &Path, sabotage: Option<&str>) -> io::
     } else {
         Some(worker_of(folder, WITNESS, None)?)
     };
-    // Of a token that expires between its renewal and its use nothing could be said.
+    // Time does not jump here: a token that expires between its renewal and its use would prove
+    // nothing.
     watch(None, witness.into_iter().collect(), &mut findings);
     let arrivals = settled(&emulator, &mut findings);
     let files = emulator.files();
@@ -126,7 +127,7 @@ fn worker_of(folder: &Path, worker: &str, sabotage: Option<&str>) -> io::Result<
         .arg(folder)
         .stdin(Stdio::null());
     command.stdout(output("stdout")?).stderr(output("stderr")?);
-    // Nothing of the outer world reaches a client.
+    // The clients see no variable of the machine.
     command
         .env_clear()
         .env("TMPDIR", folder)
@@ -134,7 +135,7 @@ fn worker_of(folder: &Path, worker: &str, sabotage: Option<&str>) -> io::Result<
     command.spawn()
 }
 
-/// Waits until the processes have ended, and lets the time of an emulator jump meanwhile.
+/// Waits until the processes have ended. Meanwhile the clock of the emulator jumps.
 fn watch(jumps: Option<(&Round, &Emulator)>, mut workers: Vec<Child>, findings: &mut Findings) {
     let mut jumps = jumps.map(|(round, emulator)| {
         (
@@ -154,7 +155,7 @@ fn watch(jumps: Option<(&Round, &Emulator)>, mut workers: Vec<Child>, findings: 
         workers.retain_mut(|worker| match worker.try_wait() {
             Ok(None) if began.elapsed() > LIMIT => {
                 findings.wrong(format!("a process hangs: {} s", LIMIT.as_secs()));
-                // It may end in this moment.
+                // The process may end at this moment, so the results do not matter.
                 let _ = (worker.kill(), worker.wait());
                 false
             }
@@ -172,12 +173,12 @@ fn watch(jumps: Option<(&Round, &Emulator)>, mut workers: Vec<Child>, findings: 
     }
 }
 
-/// What arrived, once nothing moves any more.
+/// Waits until the emulator is idle. Returns the requests that it received.
 fn settled(emulator: &Emulator, findings: &mut Findings) -> Vec<Arrival> {
     let end = Instant::now() + QUIET;
     let mut before = emulator.executions();
     loop {
-        // Jobs that nobody waits for.
+        // Ends the jobs that no process waits for.
         emulator.advance(Duration::from_secs(60));
         std::thread::sleep(Duration::from_millis(100));
         let arrivals = emulator.arrivals();

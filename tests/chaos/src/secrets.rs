@@ -1,19 +1,18 @@
-//! The secrets of a round, in every form in which they could be seen.
+//! The secrets of a round, in every form in which a text could contain them.
 
 use std::fmt::Write as _;
 
-/// What is looked for, and what it is.
+/// Each form of a secret, and its description.
 pub(crate) struct Secrets {
     forms: Vec<(String, String)>,
 }
 
 /// Every secret of the emulator contains one of these, plain or encoded: keys and refresh tokens
-/// the first, short-lived tokens and signed addresses the second, tokens of the file host the
-/// third.
+/// the first, short-lived tokens and signed URLs the second, tokens of the file host the third.
 const MARKERS: [&str; 3] = ["fake-secret", "fake-signature-", "fake-cdn-token"];
 
 impl Secrets {
-    /// `known`: secrets of the round, and what they are.
+    /// `known`: the secrets of the round, with descriptions.
     pub(crate) fn new(known: &[(&str, &str)]) -> Self {
         let mut forms = Vec::new();
         let markers = MARKERS.map(|marker| (marker, marker));
@@ -32,7 +31,7 @@ impl Secrets {
         Secrets { forms }
     }
 
-    /// What this text gives away, if anything.
+    /// Describes the secret that this text contains, if any.
     pub(crate) fn in_text(&self, text: &str) -> Option<&str> {
         let found = self
             .forms
@@ -43,14 +42,14 @@ impl Secrets {
             .or_else(|| web_token(text).then_some("a JSON web token"))
     }
 
-    /// The text without them.
+    /// Returns the text with every secret masked.
     pub(crate) fn masked(&self, text: &str) -> String {
         self.forms.iter().fold(text.to_owned(), |text, (form, _)| {
             text.replace(form.as_str(), "****")
         })
     }
 
-    /// A line with each of them, as careless code would print it.
+    /// Returns a line with each form, as careless code would print it.
     pub(crate) fn planted(&self) -> impl Iterator<Item = (String, &str)> {
         self.forms
             .iter()
@@ -73,7 +72,7 @@ fn hexadecimal(secret: &str) -> String {
     secret.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The part of the text's base64 that does not depend on its neighbours.
+/// Returns the part of the base64 that is independent of the surrounding bytes.
 fn base64(secret: &str, before: usize) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bytes: Vec<u8> = std::iter::repeat_n(0, before)
@@ -90,7 +89,8 @@ fn base64(secret: &str, before: usize) -> String {
         .collect()
 }
 
-/// Header and claims of one, as every JSON object begins in base64.
+/// Whether the text contains the header and claims of a JSON Web Token. In base64 a JSON object
+/// begins with "eyJ".
 fn web_token(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     text.match_indices("eyJ").any(|(at, _)| {

@@ -1,4 +1,4 @@
-//! How each operation is begun, and what its good answer has to be.
+//! Starts each kind of operation, and checks its successful response.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use crate::dice::Dice;
 use crate::ledger;
 use crate::plan::{Act, Way, What};
 
-/// A thread that calls the library, and what it knows of earlier operations.
+/// A thread that calls the library, with the results of its earlier operations.
 pub(crate) struct Hand<'a> {
     pub(crate) clients: &'a Clients,
     pub(crate) dispatcher: &'a Dispatcher,
@@ -36,21 +36,21 @@ pub(crate) struct File {
     content: Arc<Vec<u8>>,
 }
 
-/// What became of the answer.
+/// Whether a response is right, or what is wrong with it.
 pub(crate) type Verdict = std::result::Result<(), String>;
 type Check = Box<dyn FnOnce(&Response) -> Verdict>;
 
-/// An operation under way.
+/// A running operation.
 pub(crate) struct Begun {
     pub(crate) op: Op,
-    /// Sessions and the like, which end with their handle.
+    /// A session or similar object, whose operation ends when its handle is dropped.
     pub(crate) held: Option<Box<dyn Any>>,
     check: Check,
-    /// Its answer is a secret that was asked for.
+    /// The response is itself a secret, as requested.
     pub(crate) secret: bool,
-    /// It can not end well.
+    /// The operation cannot succeed.
     pub(crate) fails: bool,
-    /// What is uploaded.
+    /// The uploaded bytes.
     pub(crate) content: Option<Arc<Vec<u8>>>,
     scratch: Option<PathBuf>,
 }
@@ -96,7 +96,7 @@ impl<'a> Hand<'a> {
         }
     }
 
-    /// Starts it; `None` where it was over at once.
+    /// Starts the operation. Returns `None` if no operation is left to follow.
     pub(crate) fn begin(&mut self, act: &Act) -> Result<Option<Begun>> {
         let client = self.clients.of(act.way).clone();
         let mut dice = Dice::of(act.seed, &[]);
@@ -140,7 +140,7 @@ impl<'a> Hand<'a> {
         Ok(Some(begun))
     }
 
-    /// Takes note of a good answer.
+    /// Checks a successful response, and keeps its result for later operations.
     pub(crate) fn learn(&mut self, act: &Act, begun: Begun, answer: &Response) -> Verdict {
         match act.what {
             What::Submit => self.job = Job::of_answer("emulator/job", answer).ok(),
@@ -222,7 +222,7 @@ impl<'a> Hand<'a> {
         Ok(begun.holding(channel))
     }
 
-    /// What this operation uploads, and from where.
+    /// Returns the upload of this operation, its bytes, and its file if it has one.
     fn content(
         &self,
         act: &Act,
@@ -322,7 +322,7 @@ impl<'a> Hand<'a> {
     }
 }
 
-/// A download whose content is known.
+/// Wraps a download whose content is known.
 fn received(op: Op, to: Option<PathBuf>, expected: Vec<u8>) -> Begun {
     let begun = Begun::of(op, {
         let to = to.clone();
@@ -371,7 +371,7 @@ fn run(client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
     })
 }
 
-/// An app that fails after its work, and says what it likes.
+/// Returns an app that fails after its work, and its input, which chooses the response.
 fn failing(mark: &str, dice: &mut Dice) -> (String, Value) {
     let kind = dice.pick(&[
         "runner_scheduling_failure",
@@ -382,8 +382,8 @@ fn failing(mark: &str, dice: &mut Dice) -> (String, Value) {
         "image_too_large",
     ]);
     let status = dice.pick(&[400, 401, 403, 408, 409, 422, 429, 500, 502, 503, 504]);
-    // What a runner answered says so (docs/protocol.md §5.8); what it says itself is its own
-    // affair.
+    // The response of a runner has this header (docs/protocol.md §5.8), so its content says nothing
+    // about fal.
     let served = json!({"X-Fal-Served-From": "fake-runner"});
     let by_runner = |body: Value| {
         (
@@ -434,7 +434,7 @@ fn session(client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
         request.set_timeout(Duration::from_millis(act.timeout_ms));
         let socket = client.websocket_start(request, SocketOptions::new())?;
         for n in 0..inputs {
-            // It may have ended by now.
+            // The session may have ended already.
             let _ = socket.send_text(&format!("{} {n}", act.mark));
         }
         if dice.percent(93) {
@@ -500,7 +500,7 @@ fn platform(client: &Client, act: &Act, dice: &mut Dice) -> Result<Begun> {
     Ok(Begun::of(op, |_| Ok(())))
 }
 
-/// For an app that does not exist, whose name is the mark.
+/// Requests a token for an app that does not exist and is named after the mark.
 fn token(client: &Client, act: &Act) -> Result<Begun> {
     let op = client.mint_token_start(
         &[&format!("emulator/{}", act.mark)],
@@ -523,7 +523,7 @@ fn webhook(client: &Client, act: &Act, delivery: Delivery) -> Result<Begun> {
         .headers
         .iter()
         .for_each(|(name, value)| webhook.set_header(name, value));
-    // The emulator's clock is ahead of ours.
+    // The emulator's clock is ahead of the system's.
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap()
@@ -536,14 +536,14 @@ fn webhook(client: &Client, act: &Act, delivery: Delivery) -> Result<Begun> {
     })
 }
 
-/// Whether a fault made this of an answer.
+/// Whether a fault of the emulator has made this body malformed.
 pub(crate) fn is_nonsense(body: &[u8]) -> bool {
     body.starts_with(b"{\"images\": [{\"url\": \"https:")
         && serde_json::from_slice::<Value>(body).is_err()
 }
 
 fn has(answer: &Response, pointer: &str) -> Verdict {
-    // A fault that makes nonsense of an answer leaves it as it is, and the host sees.
+    // The library returns a body that a fault has made malformed, and the host notices it.
     match is_nonsense(answer.body()) || answer.get(pointer).is_ok() {
         true => Ok(()),
         false => Err(format!("the answer has no {pointer}")),
@@ -558,7 +558,7 @@ fn is(answer: &Response, pointer: &str, expected: &str) -> Verdict {
     }
 }
 
-/// Everything that an error lets be seen.
+/// Returns every text that an error exposes.
 pub(crate) fn shown(error: &Error) -> String {
     let headers: Vec<_> = error.headers().collect();
     let body = String::from_utf8_lossy(error.body());
@@ -570,14 +570,14 @@ pub(crate) fn shown(error: &Error) -> String {
     )
 }
 
-/// The same of an answer.
+/// Returns every text that a response exposes.
 pub(crate) fn shown_answer(answer: &Response) -> String {
     let headers: Vec<_> = answer.headers().collect();
     let body = &answer.body()[..answer.body().len().min(4096)];
     format!("{answer:?} {headers:?} {}", String::from_utf8_lossy(body))
 }
 
-/// Whether the library ended it because it was told to.
+/// Whether the host itself ended the operation.
 pub(crate) fn is_stopped(code: Code) -> bool {
     matches!(code, Code::Cancelled | Code::ShutDown | Code::Deadline)
 }

@@ -1,4 +1,4 @@
-//! A fork in the middle of it all: the child goes on with its parent's clients, and ends.
+//! Forks during calls. The child uses its parent's clients, and ends.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,19 +13,19 @@ use super::life::{is_forked, work};
 use crate::ledger;
 use crate::plan::{Act, Way};
 
-/// Seconds, after which it has hung: the system ends it.
+/// Seconds after which a child counts as hung, and the system ends it.
 const LIMIT: u32 = 240;
 
-/// Forks, and waits for the child.
+/// Forks, and waits for the child to end.
 pub(crate) fn fork(acts: &[Act], clients: &Clients, dispatcher: &Dispatcher, scratch: &Path) {
     let mut request = Request::run("emulator/slow").unwrap();
     request.set_json(serde_json::json!({"ms": 50}));
     let inherited = clients.of(Way::Key).run_start(request);
-    // SAFETY: the child uses what a forked child may: the library, which promises so, and memory.
+    // SAFETY: the child only uses memory and the library, which supports forked children.
     let child = unsafe { libc::fork() };
     match child {
         0 => {
-            // SAFETY: it takes a number.
+            // SAFETY: alarm() only takes a number.
             unsafe { libc::alarm(LIMIT) };
             let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 if let Ok(op) = &inherited {
@@ -39,7 +39,7 @@ pub(crate) fn fork(acts: &[Act], clients: &Clients, dispatcher: &Dispatcher, scr
                 }
                 live(acts, clients, scratch);
             }));
-            // SAFETY: it takes a number. What is left of the parent is neither run nor dropped.
+            // SAFETY: _exit() only takes a number. It runs and drops nothing of the parent.
             unsafe { libc::_exit(i32::from(done.is_err())) };
         }
         1.. => wait(child),
@@ -52,7 +52,7 @@ pub(crate) fn fork(acts: &[Act], clients: &Clients, dispatcher: &Dispatcher, scr
     }
 }
 
-/// The child's own life.
+/// Runs the child's operations, and shuts the library down.
 fn live(acts: &[Act], clients: &Clients, scratch: &Path) {
     let dispatcher = Dispatcher::new();
     let hand = Hand::new(clients, &dispatcher, None, scratch.to_owned());
@@ -81,7 +81,7 @@ fn live(acts: &[Act], clients: &Clients, scratch: &Path) {
 
 fn wait(child: libc::pid_t) {
     let mut status = 0;
-    // SAFETY: the status is written to while the call runs.
+    // SAFETY: `status` is valid for writes during the call.
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
     if waited != child || status != 0 {
         ledger::wrong(&format!(

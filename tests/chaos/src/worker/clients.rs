@@ -1,4 +1,4 @@
-//! A client for each way to fal and to a credential.
+//! Makes a client for each way to reach fal and to get a credential.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -10,15 +10,15 @@ use fal::{Client, ClientBuilder, Level};
 use crate::ledger;
 use crate::plan::Way;
 
-/// Where the emulator is, and what it takes.
+/// The addresses of the emulator, and its credentials.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) host: String,
-    /// The emulator itself, without what lies between.
+    /// The emulator itself, without the faulty connections.
     pub(crate) emulator: String,
-    /// Of the scopes API and ADMIN.
+    /// Keys of the scopes API and ADMIN.
     pub(crate) keys: [String; 2],
-    /// A folder with the certificate, the key and the login.
+    /// The folder of the certificate, the key and the login.
     pub(crate) folder: PathBuf,
 }
 
@@ -53,8 +53,8 @@ fn client(world: &World, way: Way) -> Client {
             ),
             ("PATH", "/usr/bin:/bin".to_owned()),
         ]),
-        // Without what lies between: a renewal is lost by a fault of the emulator, which knows it,
-        // or by the client.
+        // Connects directly: only a fault of the emulator, which records it, or the client itself
+        // can lose a renewal.
         Way::Login => base().environment(Environment::from_variables([
             home,
             ("FAL_EMULATOR_HOST", world.emulator.clone()),
@@ -94,8 +94,8 @@ fn base() -> ClientBuilder {
         .timeout(Duration::from_secs(8))
 }
 
-/// A host that gives the key for a moment, sometimes later and from another thread, and sometimes
-/// not at all.
+/// Returns a credential callback whose key expires soon. It sometimes answers later from another
+/// thread, and sometimes fails.
 fn asked(key: String) -> Callback {
     let times = std::sync::atomic::AtomicU64::new(0);
     Callback::new(move |answer| {
@@ -107,7 +107,7 @@ fn asked(key: String) -> Callback {
                 let key = key.clone();
                 std::thread::spawn(move || {
                     std::thread::sleep(Duration::from_millis(20));
-                    // Nobody may wait any more.
+                    // The call may have ended, so the answer may fail.
                     let _ = answer.key(&key, lasting);
                 });
             }

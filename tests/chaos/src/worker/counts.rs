@@ -1,5 +1,5 @@
-//! What a process holds: threads, descriptors, memory. After a shutdown it is as before the first
-//! call.
+//! The threads, descriptors and memory of a process. After a shutdown they must be as before the
+//! first call.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use super::heap;
 use crate::ledger;
 
-/// What may be left in memory of a life, such as room that collections keep for the next one.
+/// Bytes that a life may leave behind, such as the capacity of collections.
 const SLACK: i64 = 96 << 10;
-/// Long enough for anything that happens at all.
+/// Enough time for all resources to be released.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Counts {
     threads: usize,
     descriptors: BTreeMap<String, usize>,
-    /// After the first life, which makes what is made once.
+    /// Bytes in use after the first life, which makes everything that is made once.
     memory: Option<i64>,
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
 }
 
-/// How many of each kind.
+/// Returns the number of open descriptors of each kind.
 fn descriptors() -> BTreeMap<String, usize> {
     let mut kinds = BTreeMap::new();
     let files = std::fs::read_dir("/proc/self/fd")
@@ -40,7 +40,7 @@ fn descriptors() -> BTreeMap<String, usize> {
             .next()
             .filter(|_| !link.starts_with('/'))
             .unwrap_or(&link);
-        // The folder that is being read.
+        // Without the descriptor that reads this folder.
         if !kind.starts_with("/proc/") {
             *kinds.entry(kind.to_owned()).or_insert(0) += 1;
         }
@@ -57,7 +57,7 @@ impl Counts {
         }
     }
 
-    /// Nothing is left of the life that has just ended.
+    /// Checks that the life that has just ended left nothing behind.
     pub(crate) fn compare(&mut self, life: usize) {
         let name = format!("after life {life}");
         settles(

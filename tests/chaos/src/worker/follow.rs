@@ -1,4 +1,4 @@
-//! How an operation is followed to its end, which comes exactly once.
+//! Follows an operation to its end, which must come exactly once.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,35 +16,35 @@ use super::sabotage;
 use crate::ledger;
 use crate::plan::{Act, End, Way, What};
 
-/// Long enough for anything that happens at all.
+/// Enough time for every operation to end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 type Outcome = Result<Response>;
 
-/// An operation under way, and who tells of its end.
+/// A running operation, and the channel that reports its end.
 pub(crate) struct Followed<'p> {
     act: &'p Act,
     begun: Begun,
-    /// How often the dispatcher called.
+    /// The number of calls by the dispatcher.
     calls: Option<Arc<AtomicUsize>>,
     told: Option<mpsc::Receiver<Outcome>>,
     seen: Seen,
 }
 
-/// The events that were read.
+/// The events read so far.
 #[derive(Default)]
 struct Seen {
     events: u64,
     logs: Vec<String>,
 }
 
-/// A callback that must have been called once, when all is over.
+/// A callback that must have been called exactly once at the end of the life.
 pub(crate) struct Due {
     pub(crate) mark: String,
     pub(crate) calls: Arc<AtomicUsize>,
 }
 
-/// Starts an operation; `None` where it is over already, and was written down.
+/// Starts an operation. Returns `None` if it has already ended and its end is recorded.
 pub(crate) fn start<'p>(hand: &mut Hand, act: &'p Act) -> Option<Followed<'p>> {
     let begun = match patiently(|| hand.begin(act)) {
         Ok(Some(begun)) => begun,
@@ -74,7 +74,7 @@ pub(crate) fn start<'p>(hand: &mut Hand, act: &'p Act) -> Option<Followed<'p>> {
     })
 }
 
-/// Again while another thread shuts the library down.
+/// Repeats a start that fails because another thread shuts the library down.
 fn patiently<T>(mut begin: impl FnMut() -> Result<T>) -> Result<T> {
     for _ in 0..1000 {
         match begin() {
@@ -98,7 +98,7 @@ fn callback(dispatcher: &Dispatcher, act: &Act, op: &Op) -> Called {
         counted.fetch_add(1, Ordering::SeqCst);
         if takes {
             match op.take() {
-                // Whoever waits may have given up, and said so.
+                // The waiting thread may have given up, and has recorded that.
                 Some(outcome) => drop(tell.send(outcome)),
                 None => ledger::wrong("a callback came before the end"),
             }
@@ -114,7 +114,7 @@ fn callback(dispatcher: &Dispatcher, act: &Act, op: &Op) -> Called {
 }
 
 impl Followed<'_> {
-    /// To its end, which is written down.
+    /// Follows the operation to its end, and records the end.
     pub(crate) fn finish(mut self, hand: &mut Hand) -> Option<Due> {
         match self.act.end {
             End::Drop => {
@@ -156,7 +156,7 @@ impl Followed<'_> {
         } else if let Some(Err(error)) = op.take()
             && error.code() == Code::Taken
         {
-            // As it should be.
+            // A second take must return this error.
         } else {
             ledger::wrong(&format!(
                 "{}: its outcome can be taken twice",
@@ -189,7 +189,7 @@ impl Followed<'_> {
             .flatten()
     }
 
-    /// Once a frame.
+    /// Polls in short intervals, as a host does once per frame.
     fn polled(&mut self, op: &Op) -> Option<Outcome> {
         if !self.reads() {
             op.discard_events();
@@ -222,7 +222,7 @@ impl Followed<'_> {
         None
     }
 
-    /// A session that its host leaves open.
+    /// Closes a session that the host has left open.
     fn close_idle(&mut self) {
         if self.act.what == What::WebSocket || self.act.what == What::Realtime {
             self.begun.held = None;
@@ -234,7 +234,8 @@ impl Followed<'_> {
             act, begun, seen, ..
         } = self;
         let sha = begun.content.as_ref().map(|content| sha256(content));
-        // An attempt that is repeated says the same again, perhaps in the same millisecond.
+        // A retried attempt of a failing app logs the same lines again, perhaps in the same
+        // millisecond.
         if !begun.fails {
             seen.check(act);
         }
@@ -244,17 +245,17 @@ impl Followed<'_> {
                 if !begun.secret {
                     ledger::said(&shown_answer(&answer));
                 }
-                // A fault makes that of any answer, a refusal too.
+                // A fault may make any response malformed, an error response too.
                 let nonsense = is_nonsense(answer.body());
                 if begun.fails && !nonsense {
                     ledger::wrong(&format!(
-                        "{} {:?}: it ended well, which it can not",
+                        "{} {:?}: it succeeded, which it cannot",
                         act.mark, act.what
                     ));
                 }
                 let url = answer.get_str("/url").ok().map(str::to_owned);
-                // What reached a server proxy in pieces of gzip, or cut without a sign, it passes
-                // on as whole.
+                // A server proxy may receive a response in several gzip members, or one cut without
+                // a sign, and forwards it as complete.
                 let is_file = matches!(act.what, What::Download | What::DownloadOfAnswer);
                 let garbled = act.way == Way::Proxy && (is_file || answer.json().is_err());
                 if let Err(why) = hand.learn(act, begun, &answer)
@@ -296,7 +297,7 @@ impl Seen {
         }
     }
 
-    /// A line of the log is told once.
+    /// Checks that each line of the log came only once.
     fn check(&self, act: &Act) {
         for (at, line) in self.logs.iter().enumerate() {
             if self.logs[..at].contains(line) {
@@ -339,7 +340,7 @@ impl Wake for Unpark {
     }
 }
 
-/// An executor; it drops what is not ready by then.
+/// Runs a future. At the limit drops the future and returns `None`.
 fn block_on<T>(future: impl Future<Output = T>, limit: Duration) -> Option<T> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut future = pin!(future);

@@ -1,5 +1,5 @@
-//! One life of the library: threads that call it, shutdowns and forks in between, and at the end
-//! nothing is left.
+//! One life of the library: threads call it, with shutdowns and forks in between. At the end
+//! nothing may be left.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -17,7 +17,7 @@ use super::{child, sabotage};
 use crate::ledger;
 use crate::plan::{Act, Life};
 
-/// So many operations of a thread are under way at once.
+/// The number of operations that one thread runs at once.
 const AT_ONCE: usize = 8;
 
 pub(crate) fn live(
@@ -58,7 +58,7 @@ pub(crate) fn live(
     counts.compare(number);
 }
 
-/// One thread's operations, some at a time.
+/// Runs the operations of one thread, several at a time.
 pub(crate) fn work(mut hand: Hand, acts: &[Act]) -> Vec<Due> {
     let mut due = Vec::new();
     for acts in acts.chunks(AT_ONCE) {
@@ -71,7 +71,7 @@ pub(crate) fn work(mut hand: Hand, acts: &[Act]) -> Vec<Due> {
     due
 }
 
-/// Shutdowns and forks while the threads call.
+/// Shuts down and forks while the threads call.
 fn disturb(life: &Life, clients: &Clients, dispatcher: &Dispatcher, scratch: &Path) {
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -92,7 +92,7 @@ fn disturb(life: &Life, clients: &Clients, dispatcher: &Dispatcher, scratch: &Pa
     });
 }
 
-/// Every callback is called once, also those of operations that nobody waited for.
+/// Checks that every callback is called once, also for operations that no thread waited for.
 fn settle(dispatcher: &Dispatcher, due: Vec<Due>) {
     let end = Instant::now() + PATIENCE;
     while dispatcher.outstanding() > 0 && Instant::now() < end {
@@ -125,7 +125,7 @@ fn look_for_partial_files(folder: &Path) {
     }
 }
 
-/// What an operation of the parent says in its child.
+/// Whether the library refused an operation of the parent in its child.
 pub(crate) fn is_forked<T>(outcome: fal::Result<T>) -> bool {
     outcome.is_err_and(|error| error.code() == Code::Forked)
 }

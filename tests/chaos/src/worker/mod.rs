@@ -1,4 +1,4 @@
-//! A process that uses the library as a rude host does.
+//! A process that uses the library as carelessly as a host may.
 
 mod acts;
 mod child;
@@ -20,10 +20,10 @@ use self::receiver::Receiver;
 use crate::plan::{Size, Way};
 use crate::{ledger, plan};
 
-/// The name of the process that looks, when all others have ended, whether the login is still one.
+/// The name of the process that, after all others have ended, checks whether the login still works.
 pub(crate) const WITNESS: &str = "witness";
 
-/// The folder of the round. What else it needs to know comes in `world.json` there.
+/// Runs a process of the round in this folder. `world.json` there has the remaining settings.
 pub(crate) fn main(folder: &Path, worker: &str) {
     let text = std::fs::read_to_string(folder.join("world.json")).unwrap();
     let text: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -51,8 +51,8 @@ pub(crate) fn main(folder: &Path, worker: &str) {
         size,
     );
     let receiver = Receiver::start();
-    // Built with all of the workspace, tokio keeps two sockets of its own from its first runtime
-    // on.
+    // With the features of the whole workspace, tokio's first runtime opens two sockets that stay
+    // open.
     drop(
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -63,7 +63,7 @@ pub(crate) fn main(folder: &Path, worker: &str) {
     for (number, life) in lives.iter().enumerate() {
         life::live(number, life, &world, &receiver, &mut counts);
     }
-    // A host that panics is no harm to the library, and a fault of this program.
+    // A panic above is a fault of this program, which the missing "done" reports.
     ledger::counted("done");
 }
 

@@ -1,17 +1,17 @@
-//! The host's own server, to which webhooks are delivered.
+//! The host's own server, which receives webhooks.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// One delivery, as it arrived.
+/// One delivery, as received.
 pub(crate) struct Delivery {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-/// Takes deliveries as long as the process lives.
+/// Receives deliveries until the process ends.
 pub(crate) struct Receiver {
     address: SocketAddr,
     deliveries: Arc<Mutex<Vec<Delivery>>>,
@@ -35,7 +35,7 @@ impl Receiver {
             for connection in listener.incoming().flatten() {
                 if let Some(delivery) = read(connection) {
                     let mut taken = taken.lock().unwrap();
-                    // The newest are enough, and memory is counted.
+                    // Keeps only the newest, because memory is checked for leaks.
                     if taken.len() < 64 {
                         taken.push(delivery);
                     }

@@ -1,4 +1,4 @@
-//! What a client must not do, done on purpose: the audit has to see each.
+//! Deliberate misbehaviour of a client. The audit must detect each kind.
 
 use fal::credentials::Environment;
 use fal::{Client, Op, Request};
@@ -6,7 +6,7 @@ use fal::{Client, Op, Request};
 use super::clients::World;
 use crate::ledger;
 
-/// The names, for `--sabotage`.
+/// The kinds, as `--sabotage` names them.
 pub(crate) const ALL: [&str; 9] = [
     "twice",
     "lie",
@@ -21,7 +21,7 @@ pub(crate) const ALL: [&str; 9] = [
 
 pub(crate) const VARIABLE: &str = "CHAOS_SABOTAGE";
 
-/// Does what is asked for, in the second life.
+/// Misbehaves as requested, in the second life.
 pub(crate) fn now(world: &World, life: usize) {
     let Ok(what) = std::env::var(VARIABLE) else {
         return;
@@ -50,14 +50,14 @@ pub(crate) fn now(world: &World, life: usize) {
     }
 }
 
-/// An operation's entry, changed.
+/// Changes the record of an operation. Returns whether to write it.
 pub(crate) fn entry(entry: &mut serde_json::Value) -> bool {
     match std::env::var(VARIABLE).as_deref() {
-        // It ran, and its error says that it did not.
+        // The operation was executed, and the error denies it.
         Ok("lie") if entry["end"] == "ok" && entry["what"] == "Run" => {
             *entry = serde_json::json!({"end": "error", "code": "connection lost", "may": false, "status": null});
         }
-        // It did not run, and is said to have ended well.
+        // The operation was not executed, and the record claims success.
         Ok("deny") if entry["end"] == "error" && entry["way"] == "Nowhere" => {
             entry["end"] = "ok".into()
         }
