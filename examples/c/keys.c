@@ -1,4 +1,4 @@
-/* Makes an API key with an ADMIN key, uses it, lists it, revokes it, and is refused. No secret is printed.
+/* Makes an API key with an ADMIN key, uses, lists and revokes it, and shows that fal then refuses it. Prints no secret.
  *
  * usage: FAL_KEY=<an ADMIN key> keys
  */
@@ -17,7 +17,7 @@ static int failed(fal_error *err)
     return EXIT_FAILURE;
 }
 
-/* A client that uses the new key. */
+/* Returns a client that uses the new key. */
 static fal_status client_of(const fal_new_key *key, fal_client **client, fal_error **err)
 {
     fal_options *options = fal_options_new();
@@ -28,7 +28,7 @@ static fal_status client_of(const fal_new_key *key, fal_client **client, fal_err
     return status;
 }
 
-/* Calls something that needs any key. */
+/* Makes a request that any valid key may make. */
 static fal_status use(const fal_client *client, size_t *prices, fal_error **err)
 {
     static const char params[] = "{\"endpoint_id\": [\"fal-ai/flux/dev\", \"fal-ai/flux/schnell\"]}";
@@ -40,7 +40,7 @@ static fal_status use(const fal_client *client, size_t *prices, fal_error **err)
     return status;
 }
 
-/* Looks for a key in the list of all, of which one page at a time is in memory. */
+/* Searches the list of all keys, which holds one page at a time in memory. */
 static fal_status find(const fal_client *admin, const char *id, int *found, fal_error **err)
 {
     fal_op *list = NULL;

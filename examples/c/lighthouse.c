@@ -1,4 +1,4 @@
-/* Prints the address of a picture. */
+/* Prints the URL of a picture. */
 
 #include <fal/fal.h>
 #include <stdio.h>

@@ -10,14 +10,14 @@
 
 #include <fal/fal.h>
 
-struct wish {
+struct settings {
     const char *prompt;
     const char *out;
     long width;
     long height;
 };
 
-/* Prints an error, what to do about it, and, if it is about a key, where the key was looked for. */
+/* Prints an error, its remedy and, if it concerns a key, where the library looked for the key. */
 static int failed(fal_error *err)
 {
     const fal_credentials *credentials = fal_error_credentials(err);
@@ -39,17 +39,17 @@ static fal_status print_key(const fal_client *client, fal_error **err)
     return status;
 }
 
-/* Runs the model. What comes back describes the picture and says where it is. */
-static fal_status run(const fal_client *client, const struct wish *wish, fal_response **made, fal_error **err)
+/* Runs the model. The response describes the picture and has its URL. */
+static fal_status run(const fal_client *client, const struct settings *settings, fal_response **made, fal_error **err)
 {
     fal_request *request = NULL;
     fal_status status = fal_request_new("fal-ai/flux/schnell", FAL_NUL, &request, err);
     if (status == FAL_OK)
-        status = fal_request_set_string(request, "prompt", FAL_NUL, wish->prompt, FAL_NUL, err);
+        status = fal_request_set_string(request, "prompt", FAL_NUL, settings->prompt, FAL_NUL, err);
     if (status == FAL_OK)
-        status = fal_request_set_int(request, "/image_size/width", FAL_NUL, wish->width, err);
+        status = fal_request_set_int(request, "/image_size/width", FAL_NUL, settings->width, err);
     if (status == FAL_OK)
-        status = fal_request_set_int(request, "/image_size/height", FAL_NUL, wish->height, err);
+        status = fal_request_set_int(request, "/image_size/height", FAL_NUL, settings->height, err);
     if (status == FAL_OK)
         status = fal_client_run(client, request, made, err);
     fal_request_free(request);
@@ -79,7 +79,7 @@ static int save(const fal_response *picture, const char *path)
     return written;
 }
 
-static int make_picture(const fal_client *client, const struct wish *wish)
+static int make_picture(const fal_client *client, const struct settings *settings)
 {
     fal_error *err = NULL;
     fal_response *made = NULL;
@@ -89,15 +89,15 @@ static int make_picture(const fal_client *client, const struct wish *wish)
     int result = EXIT_FAILURE;
 
     if (print_key(client, &err) == FAL_OK
-        && run(client, wish, &made, &err) == FAL_OK
+        && run(client, settings, &made, &err) == FAL_OK
         && fal_response_get_string(made, "/images/0/url", FAL_NUL, &url, NULL, &err) == FAL_OK
         && fal_response_get_int(made, "/images/0/width", FAL_NUL, &width, &err) == FAL_OK
         && fal_response_get_int(made, "/images/0/height", FAL_NUL, &height, &err) == FAL_OK
         && get(client, url, &picture, &err) == FAL_OK) {
         const char *id = fal_response_request_id(made, NULL);
         printf("request:  %s\n", id ? id : "-");
-        if (save(picture, wish->out)) {
-            printf("picture:  %s (%ldx%ld)\n", wish->out, (long)width, (long)height);
+        if (save(picture, settings->out)) {
+            printf("picture:  %s (%ldx%ld)\n", settings->out, (long)width, (long)height);
             result = EXIT_SUCCESS;
         }
     } else {
@@ -132,22 +132,22 @@ static int list_keys(const fal_client *client)
     return EXIT_SUCCESS;
 }
 
-/* Fills the wish from the arguments. Returns 0 if they make no sense. */
-static int parse(int argc, char **argv, struct wish *wish)
+/* Fills `settings` from the arguments. Returns 0 if they are invalid. */
+static int parse(int argc, char **argv, struct settings *settings)
 {
     for (int i = 1; i < argc; i++) {
         char end;
         if (strcmp(argv[i], "--size") == 0) {
-            if (++i == argc || sscanf(argv[i], "%ldx%ld%c", &wish->width, &wish->height, &end) != 2)
+            if (++i == argc || sscanf(argv[i], "%ldx%ld%c", &settings->width, &settings->height, &end) != 2)
                 return 0;
         } else if (strcmp(argv[i], "--out") == 0) {
             if (++i == argc)
                 return 0;
-            wish->out = argv[i];
+            settings->out = argv[i];
         } else if (argv[i][0] == '-') {
             return 0;
         } else {
-            wish->prompt = argv[i];
+            settings->prompt = argv[i];
         }
     }
     return 1;
@@ -155,8 +155,8 @@ static int parse(int argc, char **argv, struct wish *wish)
 
 int main(int argc, char **argv)
 {
-    struct wish wish = {"a lighthouse at dusk", "picture.png", 512, 512};
-    if (!parse(argc, argv, &wish)) {
+    struct settings settings = {"a lighthouse at dusk", "picture.png", 512, 512};
+    if (!parse(argc, argv, &settings)) {
         fputs("usage: picture [--size WxH] [--out FILE] [PROMPT]\n       picture keys\n", stderr);
         return 2;
     }
@@ -166,7 +166,7 @@ int main(int argc, char **argv)
     if (fal_client_new(NULL, &client, &err) != FAL_OK)
         return failed(err);
     int keys = argc == 2 && strcmp(argv[1], "keys") == 0;
-    int result = keys ? list_keys(client) : make_picture(client, &wish);
+    int result = keys ? list_keys(client) : make_picture(client, &settings);
     fal_client_release(client);
     if (fal_shutdown(5000, &err) != FAL_OK)
         return failed(err);

@@ -1,4 +1,4 @@
-/* Puts a job into a model's queue and shows how it gets on, once a frame, as a game would. Ctrl-C cancels it.
+/* Submits a job to a model's queue and shows its progress once per frame, as a game would. Ctrl-C cancels the job.
  *
  * usage: subscribe [ENDPOINT [INPUT]]      where INPUT is JSON
  */
@@ -14,7 +14,7 @@
 
 static volatile sig_atomic_t interrupted;
 
-/* The library leaves signals to the host. This is the host's own way to say "cancel". */
+/* The library handles no signals, so the host sets this flag in its own handler. */
 static void interrupt(int number)
 {
     (void)number;
@@ -47,12 +47,12 @@ static void show(const fal_event *event)
         fal_response_get_string(content, "/message", FAL_NUL, &text, NULL, NULL);
         printf("log:     %s\n", text);
         break;
-    default: /* Later versions may tell more. */
+    default: /* Later versions may have more kinds of events. */
         break;
     }
 }
 
-/* Whatever has happened since the last frame. It never waits. */
+/* Shows all events since the last frame, without blocking. */
 static void show_events(const fal_op *job)
 {
     fal_event *event = NULL;
@@ -121,7 +121,7 @@ int main(int argc, char **argv)
         return failed(err);
     int code = run(client, endpoint, input);
     fal_client_release(client);
-    /* Also waits until fal knows that the job is cancelled. */
+    /* Also waits until the job is cancelled at fal. */
     if (fal_shutdown(5000, &err) != FAL_OK)
         return failed(err);
     return code;

@@ -17,7 +17,7 @@
 
 namespace {
 
-// One owner for each kind of object: the destructor calls the C function.
+// Owns an object of any kind: the destructor calls the C function that releases it.
 struct deleter {
     void operator()(fal_error *error) const { fal_error_free(error); }
     void operator()(fal_credentials *credentials) const { fal_credentials_free(credentials); }
@@ -28,7 +28,7 @@ struct deleter {
 
 template <typename T> using owned = std::unique_ptr<T, deleter>;
 
-// A fal_error as an exception.
+// Wraps a fal_error in an exception.
 class failure : public std::runtime_error {
 public:
     explicit failure(fal_error *error) : std::runtime_error(fal_error_message(error, nullptr)), error_(error, deleter()) {}
@@ -39,7 +39,7 @@ private:
     std::shared_ptr<fal_error> error_;
 };
 
-// Calls a function whose last parameter is the error.
+// Calls a function whose last parameter is the error. Throws on failure.
 template <typename Function, typename... Arguments> void call(Function function, Arguments... arguments)
 {
     fal_error *error = nullptr;
@@ -47,7 +47,7 @@ template <typename Function, typename... Arguments> void call(Function function,
         throw failure(error);
 }
 
-// The same for a function that makes an object: its second to last parameter.
+// Calls a function that makes an object in its second to last parameter. Throws on failure.
 template <typename T, typename Function, typename... Arguments> owned<T> make(Function function, Arguments... arguments)
 {
     T *object = nullptr;
@@ -55,7 +55,7 @@ template <typename T, typename Function, typename... Arguments> owned<T> make(Fu
     return owned<T>(object);
 }
 
-struct wish {
+struct settings {
     std::string prompt = "a lighthouse at dusk";
     std::string out = "picture.png";
     std::int64_t width = 512;
@@ -83,12 +83,12 @@ owned<fal_response> get(const fal_client *client, const std::string &url)
     return make<fal_response>(fal_client_send, client, request.get());
 }
 
-owned<fal_response> run(const fal_client *client, const wish &wish)
+owned<fal_response> run(const fal_client *client, const settings &settings)
 {
     auto request = make<fal_request>(fal_request_new, "fal-ai/flux/schnell", FAL_NUL);
-    call(fal_request_set_string, request.get(), "prompt", FAL_NUL, wish.prompt.data(), wish.prompt.size());
-    call(fal_request_set_int, request.get(), "/image_size/width", FAL_NUL, wish.width);
-    call(fal_request_set_int, request.get(), "/image_size/height", FAL_NUL, wish.height);
+    call(fal_request_set_string, request.get(), "prompt", FAL_NUL, settings.prompt.data(), settings.prompt.size());
+    call(fal_request_set_int, request.get(), "/image_size/width", FAL_NUL, settings.width);
+    call(fal_request_set_int, request.get(), "/image_size/height", FAL_NUL, settings.height);
     return make<fal_response>(fal_client_run, client, request.get());
 }
 
@@ -102,20 +102,20 @@ void save(const fal_response *picture, const std::string &path)
         throw std::runtime_error(path + " cannot be written");
 }
 
-void make_picture(const fal_client *client, const wish &wish)
+void make_picture(const fal_client *client, const settings &settings)
 {
     auto credentials = make<fal_credentials>(fal_client_explain, client);
     if (fal_credentials_status(credentials.get()) == FAL_OK)
         std::cout << "key:      " << fal_credentials_source(credentials.get(), nullptr) << ", id "
                   << fal_credentials_key_id(credentials.get(), nullptr) << '\n';
 
-    auto made = run(client, wish);
+    auto made = run(client, settings);
     const char *id = fal_response_request_id(made.get(), nullptr);
     std::cout << "request:  " << (id ? id : "-") << '\n';
 
     auto picture = get(client, string_at(made.get(), "/images/0/url"));
-    save(picture.get(), wish.out);
-    std::cout << "picture:  " << wish.out << " (" << int_at(made.get(), "/images/0/width") << 'x'
+    save(picture.get(), settings.out);
+    std::cout << "picture:  " << settings.out << " (" << int_at(made.get(), "/images/0/width") << 'x'
               << int_at(made.get(), "/images/0/height") << ")\n";
 }
 
@@ -130,29 +130,29 @@ void list_keys(const fal_client *client)
     }
 }
 
-// Throws std::invalid_argument if the arguments make no sense.
-wish parse(const std::vector<std::string> &arguments)
+// Throws std::invalid_argument if the arguments are invalid.
+settings parse(const std::vector<std::string> &arguments)
 {
-    wish wish;
+    settings settings;
     for (size_t i = 0; i < arguments.size(); i++) {
         const bool has_next = i + 1 < arguments.size();
         if (arguments[i] == "--size" && has_next) {
             const std::string &size = arguments[++i];
             const size_t x = size.find('x');
-            wish.width = std::stoll(size.substr(0, x));
-            wish.height = x == std::string::npos ? wish.width : std::stoll(size.substr(x + 1));
+            settings.width = std::stoll(size.substr(0, x));
+            settings.height = x == std::string::npos ? settings.width : std::stoll(size.substr(x + 1));
         } else if (arguments[i] == "--out" && has_next) {
-            wish.out = arguments[++i];
+            settings.out = arguments[++i];
         } else if (arguments[i].rfind('-', 0) == 0) {
             throw std::invalid_argument(arguments[i]);
         } else {
-            wish.prompt = arguments[i];
+            settings.prompt = arguments[i];
         }
     }
-    return wish;
+    return settings;
 }
 
-// The error, what to do about it, and, if it is about a key, where the key was looked for.
+// Prints the error, its remedy and, if it concerns a key, where the library looked for the key.
 void report(const failure &failure)
 {
     std::cerr << "error: " << failure.what() << '\n';
@@ -167,12 +167,12 @@ int main(int argc, char **argv)
 {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     try {
-        const wish wish = parse(arguments);
+        const settings settings = parse(arguments);
         auto client = make<fal_client>(fal_client_new, nullptr);
         if (arguments == std::vector<std::string>{"keys"})
             list_keys(client.get());
         else
-            make_picture(client.get(), wish);
+            make_picture(client.get(), settings);
         client.reset();
         call(fal_shutdown, 5000);
         return EXIT_SUCCESS;

@@ -1,4 +1,4 @@
-"""Make an API key with an ADMIN key, use it, list it, revoke it, and be refused. No secret is printed.
+"""Creates an API key with an ADMIN key, uses, lists and revokes it, and shows that fal then refuses it. Prints no secret.
 
     FAL_KEY=<an ADMIN key> python keys.py
 """

@@ -22,8 +22,8 @@ def make_picture(prompt: str, width: int, height: int, out: str) -> None:
     if used:
         print(f"key:      {used.source}, id {used.key_id}")
 
-    wish = {"prompt": prompt, "image_size": {"width": width, "height": height}}
-    made = client.run("fal-ai/flux/schnell", wish)
+    inputs = {"prompt": prompt, "image_size": {"width": width, "height": height}}
+    made = client.run("fal-ai/flux/schnell", inputs)
     print(f"request:  {made.request_id}")
 
     image = made["images"][0]

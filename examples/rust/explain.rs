@@ -1,4 +1,4 @@
-//! Shows where a key is found: every source in order, and what became of it. Makes no request.
+//! Shows where the library finds a key: every source in order, with its state. Makes no request.
 //!
 //! Usage: `explain [--json]`
 

@@ -1,4 +1,4 @@
-//! Prints the address of a picture.
+//! Prints the URL of a picture.
 
 #![allow(clippy::print_stdout)]
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use fal::{Client, Op, Request};
 
-struct Wish {
+struct Settings {
     prompt: String,
     width: u64,
     height: u64,
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.first().map(String::as_str) {
         Some("keys") => list_keys(),
-        _ => parse(&arguments).and_then(|wish| make_picture(&wish)),
+        _ => parse(&arguments).and_then(|settings| make_picture(&settings)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn make_picture(wish: &Wish) -> Result<(), Box<dyn Error>> {
+fn make_picture(settings: &Settings) -> Result<(), Box<dyn Error>> {
     let client = Client::builder()
         .user_agent("picture-example/1.0")?
         .build()?;
@@ -45,17 +45,17 @@ fn make_picture(wish: &Wish) -> Result<(), Box<dyn Error>> {
     }
 
     let mut request = Request::run("fal-ai/flux/schnell")?;
-    request.set_field("prompt", wish.prompt.as_str().into())?;
-    request.set_field("/image_size/width", wish.width.into())?;
-    request.set_field("/image_size/height", wish.height.into())?;
+    request.set_field("prompt", settings.prompt.as_str().into())?;
+    request.set_field("/image_size/width", settings.width.into())?;
+    request.set_field("/image_size/height", settings.height.into())?;
     let made = Op::finish(|| client.run_start(request))?;
     println!("request:  {}", made.request_id().unwrap_or("-"));
 
     let file = Request::new("GET", made.get_str("/images/0/url")?)?;
     let picture = Op::finish(|| client.send_start(file))?;
-    std::fs::write(&wish.out, picture.body())?;
+    std::fs::write(&settings.out, picture.body())?;
     let (width, height) = (made.get("/images/0/width")?, made.get("/images/0/height")?);
-    println!("picture:  {} ({width}x{height})", wish.out);
+    println!("picture:  {} ({width}x{height})", settings.out);
     Ok(())
 }
 
@@ -84,8 +84,8 @@ fn report(error: &(dyn Error + 'static)) {
     }
 }
 
-fn parse(arguments: &[String]) -> Result<Wish, Box<dyn Error>> {
-    let mut wish = Wish {
+fn parse(arguments: &[String]) -> Result<Settings, Box<dyn Error>> {
+    let mut settings = Settings {
         prompt: "a lighthouse at dusk".into(),
         width: 512,
         height: 512,
@@ -99,11 +99,11 @@ fn parse(arguments: &[String]) -> Result<Wish, Box<dyn Error>> {
                     .next()
                     .and_then(|size| size.split_once('x'))
                     .ok_or("--size takes WxH")?;
-                (wish.width, wish.height) = (size.0.parse()?, size.1.parse()?);
+                (settings.width, settings.height) = (size.0.parse()?, size.1.parse()?);
             }
-            "--out" => wish.out = arguments.next().ok_or("--out takes a file")?.clone(),
-            prompt => wish.prompt = prompt.into(),
+            "--out" => settings.out = arguments.next().ok_or("--out takes a file")?.clone(),
+            prompt => settings.prompt = prompt.into(),
         }
     }
-    Ok(wish)
+    Ok(settings)
 }
