@@ -1,4 +1,4 @@
-"""Creates a key on the emulator's page in a real browser, runs a program with it, revokes it, and is refused.
+"""In a real browser, creates a key on the emulator's page, runs a program with it, revokes it, and checks the refusal.
 
 usage: keys.py EMULATOR PROGRAM OUT    where PROGRAM is examples/c/picture and OUT takes screenshots
 """
@@ -20,7 +20,7 @@ NULL = "\ue000"
 
 @contextlib.contextmanager
 def emulator(program: str):
-    """Its address. It ends with its standard input."""
+    """Runs an emulator and yields its address. The emulator ends with its standard input."""
     process = subprocess.Popen(
         [program, "serve", "--until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -33,7 +33,7 @@ def emulator(program: str):
 
 
 def picture(program: str, address: str, key: str) -> tuple:
-    """Runs the example with a key: whether it made a picture, and what it printed."""
+    """Runs the example with a key. Returns whether it made a picture, and its output."""
     with tempfile.TemporaryDirectory() as home:
         environment = {"PATH": os.environ["PATH"], "HOME": home, "FAL_KEY": key, "FAL_EMULATOR_HOST": address}
         out = pathlib.Path(home, "picture.png")
@@ -47,7 +47,7 @@ def picture(program: str, address: str, key: str) -> tuple:
 
 
 def create(page, name: str, scope: str) -> str:
-    """A key, as the page shows it once."""
+    """Creates a key, and returns it as the page shows it once."""
     page.click("#create")
     page.type("#name", name)
     page.click(f"#scope-{scope.lower()}")
@@ -59,7 +59,7 @@ def create(page, name: str, scope: str) -> str:
 
 
 def told(page) -> str:
-    """What the page says that it did, or why it could not."""
+    """Returns the page's notice of success or failure."""
     return until("the page says what it did", lambda: page.text("#notice"))
 
 
@@ -68,7 +68,7 @@ def check(page, address: str, program: str, out: pathlib.Path) -> None:
     until("the keys are listed", lambda: page.texts("#keys tr"))
     assert page.texts("#keys .scope") == ["ADMIN", "API"], "two keys exist from the start"
 
-    # A key without a name is not made.
+    # A key needs a name.
     page.click("#create")
     assert page.label("#name") == "Name"
     page.click("#submit")
@@ -86,7 +86,7 @@ def check(page, address: str, program: str, out: pathlib.Path) -> None:
     until("the secret is gone", lambda: page.value("#secret") == "")
     assert secret not in page.script("return document.documentElement.outerHTML;"), "the secret stays in the page"
 
-    # What was copied can be pasted.
+    # Pastes the copied key.
     page.click("#create")
     page.type("#name", f"{CONTROL}v{NULL}")
     pasted = page.value("#name") == key
@@ -106,7 +106,7 @@ def check(page, address: str, program: str, out: pathlib.Path) -> None:
     page.click(f"[data-key='{key_id}'] button")
     assert (page.text("#doomed"), page.text("#doomed-id")) == ("browser-test", key_id)
     page.screenshot(str(out / "keys-revoke.png"))
-    # Who hesitates keeps it.
+    # Closing the dialog keeps the key.
     page.click("#revoking [data-close]")
     assert page.shows(f"[data-key='{key_id}']")
     page.click(f"[data-key='{key_id}'] button")

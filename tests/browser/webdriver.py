@@ -1,4 +1,4 @@
-"""The few words of WebDriver that a test of one page needs, spoken to a real ChromeDriver."""
+"""The part of WebDriver that these tests need, for a real ChromeDriver."""
 
 import base64
 import contextlib
@@ -12,10 +12,10 @@ import urllib.request
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
-# Seconds for a program to start, run or end. Generous: other builds share the machine.
+# Seconds for a program to start, run or end. Generous, because other builds may share the machine.
 PATIENCE = 60
 
-# Seconds until something that should happen in the page has not happened.
+# Seconds to wait for a change in the page.
 SOON = 20
 
 FLAGS = [
@@ -48,7 +48,7 @@ class Browser:
     def ask(self, method: str, path: str, body: object = None) -> object:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.driver + path, data, {"Content-Type": "application/json"}, method=method)
-        # Not through a proxy of the environment.
+        # Ignores proxies of the environment.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=PATIENCE) as answer:
@@ -66,7 +66,7 @@ class Browser:
         return self.tell("/execute/sync", script=text, args=args)
 
     def find(self, selector: str) -> str:
-        """The element, once it is there and can be seen."""
+        """Returns the element, once it is visible."""
         shown = "const e = document.querySelector(arguments[0]); return e && e.checkVisibility() ? e : null;"
         return until(f"{selector} is shown", lambda: self.script(shown, selector))[ELEMENT]
 
@@ -83,7 +83,7 @@ class Browser:
         return self.ask("GET", f"{self.session}/element/{self.find(selector)}/text")
 
     def label(self, selector: str) -> str:
-        """What a screen reader calls it."""
+        """Returns the name that a screen reader reads."""
         return self.ask("GET", f"{self.session}/element/{self.find(selector)}/computedlabel")
 
     def texts(self, selector: str) -> list:
@@ -103,7 +103,7 @@ class Browser:
         self.tell("/goog/cdp/execute", cmd="Emulation.setEmulatedMedia", params={"features": [feature]})
 
     def complaints(self) -> list:
-        """What the console says."""
+        """Returns the messages of the console."""
         return [entry["message"] for entry in self.tell("/se/log", type="browser")]
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ def until(what: str, holds: object) -> object:
 
 @contextlib.contextmanager
 def chromium():
-    """A browser, and the ChromeDriver that steers it, both gone afterwards."""
+    """Runs a browser and its ChromeDriver, and ends both afterwards."""
     driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         started = (re.search(r"successfully on port (\d+)", line) for line in driver.stdout)

@@ -1,4 +1,4 @@
-"""Decodes a PNG with nothing but the standard library and prints its size: png.py FILE"""
+"""Decodes a PNG with the standard library only, and prints its size: png.py FILE"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def chunks(data: bytes):
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """The size in pixels. Raises ValueError unless every pixel is there."""
+    """Returns the size in pixels. Raises ValueError unless every pixel is there."""
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         raise ValueError("not a PNG")
     parts = list(chunks(data))

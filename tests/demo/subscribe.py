@@ -1,4 +1,4 @@
-"""Runs examples/c/subscribe as its reader does: a job that ends, one that logs, one that Ctrl-C cancels, and no key.
+"""Runs examples/c/subscribe as a user does: a job that ends, one with logs, one that Ctrl-C cancels, and no key.
 
 usage: fal-emulator exec -- subscribe.py PROGRAM
 """
@@ -21,7 +21,7 @@ def begin(program: str, *arguments: str, **variables: str) -> subprocess.Popen:
 
 
 def end(process: subprocess.Popen) -> tuple:
-    """Its exit status and both its outputs, which show no secret."""
+    """Returns the exit status and both outputs, which must not contain the secret."""
     out, errors = process.communicate(timeout=PATIENCE)
     assert SECRET not in out + errors, "a secret is shown"
     print(out + errors, end="")

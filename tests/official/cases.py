@@ -1,4 +1,4 @@
-"""Environments and files to look for a key in. `{home}` in a variable stands for the home directory."""
+"""Environments and files that contain a key or login. `{home}` in a variable stands for the home directory."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ class Case:
     variables: dict = field(default_factory=dict)
     #: Path below the home directory → text, bytes, None for a folder, or a Path to link to.
     files: dict = field(default_factory=dict)
-    #: Whether anybody should find a login.
+    #: Whether a client should find a login.
     is_login: bool = False
 
     def put_files(self, home):

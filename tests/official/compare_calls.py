@@ -1,12 +1,12 @@
-"""Do the official clients, unmodified, get from the emulator what they expect, and does libfal send what they send?
+"""Checks that the unmodified official clients work with the emulator, and that libfal sends the same requests.
 
     compare_calls.py --emulator PROGRAM --libfal PROGRAM --javascript FOLDER [--show] [NAME ...]
 
 Each call of calls/ is made by fal_client (sync and async), by @fal-ai/client and by libfal, all over TLS, under fal's real
-names and through the emulator as an HTTP proxy. Their outcomes have to be equal. The requests that arrived are compared
-one by one; every difference has to stand in the table of docs/client-differences.md, and every row there has to be needed.
+names and through the emulator as an HTTP proxy. Their outcomes must be equal. The requests that arrived are compared
+one by one. Every difference must have a row in the table of docs/client-differences.md, and every row must be needed.
 
-FOLDER has the JavaScript client in node_modules. --show prints the requests.
+FOLDER contains the JavaScript client in node_modules. --show prints the requests.
 """
 
 import argparse
@@ -26,21 +26,21 @@ HERE = Path(__file__).resolve().parent
 TABLE = HERE.parents[1] / "docs" / "client-differences.md"
 PYTHON = "run run_refused submit status iter_events subscribe cancel stream realtime websocket upload upload_5_mb upload_120_mb"
 JAVASCRIPT = "run run_refused submit status subscribe subscribe_streaming cancel stream realtime upload upload_5_mb upload_120_mb"
-# What libfal does in place of a call that only one client has.
+# The call of libfal that corresponds to a call that only one client has.
 SAME_AS = {"iter_events": "subscribe", "subscribe_streaming": "subscribe"}
-# It uploads as fal_client does where it is compared with that.
+# For the comparison with fal_client libfal uploads in its way.
 BY_CDN = {"upload", "upload_5_mb", "upload_120_mb"}
-# Only the logs of these are the outcome.
+# Calls whose outcome is their logs only.
 LOGS_ONLY = {"iter_events"}
 
-# Headers that mean something to fal.
+# Headers with a meaning for fal.
 FALS_OWN = ("x-fal-", "x-app-fal-", "idempotency-key", "prefer")
 
 Row = namedtuple("Row", "calls theirs ours reason")
 
 
 class Emulator:
-    """An emulator of its own for each client, so that arrivals and ids do not mix."""
+    """An emulator for one client, so that requests and ids do not mix."""
 
     def __init__(self, program):
         command = [program, "serve", "--until-eof"]
@@ -76,7 +76,7 @@ def emulator(program):
 
 
 def outcome_and_requests(running, command):
-    """Runs a client; what it printed, and what arrived."""
+    """Runs a client. Returns its outcome and the requests that arrived."""
     running.control("DELETE", "requests")
     done = subprocess.run(command, env=running.variables, capture_output=True, text=True, timeout=240)
     if done.returncode != 0:
@@ -86,7 +86,7 @@ def outcome_and_requests(running, command):
 
 
 def line(arrival):
-    """A request as one line, without what differs from run to run."""
+    """Returns a request as one line, without what differs between runs."""
     query = f"?{arrival['query']}" if arrival["query"] else ""
     headers = arrival["headers"]
     told = []
@@ -116,7 +116,7 @@ def generic(text):
 
 
 def collapsed(lines):
-    """Polling shows once, however often; what is no GET shows how often it was sent, in any order."""
+    """Merges equal lines, in the order of their first appearance. Requests other than GET get a count."""
     lines = [re.sub(r"(/multipart/UPLOAD|/upload/ID)/\d+", r"\1/N", text) for text in lines]
     times = {text: lines.count(text) for text in lines}
     return [f"{text} ({n} times)" if n > 1 and not text.startswith("GET ") else text for text, n in times.items()]
@@ -144,7 +144,7 @@ def main():
     table, used, failures, compared = rows(), set(), 0, 0
     with tempfile.TemporaryDirectory() as folder:
         for name, megabytes in (("5mb.bin", 5), ("120mb.bin", 120)):
-            # No two megabytes alike, so that parts in another order are another file.
+            # All megabytes differ, so that swapped parts make a different file.
             (Path(folder) / name).write_bytes(b"".join(n.to_bytes(2, "big") * (1 << 19) for n in range(megabytes)))
         python = [sys.executable, HERE / "calls" / "python_client.py"]
         clients = [

@@ -1,10 +1,10 @@
-"""What do fal_client, the fal CLI and libfal find in the same environment?
+"""Compares what fal_client, the fal CLI and libfal find in the same environment.
 
     compare_keys.py [--explain PROGRAM] [CASE ...]
 
 Runs the official clients' own code and `cargo run --example explain -- --json` with the same variables and files, each in
-a process of its own. Every difference must stand, as it is, in the table of docs/credentials-differences.md, and every row
-there must still be true; else this fails. Keys are compared and shown by their public id.
+a process of its own. Fails unless the table of docs/credentials-differences.md has exactly the differences that are found.
+Keys are compared and shown by their public id.
 
 Needs a Python with the packages of requirements.txt, and the example built: cargo build --example explain
 """
@@ -25,12 +25,12 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "docs" / "credentials-differences.md"
 TOOLS = ("fal_client", "fal CLI")
 
-# In one case; what is found is one of the words of `Probes`.
+# What a tool and libfal find in one case, in the words of `Probes`.
 Difference = namedtuple("Difference", "case tool official libfal")
 
 
 class Probes:
-    """What is found: `key <id>`, `key without an id`, `login`, `nothing`, or `error` if the tool refuses what is there."""
+    """What a tool finds: `key <id>`, `key without an id`, `login`, `nothing`, or `error` if the tool refuses it."""
 
     def __init__(self, explain):
         self.explain = explain
@@ -45,11 +45,11 @@ class Probes:
         probe = Path(__file__).with_name("probe.py")
         done = run([sys.executable, "-I", probe, package], case, home)
         done.check_returncode()
-        # The CLI itself prints as well.
+        # The CLI prints other lines as well.
         return json.loads(done.stdout.splitlines()[-1])
 
     def libfal(self, case, home):
-        """Also whether logins are among the sources."""
+        """Also returns whether logins are among the sources."""
         found = json.loads(run([self.explain, "--json"], case, home).stdout)
         knows_logins = any("login" in source["source"] for source in found["sources"])
         if used := found["used"]:
@@ -63,7 +63,7 @@ def run(command, case, home):
 
 
 def examine(case, probes):
-    """What each tool finds in a home directory of its own: the CLI may change it."""
+    """Returns what each tool finds. Each has a new home directory, because the CLI may change it."""
     found = {}
     for tool in ("fal_client", "fal_cli", "libfal"):
         with tempfile.TemporaryDirectory() as home:

@@ -1,4 +1,4 @@
-"""The configuration file between libfal and the official CLI: each reads what the other wrote.
+"""libfal and the official CLI share the configuration file: each reads what the other wrote.
 
     python tests/official/config_roundtrip.py target/debug/libfal.so
 
@@ -18,7 +18,7 @@ from fal.config import Config
 
 KEY = "fake-id:fake-secret-1"
 
-# Files as people and the CLI write them. Each has to be valid TOML 1.0: that is all that the CLI reads.
+# Files as users and the CLI write them. Each must be valid TOML 1.0, since the CLI reads nothing else.
 FILES = {
     "nothing": "",
     "comments": "# mine\n\n[a] # first\nkey = 'other:fake-secret-2' # old\n# end\n",
@@ -45,7 +45,7 @@ def check(condition, what):
 
 
 class Library:
-    """The store of libfal, through its C interface."""
+    """The key store of libfal, called through the C interface."""
 
     NUL = ctypes.c_size_t(-1)
 
@@ -69,7 +69,7 @@ class Library:
         self.call("fal_credentials_remove_key", profile.encode(), self.NUL)
 
     def profiles(self):
-        """Name to (key id, active), in the order of the file."""
+        """Returns {name: (key id, active)}, in the order of the file."""
         profiles = ctypes.c_void_p()
         self.call("fal_profiles_list", ctypes.byref(profiles))
 
@@ -119,7 +119,7 @@ def libfal_reads_what_the_cli_wrote(library, config, name):
 
 
 def the_program_itself_agrees(library, config):
-    """`fal profile`, as a user types it."""
+    """`fal profile`, as a user runs it."""
 
     def fal(*arguments):
         command = [sys.executable, "-m", "fal", "profile", *arguments]
@@ -127,7 +127,7 @@ def the_program_itself_agrees(library, config):
         check(done.returncode == 0, f"fal profile {arguments}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    # Or the program would ask for its newest version.
+    # Otherwise the program would look for its newest version on the network.
     config.write_text("check_updates = false\n")
     library.store("one", KEY, True)
     library.store("two", "two-id:fake-secret-6", False)

@@ -1,12 +1,12 @@
-"""The official clients' own code, applied to a login that libfal shares with them.
+"""Runs the official clients' own code on a login that libfal shares with them.
 
-    login.py read FOLDER     exits with 0 if both clients read the tokens that stand on standard input, one a line
+    login.py read FOLDER     exits with 0 if both clients read the tokens given on standard input, one per line
     login.py hold FOLDER     takes the CLI's lock, prints "held", and keeps it until standard input ends
     login.py lock FOLDER     takes the Python client's lock and prints "locked"
     login.py cli FOLDER HOST      prints "token" and the access token that the CLI gets
     login.py client FOLDER HOST   the same for the Python client
 
-HOST is the address of fal-emulator, which answers for auth.fal.ai. Run by tests/rust/login/official.rs.
+HOST is the address of fal-emulator, which stands in for auth.fal.ai. tests/rust/login/official.rs runs this program.
 """
 
 import os
@@ -15,7 +15,7 @@ import sys
 
 def main():
     action, folder, *rest = sys.argv[1:]
-    # Both read it when they are imported.
+    # Both clients read the variable when they are imported.
     os.environ["FAL_HOME_DIR"] = folder
     globals()[action](*rest)
 
@@ -50,7 +50,7 @@ def cli(host):
     import fal.auth
 
     redirect(host)
-    # Its keys would have to be fetched from the real issuer, over TLS.
+    # The keys for this check would come from the real issuer, over TLS.
     fal.auth.auth0.validate_id_token = lambda token: None
     print("token", fal.auth._fetch_access_token(), flush=True)
 
@@ -63,7 +63,7 @@ def client(host):
 
 
 def redirect(host):
-    """Sends what is for auth.fal.ai to the emulator."""
+    """Redirects requests for auth.fal.ai to the emulator."""
     import httpx
 
     post = httpx.post

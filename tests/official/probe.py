@@ -1,4 +1,4 @@
-"""Prints, as a JSON text, what an official client finds in this environment: probe.py fal_client|fal"""
+"""Prints, as JSON, what an official client finds in this environment: probe.py fal_client|fal"""
 
 import json
 import re
@@ -6,7 +6,7 @@ import sys
 
 
 def main():
-    """As the client's own calls do before each request."""
+    """Looks for a credential as the client does before each request."""
     import httpx
 
     def no_request(*_, **__):
@@ -23,7 +23,7 @@ def main():
 
 
 class Renewal(BaseException):
-    """The client has a login and would renew it."""
+    """The client has found a login, and starts to renew it."""
 
 
 NO_CREDENTIALS = ("MissingCredentialsError", "UnauthenticatedException")
@@ -39,7 +39,7 @@ def credentials(package):
         return "login"
     key_id, colon, _ = found.token.partition(":")
     if not colon:
-        # For all we know it is the secret.
+        # It may be the secret itself, so it is not shown.
         return "key without an id"
     shown = key_id if re.fullmatch(r"[\w-]+", key_id) else json.dumps(key_id)
     return f"key {shown}"

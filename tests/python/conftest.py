@@ -1,7 +1,7 @@
-"""The emulator as a fixture, and an environment in which nothing of the developer's own is found.
+"""The emulator as a fixture, and an environment without the developer's own keys and settings.
 
-The tests run against the installed wheel. FAL_EMULATOR_BIN names the emulator; without it, it is looked for where
-`cargo build -p fal-emulator` puts it.
+The tests run against the installed wheel. FAL_EMULATOR_BIN names the emulator. Its default is the path at which
+`cargo build -p fal-emulator` puts the program.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EMULATOR = os.environ.get("FAL_EMULATOR_BIN") or str(
 
 
 class Emulator:
-    """A running fal-emulator and its control API."""
+    """A running fal-emulator, and its control API."""
 
     def __init__(self, address: str, api_key: str, admin_key: str) -> None:
         self.address = address
@@ -59,7 +59,7 @@ class Emulator:
             return json.loads(answer.read() or "null")
 
     def arrivals(self, **filters: Any) -> list[dict[str, Any]]:
-        """What arrived; wait_for=N waits until N have."""
+        """Returns the recorded requests that match; with wait_for=N, once N have arrived."""
         found: list[dict[str, Any]] = self.control("GET", f"requests?{urllib.parse.urlencode(filters)}")["requests"]
         return found
 
@@ -67,7 +67,7 @@ class Emulator:
         self.control("POST", "faults", {"action": action, **match})
 
     def environment(self) -> dict[str, str]:
-        """What a program needs to use the emulator."""
+        """Returns the variables with which a program uses the emulator."""
         return {"FAL_EMULATOR_HOST": self.address, "FAL_KEY": self.api_key}
 
 
@@ -86,7 +86,7 @@ def running() -> Iterator[Emulator]:
 
 @pytest.fixture
 def emulator(running: Emulator) -> Iterator[Emulator]:
-    """The emulator, without what earlier tests left behind."""
+    """The emulator, without requests, faults and settings of earlier tests."""
     for what in ("requests", "faults"):
         running.control("DELETE", what)
     running.control("PUT", "settings", {})
@@ -95,7 +95,7 @@ def emulator(running: Emulator) -> Iterator[Emulator]:
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty home directory, and no variable of fal's."""
+    """An empty home directory, and an environment without variables of fal."""
     for name in os.environ:
         if name.startswith("FAL_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -106,7 +106,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def script(code: str, **environment: str) -> subprocess.Popen[str]:
-    """A Python of its own that runs this code; it can import the helpers of the tests."""
+    """Starts a Python process that runs this code. The code can import the helpers of the tests."""
     path = os.pathsep.join([*filter(None, [environment.get("PYTHONPATH")]), str(Path(__file__).parent)])
     return subprocess.Popen(
         [sys.executable, "-X", "dev", "-c", textwrap.dedent(code)],
@@ -115,13 +115,13 @@ def script(code: str, **environment: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment, "PYTHONPATH": path},
-        # A shell starts what runs in the background with Ctrl-C ignored, and children inherit that.
+        # A shell starts background processes with Ctrl-C ignored, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
 def output(code: str, **environment: str) -> str:
-    """What such a script prints; it must succeed and say nothing on standard error."""
+    """Returns what such a script prints. It must succeed and write nothing to standard error."""
     with script(code, **environment) as process:
         printed, complaints = process.communicate(timeout=60)
     assert (process.returncode, complaints) == (0, ""), f"{process.returncode}\n{printed}\n{complaints}"

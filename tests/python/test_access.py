@@ -1,4 +1,4 @@
-"""What a key is good for, tokens for programs without one, servers that hold one, and changing it."""
+"""Key checks, short-lived tokens, server proxies, and replacing the credential."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The secret of a notebook in Google Colab, played by modules of the same names."""
+"""The secret of a notebook in Google Colab, with substitutes for Colab's modules."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_secret_is_asked_for_once(emulator: Emulator, notebook: str) -> None
         "asked for FAL_KEY",
         emulator.key_id,
         emulator.key_id,
-        # The client of libfal.run() is another one.
+        # libfal.run() uses a client of its own.
         "asked for FAL_KEY",
         emulator.key_id,
         f"Colab: used, {emulator.key_id}, secret FAL_KEY, asked when a key is needed",
@@ -90,6 +90,6 @@ def test_a_bad_secret_is_not_passed_over(emulator: Emulator, notebook: str) -> N
 
 def test_elsewhere_there_is_no_such_source(notebook: str) -> None:
     assert all(source.source != "Colab" for source in libfal.explain().sources)
-    # A program that a notebook starts has the modules, but not the shell.
+    # A process started by a notebook has the modules, but no shell.
     code = "import google.colab, libfal; print([source.source for source in libfal.explain().sources])"
     assert "Colab" not in output(code, PYTHONPATH=notebook)

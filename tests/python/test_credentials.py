@@ -1,4 +1,4 @@
-"""Where the key comes from, and what is said when there is none."""
+"""The sources of the key, and the errors without a key."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_a_source_that_delivers_when_a_key_is_needed(
 
 
 def test_a_program_of_the_desktop_has_only_the_profile(emulator: Emulator, home: Path) -> None:
-    """No variable at all but HOME, which is how desktops start programs."""
+    """No variable except HOME, as when a desktop starts a program."""
     code = f"""
 import os, logs
 print(sorted(set(os.environ) - {{"LC_CTYPE"}}))
@@ -165,7 +165,7 @@ print(client.run("emulator/echo")["key_id"], client.explain().used.source)
 """
     path = home / ".fal" / "config.toml"
     libfal.store_key("work", emulator.api_key, activate=True, config_path=path)
-    # logs.py is beside this file.
+    # The directory of logs.py.
     command = [sys.executable, "-c", f"import sys; sys.path.append({str(Path(__file__).parent)!r})\n{code}"]
     done = subprocess.run(command, env={"HOME": str(home)}, capture_output=True, text=True, timeout=60)
     assert (done.stdout, done.stderr) == (f"['HOME']\n{emulator.key_id} profile\n", "")
@@ -222,7 +222,7 @@ def test_a_key_corrected_later_is_found(emulator: Emulator, monkeypatch: pytest.
 @pytest.mark.parametrize(
     "text",
     ["fake-secret-half", "", "your-key", "fake-id:fake-secret\x1b[2J", "a b:fake-secret"],
-    # By default a test is named after its text.
+    # By default pytest would name each test after its text.
     ids=["half", "empty", "example", "control character", "white space"],
 )
 def test_a_malformed_key_is_never_passed_over(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, text: str) -> None:

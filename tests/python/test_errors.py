@@ -1,4 +1,4 @@
-"""Failures: their class, their facts, and what they say."""
+"""Errors: their classes, attributes and texts."""
 
 from __future__ import annotations
 

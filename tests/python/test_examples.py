@@ -1,4 +1,4 @@
-"""The examples, run as their reader runs them."""
+"""Runs the examples as a user runs them."""
 
 from __future__ import annotations
 

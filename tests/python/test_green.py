@@ -1,4 +1,4 @@
-"""Programs whose threads are not what they seem: greenlets in their place, and a main thread that has ended."""
+"""Programs with greenlets in place of threads, or with a main thread that has ended."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PATCHES = {
     "eventlet": "import warnings; warnings.simplefilter('ignore'); import eventlet; eventlet.monkey_patch()",
 }
 
-# What a credential function does before it delivers: nothing, or what gives other greenlets their turn.
+# What a credential function does before it returns: nothing, or something that lets other greenlets run.
 WORK = {
     "at once": "pass",
     "after a sleep": "time.sleep(0.05)",
@@ -40,11 +40,11 @@ CODE = """
     def call(n):
         done.append(client.run("emulator/echo", {{"n": n}}, timeout=30)["body"]["n"])
     call(0)
-    # Greenlets of the program's, one beside the other.
+    # Several greenlets of the program.
     callers = [threading.Thread(target=call, args=(n,)) for n in range(1, 5)]
     [caller.start() for caller in callers]
     [caller.join() for caller in callers]
-    # A real thread of the program's.
+    # A real thread of the program.
     {real}
     libfal.flush_log(10)
     print(sorted(done), bool(lines))
@@ -71,7 +71,7 @@ def test_calls_work_where_threads_are_greenlets(emulator: Emulator, library: str
 
 @pytest.mark.parametrize("library", PATCHES)
 def test_a_call_that_no_greenlet_can_answer_ends_with_its_time(emulator: Emulator, library: str) -> None:
-    """The function waits for a greenlet of the thread that waits for the function."""
+    """The function waits for a greenlet of a thread that is itself blocked until the function returns."""
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is not installed")
     code = """
@@ -94,7 +94,7 @@ def test_a_call_that_no_greenlet_can_answer_ends_with_its_time(emulator: Emulato
             print("answered")
         except libfal.DeadlineError:
             print("late", time.monotonic() - begun < 10)
-        # Its time is over, the greenlet has had its turn, and the next call has a credential.
+        # After the deadline the greenlet runs, so that the next call gets a credential.
         time.sleep(0.5)
         print(client.run("emulator/echo", timeout=30).status)
     """.format(patch=PATCHES[library])
@@ -107,7 +107,7 @@ def test_threads_that_outlive_the_main_thread_go_on_calling(emulator: Emulator) 
         import libfal, logs
         def credential():
             return os.environ["FAL_TEST_KEY"]
-        # One that was in use before, and ones that are made when the main thread has ended.
+        # A client that was in use before the main thread ended, and new ones afterwards.
         old = logs.client(credential=credential)
         old.run("emulator/echo")
         def work():

@@ -1,4 +1,4 @@
-"""A program that treats libfal badly: it ends, forks, re-imports and interrupts when it likes."""
+"""Programs that end, fork, import again and interrupt at any moment."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_program_ends_well_whatever_is_under_way(emulator: Emulator, while_:
 def test_the_last_lines_are_not_lost_when_the_program_ends(emulator: Emulator) -> None:
     code = """
         import time, libfal, logs
-        # On a busy machine a second may be short.
+        # One second may be too short on a busy machine.
         libfal._callbacks._LAST_WORDS = 30.0
         def log(level, line):
             time.sleep(0.02)
@@ -222,7 +222,7 @@ def test_the_collector_stays_off_where_the_program_has_turned_it_off() -> None:
 
 
 class App:
-    """A part of a program that holds its client and is held by it."""
+    """Part of a program: it refers to its client, and the client refers to it."""
 
     def __init__(self, emulator: Emulator, how: str) -> None:
         self.key = emulator.api_key
@@ -245,7 +245,7 @@ def test_a_client_and_what_holds_it_are_freed_together(emulator: Emulator, how: 
         apps.append(weakref.ref(app))
     del app
     end = time.monotonic() + 10
-    # The thread that has called the last function may not have let it go yet.
+    # The thread that called the function last may still hold a reference to it.
     while any(app() for app in apps) and time.monotonic() < end:
         gc.collect()
         time.sleep(0.01)
@@ -326,7 +326,7 @@ def test_ctrl_c_ends_every_wait(emulator: Emulator, home: Path, call: str) -> No
     config.chmod(0o600)
     code = f"""
         import fcntl, os, signal, threading, time, libfal, logs
-        # Another program changes the file, and a log function takes its time.
+        # Another program changes the file, and the log function is slow.
         lock = os.open(os.environ["HOME"] + "/.fal/config.toml.lock", os.O_RDWR | os.O_CREAT)
         fcntl.flock(lock, fcntl.LOCK_EX)
         begun, over = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""What importing libfal does: nothing."""
+"""Importing libfal has no effect."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_importing_and_making_a_client_read_no_key_and_start_no_thread(home: Pat
             assert process.stdout.readline().startswith("True ")
             assert opened() == []
             printed, complaints = process.communicate("\n", timeout=30)
-        # The watch works: now that the key is looked for, the file is opened.
+        # Proves that the watch works: looking for the key opens the file.
         assert "profile: used, fake-id" in printed and complaints == ""
         assert opened()
     finally:
@@ -115,5 +115,5 @@ def test_a_sub_interpreter_is_refused_and_harms_nothing(emulator: Emulator) -> N
             import libfal
             print(libfal.run("emulator/echo", {"a": 1})["body"], flush=True)
     """
-    # Making one warns of what is new in it.
+    # Creating an interpreter raises warnings about the module itself.
     assert output(code, PYTHONWARNINGS="ignore", **emulator.environment()) == "True\n{'a': 1}\n" * 2

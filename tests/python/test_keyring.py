@@ -1,7 +1,7 @@
-"""The system keyring: a real GNOME Keyring on a bus of the tests' own (tests/keyring/bus), shared with a C program.
+"""The system keyring: a real GNOME Keyring on a private bus (tests/keyring/bus), shared with a C program.
 
-`make test-keyring` runs this; KEYRING_PROGRAM names the C program, tests/c/keyring.c, built with a library that can use
-a keyring.
+`make test-keyring` runs these tests. KEYRING_PROGRAM names the C program, tests/c/keyring.c, built with a library that
+supports the keyring.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PROGRAM = os.environ.get("KEYRING_PROGRAM") or str(ROOT / "build" / "keyring" / 
 
 @contextmanager
 def bus(kind: str) -> Iterator[str]:
-    """The address of a bus, "keyring" or "bare"."""
+    """Returns the address of a bus, "keyring" or "bare"."""
     command = [str(BUS), kind, "sh", "-c", 'echo "$DBUS_SESSION_BUS_ADDRESS"; exec cat']
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin and process.stdout
@@ -164,7 +164,7 @@ def test_a_machine_without_a_session_is_not_probed(emulator: Emulator, monkeypat
 
 
 class Silent:
-    """A bus on which nobody answers, and which knows whether somebody came."""
+    """A bus that never answers, and records whether a client connected."""
 
     def __init__(self, path: Path) -> None:
         self.address = f"unix:path={path}"
@@ -190,13 +190,13 @@ def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.address)
     yield bus
     bus.close()
-    # What still waits for it.
+    # Ends what still waits for the bus.
     libfal.shutdown(20)
 
 
 @pytest.mark.parametrize("asked", ["", "FAL_KEYRING"])
 def test_only_a_call_that_needs_a_key_contacts_the_bus(emulator: Emulator, silent: Silent, asked: str) -> None:
-    """In a process of its own, since importing counts too."""
+    """Runs in a new process, because the import counts too."""
     code = """
         import os, libfal
         client = libfal.Client()
@@ -216,7 +216,7 @@ def test_only_a_call_that_needs_a_key_contacts_the_bus(emulator: Emulator, silen
         assert not silent.contacted()
         printed, complaints = process.communicate("\n", timeout=60)
     assert complaints == ""
-    # The one that asks shows that it would have been seen.
+    # The call with FAL_KEYRING shows that a connection would be noticed.
     assert silent.contacted() == bool(asked)
     assert printed == ("FAL_E_DEADLINE\n" if asked else "FAL_E_NO_CREDENTIALS\n")
 
@@ -244,6 +244,6 @@ def test_other_threads_run_while_it_is_waited_for(silent: Silent) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert not ended.is_set()
-    # The connection was taken and dropped: the call ends with it.
+    # contacted() has closed the connection, which ends the call.
     thread.join(60)
     assert ended.is_set()

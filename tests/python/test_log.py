@@ -1,4 +1,4 @@
-"""The caller's log function."""
+"""Log functions of the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel: what it contains, exports and promises to type checkers."""
+"""The wheel: its content, its exports and its types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Platform API by name, its lists, and keys that are made and revoked."""
+"""The Platform API: operations by name, lists, and creating and revoking keys."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_live_log_is_read_line_by_line(emulator: Emulator) -> None:
     lines = client.platform_list("serverless.logs.stream", start="2020-01-01", search=mark)
     client.run("acme/job", {"logs": written})
     assert [line["message"] for line in itertools.islice(lines, len(written))] == written
-    # Who does not want the lines is told how many there were.
+    # Without reading the lines, the response has their number.
     params = {"start": "2020-01-01", "end": datetime.now(timezone.utc).isoformat(), "search": mark}
     assert client.platform("serverless.logs.stream", **params).json() == {"items": len(written)}
     assert client.platform_start("serverless.logs.stream", **params).result(30)["items"] == len(written)

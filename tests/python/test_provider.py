@@ -1,4 +1,4 @@
-"""A function of the program's that delivers the credential."""
+"""Credentials from a function of the program."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import libfal
 
 
 class Asked:
-    """A function that delivers one thing after another, the last one for ever."""
+    """A credential function that returns these values in order, and then always the last one."""
 
     def __init__(self, *delivered: Any, seconds: float = 0) -> None:
         self.delivered = list(delivered)
@@ -67,7 +67,7 @@ def test_others_run_while_it_takes_its_time(emulator: Emulator) -> None:
 
 
 def test_a_key_that_expires_is_asked_for_again(emulator: Emulator) -> None:
-    # Ten seconds before its end a key counts as expired.
+    # A key counts as expired ten seconds before its expiry.
     asked = Asked((emulator.api_key, 1), (emulator.api_key, 3600.0))
     client = asked.client(emulator)
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""The programs of the wheel's README do what it says."""
+"""The programs in the wheel's README do what it says."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_its_programs_run(emulator: Emulator) -> None:
     printed = output("\n".join(map(textwrap.dedent, programs)), **emulator.environment())
     assert [(one["method"], one["path"].partition("?")[0], one["outcome"]) for one in emulator.arrivals()] == [
         ("POST", RUN, 200),
-        # The check of an API key, and whose it is.
+        # The check of an API key, and its account.
         ("GET", "/v1/keys", 403),
         ("GET", "/users/current", 200),
-        # With a function, and with a token.
+        # With a credential function, and with a token.
         ("POST", RUN, 200),
         ("POST", "/tokens/", 200),
         ("POST", RUN, 200),

@@ -1,4 +1,4 @@
-"""Calls that succeed, and what their answers offer."""
+"""Calls that succeed, and their responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import libfal
 
 
 def png_size(data: bytes) -> tuple[int, int]:
-    """Width and height of a PNG whose chunks are all intact."""
+    """Returns the width and height of a PNG. All chunks must be intact."""
     assert data.startswith(b"\x89PNG\r\n\x1a\n")
     chunks: dict[bytes, bytes] = {}
     at = 8
@@ -43,7 +43,7 @@ def test_a_picture_has_the_size_asked_for(emulator: Emulator) -> None:
     picture = client.request("GET", made["images"][0]["url"])
     assert png_size(picture.content) == (96, 64)
     assert picture.headers["content-type"] == "image/png"
-    # The file host must never see the key.
+    # The file host must never receive the key.
     run, file = emulator.arrivals()
     assert (run["had_key"], file["had_key"]) == (True, False)
     assert run["request_id"] == made.request_id
@@ -269,7 +269,7 @@ def test_shutdown_stops_every_thread_and_libfal_starts_again(emulator: Emulator)
             assert tasks() > alone
             hanging = client.run_start("emulator/slow", {"ms": 60000})
             libfal.shutdown()
-            # The kernel lists a thread that has been joined for a moment longer.
+            # The kernel may list a joined thread for a moment longer.
             deadline = time.monotonic() + 2
             while tasks() > alone and time.monotonic() < deadline:
                 time.sleep(0.001)

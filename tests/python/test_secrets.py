@@ -1,4 +1,4 @@
-"""Nothing that can be looked at shows a secret, whatever happens."""
+"""No representation of any object shows a secret."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import libfal
 
 
 def shown(value: object) -> str:
-    """Everything that there is to see of a value."""
+    """Returns every text that a value exposes."""
     parts = [repr(value), str(value), repr(dir(value)), repr(getattr(value, "__dict__", ""))]
     if isinstance(value, BaseException):
-        # Without the lines of this test, which hold the keys.
+        # Without the source lines of this test, which contain the keys.
         chain = traceback.TracebackException.from_exception(value)
         parts += [*chain.format_exception_only(), repr(value.args), shown(value.__cause__), shown(value.__context__)]
     if isinstance(value, libfal.Explanation):

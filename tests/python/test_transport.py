@@ -1,4 +1,4 @@
-"""What is sent, how often, and where."""
+"""Requests: their content, number and destination."""
 
 from __future__ import annotations
 

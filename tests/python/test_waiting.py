@@ -1,4 +1,4 @@
-"""Waiting, and what may happen meanwhile: other threads, Ctrl-C, a fork, the end of the process."""
+"""Waiting for a call, while other threads run, Ctrl-C is pressed, the process forks or ends."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_cancelling_closes_the_connection(emulator: Emulator) -> None:
 
 
 def closed_by_client(emulator: Emulator) -> bool:
-    """Whether the one request that arrived lost its client, now or soon."""
+    """Whether the client closed the connection of the only request, now or within ten seconds."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
         (arrival,) = emulator.arrivals()
@@ -76,7 +76,7 @@ def test_waiting_from_many_threads(emulator: Emulator) -> None:
 def test_another_thread_runs_while_one_waits(emulator: Emulator) -> None:
     waiting = threading.Thread(target=emulator.client().run, args=("emulator/slow", {"ms": 1000}))
     waiting.start()
-    # If it kept the interpreter's lock, this thread would see the request only when it was over.
+    # If the call held the interpreter's lock, this thread would continue only after it.
     (arrival,) = emulator.arrivals(wait_for=1)
     assert arrival["outcome"] == "pending"
     assert waiting.is_alive()
@@ -93,7 +93,7 @@ def test_bytes_are_shared_while_they_are_sent_and_then_let_go(emulator: Emulator
     assert operation.result().status == 200
     end = time.monotonic() + 10
     while sys.getrefcount(content) > before and time.monotonic() < end:
-        # What the runtime lets go of without the interpreter's lock is counted down at the next call.
+        # A reference that the runtime releases without the interpreter's lock is dropped at the next call.
         operation.wait(0)
         time.sleep(0.01)
     assert sys.getrefcount(content) == before
@@ -125,7 +125,7 @@ def test_ctrl_c_ends_a_call(emulator: Emulator, call: str) -> None:
         process.send_signal(signal.SIGINT)
         took = float(process.stdout.readline()) - sent
         print(f"Ctrl-C took {1000 * took:.0f} ms")
-        # It is alive still, so that it was libfal that closed the connection, and not the end of the process.
+        # The process still runs, so libfal closed the connection, and not the end of the process.
         assert closed_by_client(emulator)
         assert process.poll() is None
         process.stdin.close()

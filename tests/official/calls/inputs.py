@@ -1,4 +1,4 @@
-"""What every client sends. The JavaScript client and libfal read the same from inputs.json."""
+"""The inputs of all clients. The JavaScript client and libfal read the same inputs.json."""
 
 import json
 from pathlib import Path

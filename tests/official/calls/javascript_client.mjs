@@ -1,6 +1,6 @@
-// The calls that are compared, made by @fal-ai/client: `javascript_client.mjs NAME FOLDER` prints what came of it as JSON.
+// Makes the compared calls with @fal-ai/client: `javascript_client.mjs NAME FOLDER` prints the outcome as JSON.
 //
-// It knows nothing of the emulator: undici's proxy agent heeds the variables of `fal-emulator serve`.
+// undici's proxy agent reads the variables of `fal-emulator serve`, which direct it to the emulator.
 
 import { File } from "node:buffer";
 import { createHash } from "node:crypto";
@@ -82,5 +82,5 @@ const calls = {
 
 const [name, folder] = process.argv.slice(2);
 console.log(JSON.stringify({ outcome: await calls[name](folder) }));
-// The client keeps timers and sockets.
+// The client leaves timers and sockets open.
 process.exit(0);

@@ -1,4 +1,4 @@
-//! The calls that are compared, made by libfal: `calls NAME FOLDER` prints what came of it as JSON.
+//! Makes the compared calls with libfal: `calls NAME FOLDER` prints the outcome as JSON.
 
 #![allow(clippy::print_stdout)]
 
@@ -27,8 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn call(name: &str, folder: &Path) -> Outcome {
     let client = Client::builder().build()?;
     let inputs: Value = serde_json::from_str(include_str!("inputs.json"))?;
-    // `upload_by_cdn`, `upload_5_mb_by_cdn`, …: with a token of the CDN, as the Python client does
-    // it.
+    // `upload_by_cdn`, `upload_5_mb_by_cdn`, …: with a CDN token, as the Python client uploads.
     let (name, way) = match name.strip_suffix("_by_cdn") {
         Some("upload_120_mb") => ("upload_120_mb", Some(UploadWay::DirectParts)),
         Some(name) => (name, Some(UploadWay::Direct)),
@@ -144,7 +143,7 @@ fn taken(op: &Op) -> Result<Response, Box<dyn Error>> {
     Ok(op.take().ok_or("it has ended")??)
 }
 
-/// What the events of one kind tell, until the operation ends.
+/// Returns the texts of all events of one kind, once the operation has ended.
 fn told(
     op: &Op,
     kind: EventKind,
@@ -176,7 +175,7 @@ fn by(way: Option<UploadWay>, upload: Upload) -> Upload {
     }
 }
 
-/// What is stored.
+/// Returns the hash of the stored file.
 fn fetched(client: &Client, upload: Upload) -> Outcome {
     let stored = finish(|| client.upload_start(upload))?;
     let file = finish(|| client.send_start(Request::new("GET", stored.get_str("/url")?)?))?;

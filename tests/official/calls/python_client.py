@@ -1,6 +1,6 @@
-"""The calls that are compared, made by fal_client: `python_client.py sync|async NAME FOLDER` prints what came of it as JSON.
+"""Makes the compared calls with fal_client: `python_client.py sync|async NAME FOLDER` prints the outcome as JSON.
 
-It knows nothing of the emulator: the variables of `fal-emulator serve` lead it there. FOLDER holds the files to upload.
+The variables of `fal-emulator serve` direct it to the emulator. FOLDER contains the files to upload.
 """
 
 import asyncio
@@ -92,7 +92,7 @@ def sync_upload_120_mb(client, folder):
 
 
 def fetched(url):
-    """What is stored."""
+    """Returns the hash of the stored file."""
     return hashlib.sha256(httpx.get(url, timeout=60).content).hexdigest()
 
 
