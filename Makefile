@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SUFFIXES:
 
-# Neither the caller's key nor his hosts reach a test or the demo.
+# The caller's key and hosts must not reach a test or the demo.
 unexport $(filter FAL_%,$(.VARIABLES)) VIRTUAL_ENV MAKEFLAGS MFLAGS
 
 PREFIX ?= /usr/local
@@ -30,11 +30,11 @@ NATIVE := $(RELEASE)/native-static-libs
 VENV := $(ROOT)/$(BUILD)/venv
 PYTHON := $(VENV)/bin/python
 HOME_OF_TESTS := $(ROOT)/$(BUILD)/home
-# Into which the tests' clients log, and the output of tests that passed is put, to be searched for secrets.
+# Receives the logs of the clients and the output of passed tests, to be searched for secrets.
 LOGS := $(ROOT)/$(BUILD)/logs
-# A test's whole environment; programs that need the emulator get its variables from `fal-emulator exec`.
+# The whole environment of a test. A program that needs the emulator gets its variables from `fal-emulator exec`.
 ISOLATED := env -i PATH="$$PATH" HOME="$(HOME_OF_TESTS)" LANG=C.UTF-8 TEST_LOGS="$(LOGS)"
-# Rust needs its own directories where HOME is another.
+# Cargo and rustup find their directories although HOME differs.
 ISOLATED_RUST := env -u http_proxy -u https_proxy -u all_proxy -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY \
 	CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" HOME="$(HOME_OF_TESTS)" TEST_LOGS="$(LOGS)"
 
@@ -50,7 +50,7 @@ help: ## this list
 
 # ---- Building -------------------------------------------------------------------------------------------------------
 
-# Cargo features beyond the default ones, such as FEATURES=keyring.
+# Cargo features in addition to the default ones, such as FEATURES=keyring.
 FEATURES ?=
 .PHONY: libs
 libs: ## FEATURES=: libfal.so and libfal.a, in target/release
@@ -64,11 +64,11 @@ emulator:
 	@$(CARGO) build $(LOCKED) --workspace --bin fal-emulator --example picture --example lighthouse
 
 .PHONY: header
-header: ## write include/fal/fal.h anew from src/ffi
+header: ## write include/fal/fal.h from src/ffi
 	FAL_UPDATE=1 $(CARGO) test $(LOCKED) -p libfal --test header
 
 .PHONY: symbols
-symbols: libs ## write the list of exported symbols anew
+symbols: libs ## write the list of exported symbols
 	tests/abi/exported "$(RELEASE)/libfal.so" > tests/abi/fal.symbols
 
 .PHONY: clean
@@ -116,7 +116,7 @@ tools:
 	@.ci/tools
 	@mkdir -p "$(HOME_OF_TESTS)" "$(LOGS)"
 
-# What the steps that install something say when they cannot.
+# Checks what the steps that install something print when they fail.
 .PHONY: test-steps
 test-steps: tools
 	tests/steps/says
@@ -160,41 +160,41 @@ test-rust: tools ## the Rust tests and examples in documentation
 		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace --no-fail-fast -- --show-output
 	fi
 
-# What the fuzzers were given first, and what they found, once more: in the test build, so nothing is instrumented.
+# Replays the fuzzers' initial inputs and their findings, in the test build and so without instrumentation.
 .PHONY: test-fuzz
-test-fuzz: tools ## what the fuzzers began with and found, once more
+test-fuzz: tools ## replay the fuzzers' initial inputs and findings
 	$(CARGO) metadata $(LOCKED) --manifest-path fuzz/Cargo.toml --format-version 1 >/dev/null || {
-		echo "write fuzz/Cargo.lock anew: cargo metadata --manifest-path fuzz/Cargo.toml" >&2
+		echo "fuzz/Cargo.lock is out of date; run: cargo metadata --manifest-path fuzz/Cargo.toml" >&2
 		exit 1
 	}
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --lib -- fuzz::replay
 
-# Each target for so long, beginning with the files in fuzz/corpus. What is new stays in build/fuzz; a file that made a target fail
-# belongs into fuzz/crashes/TARGET once the cause is mended.
+# Runs each target for SECONDS, starting from the files in fuzz/corpus. New inputs go to build/fuzz. Once the cause of a failure
+# is fixed, its input belongs in fuzz/crashes/TARGET.
 FUZZ := $(ROOT)/$(BUILD)/fuzz
 FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := $(FUZZ)/tools/bin/cargo-fuzz
 TARGETS ?= $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 SECONDS ?= 60
-# With "none" a parser is run some ten times as often, and what only a sanitizer sees is missed.
+# With "none" a parser runs about ten times as often, but faults that only a sanitizer detects are missed.
 SANITIZER ?= address
 RUNS ?= -1
 FUZZ_OPTIONS ?= -max_len=4096 -rss_limit_mb=4096
-# cargo-fuzz asks for a sanitizer, which the stable compiler has behind this switch only.
+# cargo-fuzz requires a sanitizer, which the stable compiler accepts only with this variable.
 INSTRUMENTED := RUSTC_BOOTSTRAP=1 $(CARGO_FUZZ)
 
 $(CARGO_FUZZ):
 	$(CARGO) install --quiet --locked --root "$(FUZZ)/tools" --target-dir "$(FUZZ)/tools/target" --version $(FUZZ_VERSION) cargo-fuzz
 
 .PHONY: fuzz
-fuzz: $(CARGO_FUZZ) emulator ## SECONDS=60 RUNS= TARGETS= SANITIZER=address: feed every parser, and the functions of fal.h, with anything
+fuzz: $(CARGO_FUZZ) emulator ## SECONDS=60 RUNS= TARGETS= SANITIZER=address: fuzz every parser and the functions of fal.h
 	@for target in $(TARGETS); do
 		$(INSTRUMENTED) build --sanitizer "$(SANITIZER)" --fuzz-dir fuzz $$target
 	done
 	for target in $(TARGETS); do
 		echo "---- $$target"
 		mkdir -p "$(FUZZ)/corpus/$$target" "$(FUZZ)/crashes/$$target" "fuzz/corpus/$$target"
-		# A call waits for an answer or its end; a parser does not wait.
+		# A call may wait for its response or its deadline; a parser never waits.
 		limit=10
 		[ $$target != api ] || limit=60
 		$(ISOLATED) "$(EMULATOR)" exec -- fuzz/target/*/release/$$target "$(FUZZ)/corpus/$$target" "fuzz/corpus/$$target" \
@@ -202,8 +202,8 @@ fuzz: $(CARGO_FUZZ) emulator ## SECONDS=60 RUNS= TARGETS= SANITIZER=address: fee
 			tee "$(FUZZ)/$$target.log" | grep -v -e '\(NEW\|REDUCE\|RELOAD\) ' -e '^INFO:' || { tail -n 40 "$(FUZZ)/$$target.log"; exit 1; }
 	done
 
-# The system keyring is a feature that is off by default, and on in the wheel; a real daemon on a bus of the tests' own
-# answers. The C library with it is a debug build, which needs no dependency that the Rust tests do not build anyway.
+# The feature `keyring` is off by default and on in the wheel. The tests use a real keyring daemon on a bus of their own. The C
+# library is a debug build here, because its dependencies are built for the Rust tests anyway.
 KEYRING := $(ROOT)/$(BUILD)/keyring
 .PHONY: test-keyring
 test-keyring: tools emulator wheel $(BUILD)/abi/untouched ## the system keyring, in Rust, C and Python
@@ -224,16 +224,16 @@ test-keyring: tools emulator wheel $(BUILD)/abi/untouched ## the system keyring,
 		--junitxml="$(LOGS)/pytest-keyring.xml" -o junit_logging=all
 
 .PHONY: test-abi
-test-abi: tools libs $(BUILD)/abi/untouched ## exported symbols, and an environment that is left alone
+test-abi: tools libs $(BUILD)/abi/untouched ## exported symbols, and that loading the library touches nothing
 	tests/abi/check "$(RELEASE)/libfal.so" include/fal/fal.h
 	tests/abi/untouched "$(BUILD)/abi/untouched" "$(RELEASE)/libfal.so"
 
-# It opens the library itself, as plugin does.
+# The program opens the library itself, as plugin does.
 $(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
 	mkdir -p $(@D)
 	$(CC) -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude $< -o $@ -ldl
 
-# The C programs, once with each library; what is about the shared object itself only with that one.
+# The C programs, built with each library. plugin and cpp are built with the shared library only.
 PROGRAMS := $(filter-out plugin keyring, $(basename $(notdir $(wildcard tests/c/*.c))))
 SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(BUILD)/c/shared/plugin $(BUILD)/c/shared/cpp
 STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
@@ -243,7 +243,7 @@ HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
 test-c: tools emulator $(SHARED) $(STATIC) ## the C and C++ programs, with both libraries
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SHARED) $(STATIC)
 
-# Memory that representative programs leave behind, or misuse.
+# Programs that cover all kinds of objects, for valgrind to check.
 WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel storage transfers webhook platform)
 
 .PHONY: test-memory
@@ -261,7 +261,7 @@ $(BUILD)/c/shared/lib/libfal.so: $(RELEASE)/libfal.so
 $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
 	$(CC) $(CFLAGS_TEST) $< -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
 
-# It opens the library itself.
+# The program opens the library itself.
 $(BUILD)/c/shared/plugin: tests/c/plugin.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
 	$(CC) $(CFLAGS_TEST) $< -o $@ -ldl
 
@@ -274,25 +274,25 @@ $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
 
 include tests/sanitizers/rules.mk
 
-# Everything at once, under faults. What a seed decides is the same each time; when it happens is not.
+# All operations at once, under faults. A seed determines what is done, and not when.
 CHAOS := $(TARGET)/debug/fal-chaos
 REQUESTS ?= 20000
 .PHONY: chaos
-chaos: ## REQUESTS=20000 SEED=: so many operations under random faults, and whether the books balance
+chaos: ## REQUESTS=20000 SEED=: operations under random faults, followed by an audit
 	@$(CARGO) build $(LOCKED) --workspace --bin fal-chaos
 	"$(CHAOS)" --requests "$(REQUESTS)" $(if $(SEED),--seed "$(SEED)")
 
 .PHONY: test-chaos
-test-chaos: tools ## a short round of chaos, and saboteurs that it has to find
+test-chaos: tools ## a short round of chaos, and sabotage that the audit must find
 	$(CARGO) build --quiet $(LOCKED) --workspace --bin fal-chaos
-	# No log: it shows the key that a saboteur printed.
+	# Not a .log file, which would be searched for secrets: the output contains the key that a saboteur printed.
 	$(ISOLATED) "$(CHAOS)" --sabotage all --seed 1 > "$(BUILD)/sabotage.txt" || {
 		cat "$(BUILD)/sabotage.txt"
 		exit 1
 	}
 	$(ISOLATED) "$(CHAOS)" --requests 2400 --seed 1
 
-# The examples, built as a stranger builds them: from an installed library, by pkg-config.
+# The examples, built as a user builds them: from an installed library, by pkg-config.
 INSTALLED := $(ROOT)/$(BUILD)/prefix
 EXAMPLES := $(ROOT)/$(BUILD)/examples
 PKG_CONFIG := PKG_CONFIG_PATH="$(INSTALLED)/lib/pkgconfig" pkg-config
@@ -312,20 +312,20 @@ examples: tools
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CC) -std=c99 $(WARNINGS) examples/c/subscribe.c -o "$(EXAMPLES)/subscribe-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
-	# The linker prefers the shared library of the two, unless the file is named.
+	# The linker prefers the shared library unless the static one is named.
 	static=$$($(PKG_CONFIG) --static --libs fal)
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c-static" \
 		$$($(PKG_CONFIG) --cflags fal) $${static/-lfal/-l:libfal.a}
 	if ldd "$(EXAMPLES)/picture-c-static" | grep libfal; then exit 1; fi
 
-# What each language's example is run by. Python's comes with its wheel.
+# The command of each language's example. Python uses the wheel.
 PICTURES := C="$(EXAMPLES)/picture-c"
 ifneq ($(wildcard examples/python/picture.py),)
 PICTURES += Python="$(PYTHON) $(ROOT)/examples/python/picture.py"
 endif
 PICTURES += C++="$(EXAMPLES)/picture-cpp" Rust="$(TARGET)/debug/examples/picture"
 
-# A key is made, used, listed and revoked.
+# Programs that create, use, list and revoke a key.
 KEYS := "keys in C"="$(EXAMPLES)/keys-c" "keys in Python"="$(PYTHON) $(ROOT)/examples/python/keys.py"
 
 # The programs of the README.
@@ -350,9 +350,8 @@ test-examples: examples emulator wheel ## the programs of README and examples/
 		cat "$(BUILD)/subscribe.log"
 		exit 1
 	}
-	echo "examples: every picture made, every job seen through or cancelled, every error as it should be"
+	echo "examples: every program printed what it should"
 
-# The page of keys, in a real browser.
 .PHONY: test-browser
 test-browser: examples emulator ## the page of keys, in a real browser
 	@$(ISOLATED) python3 -B tests/browser/keys.py "$(EMULATOR)" "$(EXAMPLES)/picture-c" "$(BUILD)/browser"
@@ -370,7 +369,7 @@ $(VENV)/made: $(REQUIREMENTS)
 	"$(PYTHON)" -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
 	touch $@
 
-# Tests and the demo need no optimized wheel, and not the minutes that one takes to build.
+# Tests and the demo use a debug wheel, because an optimized one takes minutes to build.
 WHEEL_PROFILE := release
 test-keyring test-python test-examples test-browser test-official demo: WHEEL_PROFILE := dev
 
@@ -408,9 +407,9 @@ $(OFFICIAL_JS)/made: $(wildcard tests/official/calls/*.json tests/official/calls
 	npm ci --prefix "$(OFFICIAL_JS)" --loglevel=error --no-audit --no-fund
 	touch $@
 
-# Their own code beside ours: which key is found, who reads whose files, and who waits for whose locks.
+# Compares the official clients' own code with libfal: the keys that they find, each other's files, and each other's locks.
 .PHONY: test-official
-test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made ## fal's own clients beside libfal
+test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made ## compare fal's own clients with libfal
 	$(CARGO) build --quiet $(LOCKED) -p libfal --example explain
 	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_keys.py --explain "$(TARGET)/debug/examples/explain" > "$(BUILD)/official.log" || {
 		cat "$(BUILD)/official.log"

@@ -1,4 +1,5 @@
-//! Names the shared library for the loader, since a program is bound to `libfal.so.0` and not to a file name, and lets it be unloaded.
+//! Sets the name of the shared library by which the loader finds it (`libfal.so.0`), and the linker
+//! options that make unloading possible.
 
 fn main() {
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
@@ -9,7 +10,7 @@ fn main() {
         "windows" => {}
         _ => println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libfal.so.0"),
     }
-    // src/ffi/unload.rs
+    // The wrappers are in src/ffi/unload.rs.
     let target = |name| std::env::var(name).unwrap_or_default();
     let unloads = os == "linux" && target("CARGO_CFG_TARGET_ENV") == "gnu";
     if unloads

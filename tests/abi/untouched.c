@@ -1,4 +1,4 @@
-/* What a host does before it needs a key, one step a run: untouched LIBRARY load|client|explain|call */
+/* The steps of a host before it needs a key, one for each run: untouched LIBRARY load|client|explain|call */
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void look_up(void *handle)
     FUNCTIONS(LOOK_UP)
 }
 
-/* A call that cannot succeed: nobody listens at the emulator's address. */
+/* This call fails, because no server listens on the emulator's address. */
 static void call(const fal_client *client)
 {
     fal_request *request = NULL;

@@ -1,5 +1,5 @@
-/* Faults that a sanitizer has to see, in C and, by a host that breaks the rules of fal.h, in libfal: planted FAULT. Ends well only
- * where nobody is watching. */
+/* Commits faults that a sanitizer must report, in C and, by breaking the rules of fal.h, in libfal: planted FAULT. Exits with 0
+ * only without a sanitizer. */
 
 #include <pthread.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 
 #include <fal/fal.h>
 
-/* Keeps the compiler from seeing what is wrong. */
+/* Hides the fault from the compiler. */
 static volatile int one = 1;
 
-/* An operation that lies inside of another block, such as an object that was not counted by itself: retained, it is counted into
- * its neighbour, and used after that block is freed. */
+/* An operation inside another memory block, as if an object had no reference count of its own. Retaining it changes its neighbour,
+ * and then memory that is already freed. */
 static void interior(void)
 {
     char *block = calloc(64, 8);
@@ -30,7 +30,7 @@ static void freed(void)
     }
 }
 
-/* A text that is shorter than its length. */
+/* Passes a text that is shorter than its length. */
 static void overflow(void)
 {
     char *text = malloc(8);
@@ -62,7 +62,7 @@ static void *count(void *user)
     return NULL;
 }
 
-/* A request is for one thread at a time. */
+/* Two threads use one request, which is not thread-safe. */
 static void *change(void *request)
 {
     fal_request_set_logs(request, one == 1, NULL);

@@ -1,17 +1,18 @@
-# The C programs and libfal with every access to memory watched. gcc's calls into a sanitizer's runtime are those of LLVM,
-# so the one runtime that rustc brings serves both languages; gcc's own must not be in the same process.
+# Builds the C programs and libfal with a sanitizer. gcc and LLVM call a sanitizer's runtime by the same functions, so the
+# runtime of rustc serves both languages. gcc's own runtime must not be in the same process.
 
 SANITIZED_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 RUNTIMES = $(shell rustc --print sysroot)/lib/rustlib/$(SANITIZED_HOST)/lib
-# Not scarce, which bounds the address space: a sanitizer's shadow of it is larger than any bound.
+# Without scarce, which limits the address space: the shadow memory of a sanitizer exceeds every limit.
 SANITIZED_PROGRAMS := $(filter-out scarce,$(PROGRAMS)) plugin cpp
 
-# The library finds the runtime in the program, as LLVM has it.
+# The runtime is linked into the program, and the library finds it there, as LLVM requires.
 sanitized_link = -Wl,--whole-archive $(RUNTIMES)/librustc-stable_rt.$(1).a -Wl,--no-whole-archive -rdynamic \
 	-L$(BUILD)/$(1)/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/$(1)/lib -lrt -lm -ldl
 
-# $(call sanitizer,DIRECTORY,NAME FOR RUSTC,NAMES FOR CC,CARGO'S VARIABLES,CARGO'S FLAGS): how build/DIRECTORY/PROGRAM is made. The
-# flags are unstable ones, so rustc has to be told that this is meant; a target that is named keeps them from build scripts.
+# $(call sanitizer,DIRECTORY,NAME FOR RUSTC,NAMES FOR CC,CARGO'S VARIABLES,CARGO'S FLAGS): the rules for
+# build/DIRECTORY/PROGRAM. The flags are unstable, which needs RUSTC_BOOTSTRAP. An explicit --target keeps them from build
+# scripts.
 define sanitizer
 .PHONY: $(1)-library
 $(1)-library: tools
@@ -33,13 +34,13 @@ $(BUILD)/$(1)/planted.o: tests/sanitizers/planted.c $$(HARNESS) tests/sanitizers
 $(BUILD)/$(1)/%: $(BUILD)/$(1)/%.o | $(1)-library
 	$$(CXX) -pthread $$< -o $$@ $$(call sanitized_link,$(1))
 endef
-# rustc's runtime knows no C++ classes (vptr).
+# rustc's runtime does not support C++ classes (vptr).
 SANITIZED_CFLAGS = -fno-omit-frame-pointer -fno-sanitize-recover=undefined -fno-sanitize=vptr \
 	-ULIBRARY -DLIBRARY='"$(ROOT)/$(@D)/lib/libfal.so"'
 comma := ,
 $(eval $(call sanitizer,asan,address,address$(comma)undefined,,))
 
-# A lock of std that is not watched itself orders nothing in the eyes of ThreadSanitizer, so std is built too.
+# ThreadSanitizer ignores the order that an uninstrumented lock creates, so std is instrumented too.
 RUST_WITH_STD := $(ROOT)/$(BUILD)/rust
 $(eval $(call sanitizer,tsan,thread,thread,\
 	RUSTC="$(RUST_WITH_STD)/usr/bin/rustc" LD_LIBRARY_PATH="$(RUST_WITH_STD)/usr/lib/$(shell $(CC) -print-multiarch)",\
@@ -55,9 +56,9 @@ tsan-library: rust-with-std
 .SECONDARY: $(foreach of,asan tsan,$(SANITIZED_PROGRAMS:%=$(BUILD)/$(of)/%.o) $(BUILD)/$(of)/planted.o)
 
 .PHONY: test-sanitizers
-test-sanitizers: test-asan test-tsan ## every access to memory, and every thread, watched
+test-sanitizers: test-asan test-tsan ## the C programs under AddressSanitizer and ThreadSanitizer
 
-# The fuzzer of fal.h (fuzz/api): every function a few times, and what was kept of its inputs.
+# The fuzzer of fal.h (fuzz/api): replays the stored inputs, which call every function a few times.
 API := $(patsubst fuzz/api/%.cpp,$(BUILD)/asan/api/%.o,$(wildcard fuzz/api/*.cpp))
 API_INPUTS := $(wildcard fuzz/corpus/api/* fuzz/crashes/api/*)
 
@@ -71,8 +72,8 @@ $(BUILD)/asan/api/%.o: fuzz/api/%.cpp $(BUILD)/asan/api/rows.inc $(wildcard fuzz
 $(BUILD)/asan/api/replay: $(API) | asan-library
 	$(CXX) -pthread $^ -o $@ $(call sanitized_link,asan)
 
-# What is lost on purpose: in a forked child all that its parent's threads had, and in an unloaded library what arc-swap
-# keeps in statics for every thread.
+# These programs leak by design: a forked child loses the memory of its parent's threads, and an unloaded library loses the
+# statics that arc-swap keeps for each thread.
 LOSES := fork plugin
 .PHONY: test-asan
 test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD)/asan/planted $(BUILD)/asan/api/replay
@@ -81,9 +82,10 @@ test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD
 	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 tests/c/run "$(EMULATOR)" $(LOSES:%=$(BUILD)/asan/%)
 	$(ISOLATED) timeout 600 "$(EMULATOR)" exec -- $(BUILD)/asan/api/replay $(API_INPUTS)
 
-# Left out: fork, because ThreadSanitizer ends a forked child that starts a thread; cut, because its clocks are too fast for it.
+# Without fork, because ThreadSanitizer ends a forked child that starts a thread, and without cut, whose deadlines are too short
+# for it.
 WATCHED_THREADS := $(filter-out fork cut,$(SANITIZED_PROGRAMS))
-# By its name, since some programs run without PATH.
+# An absolute path, since some programs run without PATH.
 TSAN := external_symbolizer_path=$(shell command -v addr2line) suppressions=$(ROOT)/tests/sanitizers/tsan.supp
 .PHONY: test-tsan
 test-tsan: tsan-library emulator $(WATCHED_THREADS:%=$(BUILD)/tsan/%) $(BUILD)/tsan/planted
