@@ -65,7 +65,7 @@ def test_what_is_wrong_is_told_before_anything_is_sent(emulator: Emulator) -> No
         client.platform("assets.collections.assets.add", collection_id="c")
     with pytest.raises(libfal.InvalidArgumentError, match="create_key"):
         client.platform("keys.create", alias="x")  # type: ignore[arg-type]
-    with pytest.raises(libfal.InvalidArgumentError, match="no list"):
+    with pytest.raises(libfal.InvalidArgumentError, match="not a list"):
         client.platform_list("meta.get")  # type: ignore[arg-type]
     assert emulator.arrivals() == []
     assert client.known_scope() is None
