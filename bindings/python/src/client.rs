@@ -10,7 +10,7 @@ use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use serde_json::Value;
 
 use crate::op::Op;
-use crate::options::{ClientOptions, CredentialOptions};
+use crate::options::{ClientOptions, CredentialOptions, from_dict};
 use crate::task::{Done, Task};
 use crate::values::{count, explained, seconds, value_or_failure};
 
@@ -50,16 +50,16 @@ fn report(resolution: &Resolution) -> Done {
     Done::Text(explained(resolution).to_string())
 }
 
-/// The arguments of `libfal.Client.request`. The headers are JSON.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-struct Sent {
-    method: PyBackedStr,
-    url: PyBackedStr,
-    body: Option<PyBackedBytes>,
-    content_type: PyBackedStr,
-    headers: PyBackedStr,
-    timeout: Option<f64>,
+from_dict! {
+    /// The arguments of `libfal.Client.request`. The headers are JSON.
+    struct Sent {
+        method: PyBackedStr,
+        url: PyBackedStr,
+        body: Option<PyBackedBytes>,
+        content_type: PyBackedStr,
+        headers: PyBackedStr,
+        timeout: Option<f64>,
+    }
 }
 
 #[pymethods]

@@ -3,6 +3,9 @@
 //!
 //! Each dict has all members. Reading a missing member would create a KeyError, which the garbage
 //! collector tracks (see `guard`).
+//!
+//! `derive(FromPyObject)` is not used: it interns each name on first use, under a lock that it holds
+//! while it waits for the interpreter. A child forked at that moment would wait for the lock forever.
 
 use std::path::PathBuf;
 
@@ -14,18 +17,39 @@ use pyo3::pybacked::PyBackedStr;
 use crate::callbacks::{asking, level, sink};
 use crate::values::{count, seconds};
 
-/// The options of the credential. `credential` and `notebook` are numbers of Python functions.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct CredentialOptions {
-    key: Option<PyBackedStr>,
-    profile: Option<PyBackedStr>,
-    app_token: Option<PyBackedStr>,
-    credential: Option<u64>,
-    anonymous: bool,
-    keyring: Option<bool>,
-    config_path: Option<PathBuf>,
-    notebook: Option<u64>,
+/// Declares a struct that is read from a dict with a member for each field.
+macro_rules! from_dict {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident { $($field:ident: $type:ty,)* }) => {
+        $(#[$attribute])*
+        $visibility struct $name {
+            $($field: $type,)*
+        }
+
+        impl<'py> FromPyObject<'_, 'py> for $name {
+            type Error = PyErr;
+
+            fn extract(dict: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+                Ok(Self {
+                    $($field: dict.get_item(stringify!($field))?.extract::<$type>()?,)*
+                })
+            }
+        }
+    };
+}
+pub(crate) use from_dict;
+
+from_dict! {
+    /// The options of the credential. `credential` and `notebook` are numbers of Python functions.
+    pub(crate) struct CredentialOptions {
+        key: Option<PyBackedStr>,
+        profile: Option<PyBackedStr>,
+        app_token: Option<PyBackedStr>,
+        credential: Option<u64>,
+        anonymous: bool,
+        keyring: Option<bool>,
+        config_path: Option<PathBuf>,
+        notebook: Option<u64>,
+    }
 }
 
 impl From<CredentialOptions> for Options {
@@ -56,24 +80,24 @@ impl From<CredentialOptions> for Options {
     }
 }
 
-/// The options of a client without its credential. `log` is the number of a Python function.
-#[derive(FromPyObject)]
-#[pyo3(from_item_all)]
-pub(crate) struct ClientOptions {
-    proxy: Option<PyBackedStr>,
-    timeout: Option<f64>,
-    max_attempts: Option<i64>,
-    max_response_bytes: Option<i64>,
-    user_agent: Option<PyBackedStr>,
-    run_host: Option<PyBackedStr>,
-    queue_host: Option<PyBackedStr>,
-    rest_host: Option<PyBackedStr>,
-    platform_host: Option<PyBackedStr>,
-    cdn_host: Option<PyBackedStr>,
-    emulator_host: Option<PyBackedStr>,
-    strict_scopes: bool,
-    log: Option<u64>,
-    log_level: PyBackedStr,
+from_dict! {
+    /// The options of a client without its credential. `log` is the number of a Python function.
+    pub(crate) struct ClientOptions {
+        proxy: Option<PyBackedStr>,
+        timeout: Option<f64>,
+        max_attempts: Option<i64>,
+        max_response_bytes: Option<i64>,
+        user_agent: Option<PyBackedStr>,
+        run_host: Option<PyBackedStr>,
+        queue_host: Option<PyBackedStr>,
+        rest_host: Option<PyBackedStr>,
+        platform_host: Option<PyBackedStr>,
+        cdn_host: Option<PyBackedStr>,
+        emulator_host: Option<PyBackedStr>,
+        strict_scopes: bool,
+        log: Option<u64>,
+        log_level: PyBackedStr,
+    }
 }
 
 impl ClientOptions {
