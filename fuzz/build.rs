@@ -1,4 +1,5 @@
-//! The host of the target `api`: C++, so that the header itself says what a function takes.
+//! Builds the C++ half of the target `api`. It is C++ so that the types of a function's arguments
+//! come from the header.
 
 use std::path::Path;
 use std::{env, fs};
@@ -14,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .collect();
     fs::write(Path::new(&out).join("rows.inc"), rows)?;
     let files = PARTS.map(|part| format!("api/{part}.cpp"));
-    // As the Rust half is built: make fuzz SANITIZER=.
+    // The same instrumentation as the Rust half: make fuzz SANITIZER=.
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     let mut build = cc::Build::new();
     if flags.contains("sanitizer=address") {

@@ -16,7 +16,7 @@ enum { MOST_STEPS = 48, SPECIAL = 0xff00, PATIENCE_MS = 60000 };
 struct Row {
     const char *name;
     void (*call)(World &);
-    /* Where it is in the space of 16 bits: it stays there if others come. */
+    /* The function's number of 16 bits, which does not change when functions are added. */
     uint16_t place;
 };
 
@@ -54,7 +54,7 @@ static bool verbose()
     return told;
 }
 
-/* A host that goes on in a child, and ends well there. */
+/* Forks, uses the library in the child, and checks that the child exits normally. */
 static void fork_here(World &world)
 {
     if (world.forked || world.depth > 0)
@@ -116,7 +116,7 @@ static Server &server()
     return *only;
 }
 
-/* Nothing is left, and nothing is kept that libfal was lent. */
+/* Checks that no object is left and that libfal has released all memory that it was lent. */
 static void clean_up(World &world)
 {
     world.check_strings(nullptr);

@@ -1,4 +1,4 @@
-/* What the host has called: on its own thread by a dispatcher, or on any. */
+/* The host's callbacks, called on its own thread by a dispatcher or on any thread. */
 
 #ifndef API_CALLBACKS_HPP
 #define API_CALLBACKS_HPP
@@ -7,15 +7,15 @@
 
 namespace api {
 
-/* Ends what lend() began. */
+/* Releases the memory of lend(). */
 void given_back(void *lent);
 void signalled(void *user);
-/* Goes on with the input, in the midst of a dispatcher. */
+/* Makes further calls from the input, within a dispatcher's callback. */
 void ended(fal_op *op, void *world);
 void logged(fal_log_level level, const char *message, size_t len, void *user);
-/* Answers at once, or keeps the question. */
+/* Answers a credential request at once, or keeps it. */
 void asked(fal_credential_request *question, void *user);
-/* The bytes of a Lent: how many come at a time, 0 at the end, 255 for a failure. */
+/* Reads a Lent. Its bytes say how many to return at a time, 0 for the end and 255 for a failure. */
 int64_t reads(void *lent, void *buffer, size_t size);
 
 template <class T> T callback()
@@ -32,7 +32,7 @@ template <class T> T callback()
     }
 }
 
-/* A question that waits, if there is one: whoever takes it answers it. */
+/* Takes a waiting credential request, or returns NULL. The caller has to answer it. */
 fal_credential_request *take_question();
 
 }  // namespace api

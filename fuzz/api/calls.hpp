@@ -1,5 +1,5 @@
-/* One call of a function of fal.h, whose arguments follow from its type: what is new in the header takes part by itself, or does
- * not compile where it brings a type that is not known here. */
+/* One call of a function of fal.h. The arguments follow from the function's type, so a new function takes part without a change
+ * here, and a new type does not compile until it is added here. */
 
 #ifndef API_CALLS_HPP
 #define API_CALLS_HPP
@@ -17,24 +17,24 @@
 
 namespace api {
 
-/* A call that is being put together. */
+/* Builds the arguments of one call. */
 class Call {
     World &world;
     const char *const name;
     const std::string function;
-    /* Texts and bytes, each in a block of its own so that a read beyond it is seen; gone when the call has returned. */
+    /* Texts and bytes, each in a block of its own, so that a sanitizer detects a read beyond its end. Freed after the call. */
     std::vector<std::unique_ptr<char[]>> blocks;
-    /* The length that goes with the pointer before it. */
+    /* The length that belongs to the previous pointer. */
     bool has_length = false;
     size_t length = 0;
     size_t texts = 0;
     void *user = nullptr;
-    /* What owns strings that come out: the first object. */
+    /* The owner of returned strings: the first object among the arguments. */
     const void *owner = nullptr;
     size_t used = 0;
     bool lends = false;
 
-    /* Where outputs go, filled before the call so that a forgotten one shows. */
+    /* The outputs, filled before the call so that a missing write is detected. */
     fal_error *error = nullptr;
     bool has_error = false;
     bool fallible = false;
@@ -71,7 +71,7 @@ class Call {
         }
     }
 
-    /* Times are short, so that whatever waits comes back. */
+    /* Times are short, so that every call returns soon. */
     int64_t time()
     {
         if (function == "fal_shutdown")
@@ -81,7 +81,7 @@ class Call {
                    : number();
     }
 
-    /* C has one type for them: what gives back what was lent, and what only signals. */
+    /* C has one type for callbacks that release memory and for those that only signal. */
     fal_release_callback release_or_signal()
     {
         if (function == "fal_upload_new_bytes")
@@ -103,7 +103,7 @@ class Call {
         used++;
     }
 
-    /* Outputs. */
+    /* Makes a place for an output. */
     template <class T> T *result(T initial)
     {
         if (fallible && world.input.once_in(32))
@@ -149,7 +149,7 @@ class Call {
         world.of<T>().owned.push_back(object);
     }
 
-    /* A string or bytes that came out: all of it is there, and stays. */
+    /* Checks a returned string or bytes: every byte can be read and does not change later. */
     void string(const char *text, bool terminated)
     {
         if (!terminated && !has_out_length)
@@ -170,7 +170,7 @@ public:
     {
     }
 
-    /* Arguments, in the order of the parameters. */
+    /* Makes the arguments, in the order of the parameters. */
     template <class T> T make()
     {
         if constexpr (std::is_same_v<T, fal_error **>) {
@@ -240,7 +240,7 @@ public:
             using Kind = std::remove_const_t<Pointee>;
             Objects<Kind> &all = world.of<Kind>();
             uint8_t choice = world.input.byte();
-            /* The defaults, where a client would have no limit of its time, are not for fuzzers. */
+            /* Not the default options, because a client without a timeout would block the fuzzer. */
             if (choice >= 248 && function != "fal_client_new")
                 return nullptr;
             if constexpr (std::is_const_v<Pointee>) {
@@ -269,7 +269,7 @@ public:
         }
     }
 
-    /* What came back, by its type. */
+    /* Checks the returned value, by its type. */
     void returned(fal_status status)
     {
         if (!fallible)
@@ -306,7 +306,7 @@ public:
     }
     template <class T> std::enable_if_t<std::is_arithmetic_v<T> && !std::is_same_v<T, fal_status>> returned(T) {}
 
-    /* Looks at the outputs and lets the arguments go. */
+    /* Checks the outputs and frees the arguments. */
     void end(fal_status status)
     {
         for (auto &look : after)
@@ -327,7 +327,7 @@ template <class... A> constexpr bool ends_in_error()
 template <class R, class... A> void call(World &world, const char *name, R (*function)(A...))
 {
     Call call(world, name, ends_in_error<A...>());
-    /* Braces: from left to right. */
+    /* Braces evaluate from left to right. */
     std::tuple<A...> arguments{call.template make<A>()...};
     if constexpr (std::is_void_v<R>) {
         std::apply(function, arguments);

@@ -14,7 +14,7 @@ void bound(World &, fal_job *job) { fal_job_set_timeout_ms(job, LIMIT_MS, nullpt
 void bound(World &, fal_upload *upload) { fal_upload_set_timeout_ms(upload, LIMIT_MS, nullptr); }
 void bound(World &, fal_download *download) { fal_download_set_timeout_ms(download, LIMIT_MS, nullptr); }
 
-/* One that is there already, else a new one, which is kept. */
+/* Returns an existing object, or a new one that is kept. */
 template <class T> static T *have(World &world)
 {
     auto &all = world.of<T>().owned;
@@ -31,7 +31,7 @@ template <> fal_options *give(World &world)
     return options;
 }
 
-/* One of the emulator's, or one of a peer that says anything. */
+/* A client of the emulator, or of a peer that sends anything. */
 template <> fal_client *give(World &world)
 {
     fal_options *options = give<fal_options>(world);

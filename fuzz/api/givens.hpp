@@ -1,4 +1,4 @@
-/* An object of each kind for calls that need one, with limits of time that a fuzzer can wait for. */
+/* An object of each kind for the calls that need one, with short timeouts. */
 
 #ifndef API_GIVENS_HPP
 #define API_GIVENS_HPP
@@ -7,10 +7,10 @@
 
 namespace api {
 
-/* A new one that belongs to the caller; NULL where none can be had at the moment. */
+/* Returns a new object that the caller owns, or NULL if none can be made at the moment. */
 template <class T> T *give(World &world);
 
-/* Limits what the fuzzer made itself. */
+/* Sets short timeouts in options that the fuzzer made. */
 void bound(World &world, fal_options *options);
 void bound(World &world, fal_request *request);
 void bound(World &world, fal_job *job);
@@ -18,9 +18,9 @@ void bound(World &world, fal_upload *upload);
 void bound(World &world, fal_download *download);
 template <class T> void bound(World &, T *) {}
 
-/* Frees the oldest where there are many of a kind. */
+/* Frees the oldest object of each kind that has many. */
 void enough(World &world);
-/* Frees all of them. */
+/* Frees all objects. */
 void let_go(World &world);
 
 }  // namespace api

@@ -1,4 +1,4 @@
-/* The bytes of a fuzzer as decisions. What is missing is zero. */
+/* Turns a fuzzer's bytes into decisions. Missing bytes count as zero. */
 
 #ifndef API_INPUT_HPP
 #define API_INPUT_HPP
@@ -20,10 +20,10 @@ public:
 
     uint8_t byte() { return at == end ? uint8_t{0} : *at++; }
 
-    /* One of so many. */
+    /* Returns a number below `count`. */
     size_t below(size_t count) { return byte() % count; }
 
-    /* Once in so many. */
+    /* Returns true for one byte in `count`. */
     bool once_in(size_t count) { return byte() % count == count - 1; }
 
     uint16_t pair()
@@ -40,7 +40,7 @@ public:
         return value;
     }
 
-    /* At most so many, without a terminator. */
+    /* Returns at most `most` bytes, without a terminator. */
     std::string bytes(size_t most)
     {
         size_t size = std::min(most, static_cast<size_t>(end - at));

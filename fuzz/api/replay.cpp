@@ -1,5 +1,5 @@
-/* Every function, and every file that is named, once more: replay FILE... With API_VERBOSE=1 the last file that is told is the one
- * that fails, and the last function that in which it does. */
+/* Calls every function, and replays the named files: replay FILE... With API_VERBOSE=1 the last printed file is the one that
+ * fails, and the last printed function is the one in which it fails. */
 
 #include <cstdio>
 #include <cstdlib>

@@ -14,7 +14,7 @@ namespace api {
 
 namespace {
 
-/* In place of an answer. */
+/* Faults in the place of a response. */
 const char SILENCE[] = "silence", RESET[] = "reset", ECHO[] = "echo";
 enum { PATIENCE_MS = 20, MOST_REQUEST = 1 << 16 };
 
@@ -29,7 +29,7 @@ std::string whole(const char *status, const char *type, const std::string &body,
     return head(status, type, body.size(), more) + body;
 }
 
-/* A text as it may stand in a header. */
+/* Replaces the characters that a header must not contain. */
 std::string line(std::string text)
 {
     for (char &letter : text)
@@ -122,7 +122,7 @@ void Server::serve(int connection)
     } else {
         (void)!send(connection, wanted.data(), wanted.size(), MSG_NOSIGNAL);
         shutdown(connection, SHUT_WR);
-        /* What was not read would turn the end of the connection into a reset. */
+        /* Unread data would turn the end of the connection into a reset. */
         while (poll(&readable, 1, PATIENCE_MS) > 0 && recv(connection, buffer, sizeof buffer, 0) > 0) {
         }
     }

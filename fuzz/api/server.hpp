@@ -1,4 +1,4 @@
-/* A peer that answers what the fuzzer says, whatever was asked, over real sockets of this machine. */
+/* A server on this machine that responds to any request with bytes of the fuzzer's input, over real sockets. */
 
 #ifndef API_SERVER_HPP
 #define API_SERVER_HPP
@@ -23,13 +23,13 @@ class Server {
     void run();
 
 public:
-    /* Listens, on a thread that lives as long as the process. */
+    /* Listens on a thread that runs until the process ends. */
     Server();
 
     /* "127.0.0.1:PORT". */
     std::string address() const { return "127.0.0.1:" + std::to_string(port); }
 
-    /* Answers in turn what the input says, and then again from the first. */
+    /* Takes the responses from the input. They are sent in turn, and again from the first. */
     void script(Input &input);
 };
 

@@ -19,7 +19,7 @@ const std::string &sandbox()
         if (!mkdtemp(name))
             abort();
         auto *made = new std::string(name);
-        /* Apart, so that no download becomes a configuration, which may name programs. */
+        /* Separate folders, so that a download never replaces a configuration file, which may name programs to run. */
         for (const char *folder : {"/config", "/files", "/home"})
             std::filesystem::create_directory(*made + folder);
         std::ofstream(*made + "/files/small.png") << "not a picture";
@@ -51,7 +51,7 @@ static const Words &any_words()
     return *words;
 }
 
-/* The words of a function that may have no others; none for any other. */
+/* The only texts that this function may get; empty if it may get any. */
 static Words only_words(World &world, const std::string &function, size_t index)
 {
     auto is = [&](std::initializer_list<const char *> names) {

@@ -1,4 +1,4 @@
-/* Texts that get further than chance, and the ones that are the only ones allowed: no fuzzer names files and hosts. */
+/* Valid texts for functions, which random bytes would rarely form. Functions that take a file or a host get no other texts. */
 
 #ifndef API_WORDS_HPP
 #define API_WORDS_HPP
@@ -9,13 +9,13 @@
 
 namespace api {
 
-/* Where files of the host's lie: made once, removed when the process ends. */
+/* The folder for the host's files, created once and removed when the process ends. */
 const std::string &sandbox();
 
-/* What no string may contain that comes out, but for fal_new_key_secret(). */
+/* No returned string may contain these, except that of fal_new_key_secret(). */
 extern const char PLANTED_KEY[], PLANTED_SECRET[];
 
-/* The next text for a function, whose so-and-so-manieth it is. */
+/* Returns the text for a function's parameter; `index` counts the function's texts. */
 std::string text_for(World &world, const std::string &function, size_t index);
 
 }  // namespace api

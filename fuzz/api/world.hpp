@@ -1,4 +1,4 @@
-/* What a host of the fuzzer's has at a moment: objects, strings that were borrowed from them, and what callbacks left. */
+/* The state of the fuzzer's host: its objects, the strings borrowed from them, and the results of callbacks. */
 
 #ifndef API_WORLD_HPP
 #define API_WORLD_HPP
@@ -17,10 +17,10 @@
 
 namespace api {
 
-/* Ends the process with what went wrong. */
+/* Prints what is wrong and ends the process. */
 [[noreturn]] void broken(const char *function, const std::string &what);
 
-/* Objects of one kind. A shared one is there as often as it is owned. */
+/* Objects of one kind. A shared object occurs once for each reference. */
 template <class T> struct Objects {
     struct Borrowed {
         const T *object;
@@ -30,7 +30,7 @@ template <class T> struct Objects {
     std::vector<Borrowed> borrowed;
 };
 
-/* What libfal was given to use until it says that it is done. */
+/* Memory that libfal may use until it calls the release callback. */
 struct Lent {
     std::string bytes;
     size_t at = 0;
@@ -45,7 +45,7 @@ struct World {
                Objects<fal_upload>, Objects<fal_download>, Objects<fal_new_key>, Objects<fal_webhook>, Objects<fal_dispatcher>>
         objects;
 
-    /* A string that came out, which stays as it is for as long as its owner is there. */
+    /* A returned string, which must not change while its owner exists. */
     struct Held {
         const char *text;
         std::string copy;
@@ -53,7 +53,7 @@ struct World {
         const char *function;
     };
     std::vector<Held> strings;
-    /* The objects of the calls under way, which callbacks must not free. */
+    /* The objects in use by the current calls. Callbacks must not free them. */
     std::vector<const void *> in_use;
     int depth = 0;
     bool forked = false;
@@ -62,27 +62,27 @@ struct World {
 
     template <class T> Objects<T> &of() { return std::get<Objects<T>>(objects); }
 
-    /* The object that has to be freed for this one to go: itself, unless it is borrowed. */
+    /* The object whose release frees this one: itself, unless it is borrowed. */
     const void *root(const void *object) const;
-    /* The strings of an owner (of all: NULL) are what they were. */
+    /* Checks that the strings of an owner (NULL: of all) have not changed. */
     void check_strings(const void *owner) const;
-    /* An owner goes, or may. */
+    /* Forgets the strings of an owner that is freed or may be. */
     void forget(const void *owner);
     void hold(const char *text, size_t length, const void *owner, const char *function);
 };
 
-/* What callbacks share with the host, on any thread. */
+/* Shared by callbacks, on any thread, and the host. */
 struct Shared {
     std::mutex guard;
     std::vector<fal_credential_request *> questions;
     std::set<Lent *> lent;
-    /* Without a callback that gives it back. */
+    /* Memory without a release callback. */
     std::vector<Lent *> kept;
     std::atomic<unsigned> manner{0};
 };
 Shared &shared();
 
-/* Refuses the questions that wait. */
+/* Refuses the credential requests that are waiting. */
 void refuse_questions();
 
 Lent *lend(std::string bytes, bool comes_back);

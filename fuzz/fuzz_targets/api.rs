@@ -1,6 +1,6 @@
 #![no_main]
 
-// Whose exported functions `api_run` calls.
+// Links the functions of `fal.h`, which `api_run` calls.
 use fal as _;
 
 unsafe extern "C" {
@@ -8,6 +8,6 @@ unsafe extern "C" {
 }
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    // SAFETY: it reads so many bytes and keeps none.
+    // SAFETY: `api_run` reads `data.len()` bytes and keeps no pointer to them.
     unsafe { api_run(data.as_ptr(), data.len()) }
 });

@@ -1,4 +1,5 @@
-//! For tests of the one runtime that a process has, which take turns.
+//! Helpers for tests that start and stop the process's only runtime and therefore run one at a
+//! time.
 
 #![allow(clippy::unwrap_used)]
 #![allow(dead_code, reason = "each program takes what it needs")]
@@ -12,12 +13,12 @@ use fal_emulator::Emulator;
 
 use crate::logged;
 
-/// Long enough for anything that happens at all.
+/// How long a test waits for an event before it fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Waits for its turn and begins without a runtime.
+/// Waits until no other test runs, and returns with the runtime stopped.
 pub(crate) fn turn() -> MutexGuard<'static, ()> {
     let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     runtime::shutdown(PATIENCE).unwrap();
@@ -32,12 +33,13 @@ pub(crate) fn builder(emulator: &Emulator) -> ClientBuilder {
     logged::builder().environment(Environment::from_variables(variables))
 }
 
-/// Waits for a child; one that hangs is ended and counts as a failure.
+/// Waits for a child process and returns its exit code. A child that hangs is killed and counts as
+/// failed.
 pub(crate) fn exit_code(child: i32) -> i32 {
     let began = Instant::now();
     loop {
         let mut status = 0;
-        // SAFETY: `child` is ours and `status` is writable.
+        // SAFETY: `child` is a child of this process and `status` is writable.
         let ended = unsafe { libc::waitpid(child, &mut status, libc::WNOHANG) };
         if ended == child {
             return if libc::WIFEXITED(status) {
@@ -47,7 +49,7 @@ pub(crate) fn exit_code(child: i32) -> i32 {
             };
         }
         if began.elapsed() > PATIENCE {
-            // SAFETY: `child` is ours and still there, since it was not waited for.
+            // SAFETY: `child` has not been waited for, so its id is still its own.
             unsafe { libc::kill(child, libc::SIGKILL) };
             return -1;
         }

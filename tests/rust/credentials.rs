@@ -1,7 +1,7 @@
-//! Where a key comes from. Every secret here contains `fake-secret`, and every report is searched
-//! for it.
+//! The sources of keys. Every secret here contains `fake-secret`, and every report is searched for
+//! it.
 
-// clippy.toml allows these in test functions; their helpers are tests as well.
+// clippy.toml allows these in test functions, but not in their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "credentials/config.rs"]
@@ -95,7 +95,7 @@ fn of_two_sources_the_earlier_one_is_used() {
 
 #[test]
 fn a_malformed_source_is_never_passed_over() {
-    // Each text, and what is said of it as a whole key and as the halves of a pair.
+    // Each text, and the note about it as a whole key and as the halves of a pair.
     let texts = [
         (
             "fake-id:fake-secret\x1b[2J",
@@ -245,7 +245,7 @@ fn an_empty_variable_is_absent_and_an_empty_key_of_the_caller_is_not() {
     );
 }
 
-/// What other clients and guides call it.
+/// Names of the variable in other clients and guides.
 #[test]
 fn a_key_under_another_name_is_named_and_not_read() {
     for name in ["FAL_API_KEY", "FALAI_API_KEY", "FAL_TOKEN"] {
@@ -272,7 +272,7 @@ fn a_key_under_another_name_is_named_and_not_read() {
             blank.row(&blank.resolve(), "FAL_KEY"),
             format!("absent FAL_KEY; FAL_KEY is set but empty; {told}")
         );
-        // Where the key is found it is nobody's business, but for the row where it is missing.
+        // If a key is found, only the row of the missing key has the note.
         let found = World::new()
             .set(name, GOOD)
             .set("FAL_KEY_FILE", "~/key.txt")

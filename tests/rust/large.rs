@@ -1,5 +1,5 @@
-//! A gigabyte there and back: the memory stays small. One test, so that nobody else's memory is
-//! measured.
+//! An upload and a download of a gigabyte use little memory. The file has a single test, because
+//! another one would add its memory.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -20,12 +20,12 @@ use fal::{Download, Op, Upload, UploadWay};
 use fal_emulator::Emulator;
 
 const SIZE: u64 = 1 << 30;
-/// Where a gigabyte would show no more.
+/// A smaller size for transfers in which a gigabyte would show no more.
 const LESS: u64 = 256 << 20;
-/// Of this process, with the emulator in it.
+/// The limit for this process, including the emulator.
 const MOST: u64 = 96 << 20;
 
-/// The most memory that the process has had so far.
+/// The peak memory of this process.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status

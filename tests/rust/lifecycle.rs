@@ -1,5 +1,5 @@
-//! The runtime in its host: started, stopped, forked, panicked into. One test at a time, because
-//! there is one runtime.
+//! The runtime in its host: start, stop, fork and panic. There is one runtime, so one test runs at
+//! a time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
@@ -29,7 +29,7 @@ fn call(client: &Client) -> fal::Result<Response> {
     Op::finish(|| start(client))
 }
 
-/// The names of this process's threads that are libfal's.
+/// The names of libfal's threads in this process.
 fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let names =
@@ -39,7 +39,7 @@ fn threads() -> Vec<String> {
         .collect()
 }
 
-/// The kernel lists a thread that has been joined for a moment longer.
+/// Waits, because the kernel lists a joined thread for a moment longer.
 #[track_caller]
 fn assert_no_thread_left() {
     let deadline = Instant::now() + Duration::from_secs(2);
@@ -177,7 +177,7 @@ fn helper_threads_are_few_and_end_with_the_others() {
         std::thread::sleep(Duration::from_millis(1));
     }
     // Two workers, two for readers, two for files, those that searched for the key, and one that is
-    // made while another becomes free.
+    // created while another becomes idle.
     assert!((4..=12).contains(&most), "{most} threads");
     runtime::shutdown(PATIENCE).unwrap();
     assert_no_thread_left();
@@ -221,7 +221,7 @@ fn calls_race_with_shutdowns_and_each_ends_once() {
     assert_eq!(ended.load(Ordering::SeqCst), 800);
 }
 
-/// A client with nothing but a login in this home, which has to be renewed.
+/// A client in this home directory with only a login, which has to be renewed.
 fn logged_in(emulator: &Emulator, home: &Path) -> Client {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     std::fs::DirBuilder::new()
@@ -293,13 +293,13 @@ fn a_shutdown_says_that_a_renewal_was_cut_short() {
     assert_no_thread_left();
 }
 
-/// Nothing is lost with a renewal that was not sent, so nobody waits for it.
+/// A renewal that was not sent can be repeated later, so the shutdown does not wait for it.
 #[test]
 fn a_shutdown_does_not_wait_for_a_renewal_that_cannot_connect() {
     let _turn = turn();
     let emulator = Emulator::start().unwrap();
     let home = tempfile::tempdir().unwrap();
-    // It takes connections and says nothing: the handshake of TLS does not begin.
+    // Accepts connections and sends nothing, so the TLS handshake does not begin.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let client = logged_in(&emulator, home.path());
     drop(client);
@@ -355,7 +355,7 @@ fn a_shutdown_waits_for_a_cancellation_or_says_that_it_was_cut_short() {
                 "{error}"
             ),
         }
-        // What was cut short may not have left.
+        // A request that was cut short may not have been sent.
         let cancelled = |arrival: &fal_emulator::Arrival| {
             arrival.method == "PUT" && arrival.outcome != Outcome::ClientClosed
         };
@@ -382,8 +382,8 @@ fn a_shutdown_may_take_as_long_as_it_needs() {
     }
 }
 
-/// Whichever of several shutdowns returns, and whoever won the race for the first call: no thread
-/// is left.
+/// After any of several concurrent shutdowns has returned, even in a race with the first call, no
+/// thread is left.
 #[test]
 fn shutdowns_and_first_calls_race_and_leave_no_thread() {
     let _turn = turn();
@@ -404,13 +404,13 @@ fn shutdowns_and_first_calls_race_and_leave_no_thread() {
     }
 }
 
-/// Its threads are not those that the shutdown has to see end.
+/// The shutdown waits only for the threads of the runtime that it stops.
 #[test]
 fn a_shutdown_does_not_wait_for_a_life_that_begins_meanwhile() {
     let _turn = turn();
     let emulator = Emulator::start().unwrap();
     let client = builder(&emulator).build().unwrap();
-    // The threads of the log end late, so that there is time for another life.
+    // The threads of the log end late, so there is time for the runtime to start again.
     let slow: runtime::ThreadHook = Arc::new(|| std::thread::sleep(Duration::from_millis(100)));
     runtime::Config::default()
         .thread_hooks(None, Some(slow))
@@ -438,8 +438,8 @@ fn a_shutdown_does_not_wait_for_a_life_that_begins_meanwhile() {
     assert_no_thread_left();
 }
 
-/// A helper that a reader holds: the shutdown that came too early says so, and the next one waits
-/// for the same thread.
+/// A reader blocks a helper thread: the shutdown reports that its limit was too short, and the next
+/// shutdown waits for the same thread.
 #[test]
 fn a_thread_that_did_not_end_in_time_is_waited_for_by_the_next_shutdown() {
     struct Stuck(std::sync::mpsc::Receiver<()>, std::sync::mpsc::Sender<()>);
@@ -464,7 +464,7 @@ fn a_thread_that_did_not_end_in_time_is_waited_for_by_the_next_shutdown() {
         assert_eq!(error.code(), Code::Deadline, "{error}");
     }
     op.take().unwrap().unwrap_err();
-    // Another life may begin meanwhile.
+    // The runtime may start again meanwhile.
     call(&client).unwrap();
     assert_eq!(
         runtime::shutdown(Duration::from_millis(500))
@@ -530,7 +530,8 @@ fn a_forked_child_makes_its_own_call_while_the_parents_go_on() {
             .collect();
         let inherited = start(&client).unwrap();
         emulator.wait_for_arrivals(4, PATIENCE).unwrap();
-        // SAFETY: the child uses the library, which is made for that, and leaves by _exit.
+        // SAFETY: the child only uses the library, which supports forked processes, and exits with
+        // _exit.
         let child = unsafe { libc::fork() };
         if child == 0 {
             let code = child_of_fork(&client, &inherited);
@@ -546,7 +547,7 @@ fn a_forked_child_makes_its_own_call_while_the_parents_go_on() {
     }
 }
 
-/// 0 if all is as it should be. Nothing here may panic.
+/// Returns 0 if the child works as it should. It must not panic.
 fn child_of_fork(client: &Client, inherited: &Op) -> i32 {
     let forked = |code: Option<Code>| code == Some(Code::Forked);
     if inherited.ended().is_some() || !forked(inherited.wait(None).err().map(|error| error.code()))
@@ -623,7 +624,7 @@ fn a_future_works_on_any_executor_and_cancels_when_dropped() {
                     .all(|arrival| arrival.outcome == Outcome::ClientClosed)
             })
             .unwrap();
-        // Inside another runtime tokio would refuse to stop one.
+        // tokio does not allow a runtime to be stopped inside another one.
         runtime::shutdown(PATIENCE).unwrap();
     });
 }
@@ -631,7 +632,7 @@ fn a_future_works_on_any_executor_and_cancels_when_dropped() {
 #[test]
 fn a_broken_pipe_does_not_end_the_process() {
     let _turn = turn();
-    // SAFETY: restores the default that C programs have and Rust's own start-up changes.
+    // SAFETY: restores the default that C programs have. Rust's start-up code changes it.
     let before = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
     let emulator = Emulator::start().unwrap();
     let client = builder(&emulator).build().unwrap();

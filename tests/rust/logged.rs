@@ -1,6 +1,6 @@
-//! Clients that log at the most verbose level, so that `make test` can search what they say for
-//! secrets (tests/secrets/search). `TEST_LOGS` names the folder; without it the lines are made and
-//! thrown away.
+//! Clients that log at the most verbose level, so that `make test` can search the log for secrets
+//! (tests/secrets/search). `TEST_LOGS` names the folder for the log. Without it the lines are
+//! dropped.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fal::{Client, ClientBuilder, Level};
 
-/// What tests begin with in the place of `Client::builder()`.
+/// Tests use this in the place of `Client::builder()`.
 pub(crate) fn builder() -> ClientBuilder {
     static AT_EXIT: Once = Once::new();
     AT_EXIT.call_once(|| {
@@ -27,7 +27,7 @@ extern "C" fn flush() {
     let _ = fal::runtime::flush_log(Duration::from_secs(10));
 }
 
-/// One write a line: many processes append to the same file.
+/// Writes a line with one system call, because many processes append to the same file.
 pub(crate) fn write(level: Level, line: &str) {
     let Some(folder) = std::env::var_os("TEST_LOGS") else {
         return;

@@ -1,7 +1,7 @@
-//! The tokens of `fal auth login`. Every token here contains `fake-secret`, and what is shown is
+//! The tokens of `fal auth login`. Every token here contains `fake-secret`, and all output is
 //! searched for it.
 
-// clippy.toml allows these in test functions; their helpers are tests as well.
+// clippy.toml allows these in test functions, but not in their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "login/files.rs"]

@@ -1,10 +1,10 @@
-//! What is left of a key in the memory of a process that is done with it: a child of this program
-//! makes a call, drops everything, and searches itself.
+//! The remains of a key in the memory of a process that no longer uses it: a child of this program
+//! makes a call, drops everything, and searches its own memory.
 //!
-//! The key comes in masked, so that the child's own copy of it is not found.
+//! The key is passed masked, so that the child's own copy of it is not found.
 
 #![cfg(target_os = "linux")]
-// clippy.toml allows these in test functions; their helpers are tests as well.
+// clippy.toml allows these in test functions, but not in their helpers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,21 +26,21 @@ use fal::{Key, Op, Request};
 use fal_emulator::{Emulator, Scope};
 use zeroize::Zeroizing;
 
-/// How the child gets its key; only a child has it.
+/// How the child gets its key. Only a child has this variable.
 const WAY: &str = "FAL_TEST_WAY";
 /// The key, masked, in hexadecimal digits.
 const MASKED: &str = "FAL_TEST_MASKED";
 const MASK: u8 = 0x5a;
 
-/// Copies of a secret: `ours`, and in the heads of requests that the HTTP stack keeps, one for each
-/// connection.
+/// Copies of a secret: `ours` counts libfal's. The others are in the heads of requests that the
+/// HTTP stack keeps, one for each connection.
 #[derive(Clone, Copy, Debug, Default)]
 struct Copies {
     ours: usize,
     sent: usize,
 }
 
-/// What a child found.
+/// The result of a child.
 #[derive(Debug)]
 struct Found {
     in_use: Copies,
@@ -115,7 +115,7 @@ fn of_a_login() {
     );
 }
 
-/// The secret of a key that was just made is known to the child only, which masks it itself.
+/// Only the child knows the secret of a key that it creates, so it masks the secret itself.
 #[test]
 fn of_a_key_that_was_made() {
     let emulator = Emulator::start().unwrap();
@@ -156,11 +156,11 @@ fn maker() {
     println!("copies: {}", found.join(" "));
 }
 
-/// Of a settings page, which stores a key, lists the profiles and removes it again.
+/// A settings page that stores a key, lists the profiles and removes the key again.
 #[test]
 fn of_a_key_that_is_stored_listed_and_removed() {
     let home = tempfile::tempdir().unwrap();
-    // No part of it comes twice.
+    // No part of the key occurs twice in it.
     let key = "fake-id:fake-secret-3f9a1c07be52d864f0e37b1958ca26d4017be98c53fa62d9";
     let masked: String = key
         .bytes()
@@ -193,7 +193,7 @@ fn keeper() {
     let environment = Environment::process();
     let store = Store::open(&Options::new(), &environment).unwrap();
     let key = Key::parse(&Zeroizing::new(unmasked())).unwrap().0;
-    // Beside another profile, and in the place of another key.
+    // Stored next to another profile, and in the place of another key.
     let other = Key::parse("fake-other:fake-secret-other").unwrap().0;
     store.store_key("other", &other, Activate::No).unwrap();
     store.store_key("mine", &other, Activate::Yes).unwrap();
@@ -217,7 +217,7 @@ fn assert_forgotten(way: &str, prepare: impl FnOnce(&Path, &str) -> Vec<(&'stati
     assert_secret_forgotten(&emulator, &key, way, prepare);
 }
 
-/// Has a child use a secret that it gets this way, with what `prepare` puts into its home and
+/// Makes a child use a secret that it gets in this way. `prepare` sets up its home directory and
 /// variables.
 fn assert_secret_forgotten(
     emulator: &Emulator,
@@ -249,7 +249,7 @@ fn assert_secret_forgotten(
         "the search does not see what must be there: {found:?}"
     );
     assert_eq!(found.shut_down.ours, 0, "{found:?}");
-    // Before the shutdown a task may still be about to end.
+    // Before the shutdown a task may not have ended yet.
     assert!(found.dropped.ours <= found.in_use.ours, "{found:?}");
     assert!(
         found.dropped.sent <= 1 && found.shut_down.sent <= 1,
@@ -257,7 +257,7 @@ fn assert_secret_forgotten(
     );
 }
 
-/// What a child found, who saw what must be there.
+/// Returns the result of a child. It must have found the secret while it was in use.
 fn found_by(mut child: Command) -> Found {
     let output = child.output().unwrap();
     let text = format!(
@@ -349,9 +349,9 @@ struct Search {
 }
 
 impl Search {
-    /// The allocator writes over the first 16 bytes of what is freed: they are not looked for.
-    /// Pieces of 16 bytes, as vector registers leave them on stacks wherever a text is copied, are
-    /// no copies.
+    /// The number of bytes to look for. The allocator overwrites the first 16 bytes of freed
+    /// memory, so the search leaves them out. Pieces of 16 bytes, which vector registers leave on
+    /// stacks wherever text is copied, do not count as copies.
     const LENGTH: usize = 28;
 
     fn new() -> Self {
@@ -359,7 +359,7 @@ impl Search {
         Self::of(whole.rsplit(|byte| byte ^ MASK == b':').next().unwrap())
     }
 
-    /// For a secret that comes masked.
+    /// For a masked secret.
     fn of(secret: &[u8]) -> Self {
         assert!(
             secret.len() >= 16 + Self::LENGTH,
@@ -372,7 +372,7 @@ impl Search {
 
     fn copies(&self) -> Copies {
         let memory = File::open("/proc/self/mem").unwrap();
-        // What is read into the window would be found in it.
+        // The window is left out, because it contains what was read into it.
         let mut window = Zeroizing::new(vec![0; 1 << 20]);
         let own = window.as_ptr() as usize..window.as_ptr() as usize + window.len();
         let mut copies = Copies::default();
@@ -381,11 +381,11 @@ impl Search {
                 let mut at = from;
                 while at < to {
                     let size = (to - at).min(window.len());
-                    // Not all that is mapped can be read.
+                    // Not all mapped memory can be read.
                     if memory.read_exact_at(&mut window[..size], at as u64).is_ok() {
                         self.count(&window[..size], &mut copies);
                     }
-                    // What lies across the end of the window is found in the next one.
+                    // A match across the end of the window is found in the next one.
                     at += if at + size == to {
                         size
                     } else {
@@ -415,7 +415,7 @@ impl Search {
     }
 }
 
-/// Whether what comes next stands in the head of a request.
+/// Whether the bytes after `before` are part of the head of a request.
 fn is_header(before: &[u8]) -> bool {
     let line = before
         .rsplit(|byte| *byte == b'\n')
@@ -424,7 +424,7 @@ fn is_header(before: &[u8]) -> bool {
     line.starts_with(b"authorization: ")
 }
 
-/// The address ranges of this process that are writable.
+/// The writable address ranges of this process.
 fn writable() -> Vec<(usize, usize)> {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     let range = |line: &str| {

@@ -1,7 +1,7 @@
 //! Storing keys in the configuration file. Every secret here contains `fake-secret`, and every
 //! message is searched for it.
 
-// clippy.toml allows these in test functions; their helpers are tests as well.
+// clippy.toml allows these in test functions, but not in their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[path = "store/failures.rs"]

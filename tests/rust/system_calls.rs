@@ -1,6 +1,6 @@
 //! System calls that fail.
 
-/// From now on these system calls of this thread, and of those that it starts, fail with an error.
+/// Makes these system calls fail with an error, on this thread and on threads that it starts later.
 pub(crate) fn refuse(calls: &[libc::c_long], error: libc::c_int) {
     let step = |code: u32, jf: u8, k: u32| libc::sock_filter {
         code: code as u16,

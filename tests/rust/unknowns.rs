@@ -1,5 +1,5 @@
-//! docs/unknowns.md names tests for what fal's sources leave open (docs/protocol.md §16); they
-//! exist.
+//! docs/unknowns.md names tests for open questions in fal's sources (docs/protocol.md §16). These
+//! tests exist.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,7 +9,7 @@ use std::path::Path;
 
 const NONE: &str = "No code depends on it:";
 
-/// The names of all test functions below a folder.
+/// Collects the names of all test functions below a folder.
 fn collect(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,5 +1,5 @@
-//! The library in a process that ends, under the lock of Windows' loader, and as a DLL that is
-//! unloaded. Each in a process of its own: what is wrong here hangs or crashes.
+//! The library in a process that exits, under the loader lock of Windows, and as a DLL that is
+//! unloaded. Each test runs in a process of its own, because a defect here hangs or crashes it.
 
 #![cfg(windows)]
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -20,18 +20,18 @@ use windows_sys::Win32::Foundation::{FreeLibrary, HANDLE, HMODULE};
 use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleW, GetProcAddress, LoadLibraryW};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, TerminateProcess};
 
-/// Long enough for anything that happens at all.
+/// How long a test waits for an event before it fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The exit code of a child whose last shutdown was as it should be.
+/// The exit code of a child whose last shutdown returned the expected result.
 const WELL: u32 = 42;
 
-/// A service that takes connections and never answers.
+/// A service that accepts connections and never responds.
 fn silence() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
-/// Runs an ignored test of this file in another process: its exit code.
+/// Runs an ignored test of this file in another process, and returns its exit code.
 fn exit_code(test: &str) -> Option<i32> {
     let service = silence();
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -54,7 +54,7 @@ fn exit_code(test: &str) -> Option<i32> {
     panic!("{test} hangs");
 }
 
-/// A call that nobody answers.
+/// Starts a call that gets no response.
 fn begun() -> (Client, Op) {
     let client = logged::builder()
         .environment(Environment::process())
@@ -79,8 +79,8 @@ unsafe extern "system" {
 #[ignore = "the child process of another test"]
 fn ending_child() {
     let _under_way = begun();
-    // As `ExitProcess` does, in whose middle the static destructors of DLLs run. SAFETY: without a
-    // process all threads but this one end; nothing is done afterwards that needs them.
+    // These are the steps of `ExitProcess`, which runs the static destructors of DLLs. SAFETY: the
+    // first call ends all threads but this one, and nothing afterwards needs the others.
     unsafe {
         NtTerminateProcess(ptr::null_mut(), 0);
         LdrShutdownProcess();
@@ -104,7 +104,7 @@ fn a_shutdown_in_a_process_that_ends_does_not_wait_for_threads_that_are_gone() {
 fn locking_child() {
     let under_way = begun();
     let mut cookie = 0;
-    // SAFETY: the place is valid for writes.
+    // SAFETY: the pointer is valid for writes.
     assert_eq!(
         unsafe { LdrLockLoaderLock(0, ptr::null_mut(), &raw mut cookie) },
         0
@@ -112,7 +112,7 @@ fn locking_child() {
     let start = Instant::now();
     let shutdown = runtime::shutdown(Duration::from_secs(1));
     let took = start.elapsed();
-    // SAFETY: locked above, by this thread.
+    // SAFETY: this thread holds the lock.
     assert_eq!(unsafe { LdrUnlockLoaderLock(0, cookie) }, 0);
     assert!(took < PATIENCE / 2, "{took:?}");
     assert_eq!(
@@ -124,7 +124,7 @@ fn locking_child() {
     runtime::shutdown(PATIENCE).unwrap();
 }
 
-/// As in `DllMain`, where a DLL is unloaded while the process goes on.
+/// In `DllMain` when a DLL is unloaded and the process continues.
 #[test]
 fn a_shutdown_under_the_lock_of_the_loader_keeps_to_its_limit() {
     assert_eq!(exit_code("locking_child"), Some(0));
@@ -132,7 +132,7 @@ fn a_shutdown_under_the_lock_of_the_loader_keeps_to_its_limit() {
 
 type Made<T> = unsafe extern "C" fn(*const T, *mut *mut c_void, *mut *mut c_void) -> i32;
 
-/// The library as a plug-in's host has it: by the names of its functions.
+/// The library as the host of a plug-in uses it: by the names of its functions.
 struct Dll(HMODULE);
 
 impl Dll {
@@ -155,7 +155,7 @@ impl Dll {
         unsafe { GetProcAddress(self.0, name.as_ptr().cast()) }.unwrap()
     }
 
-    /// A call that nobody answers.
+    /// Starts a call that gets no response.
     fn begin(&self) {
         let (none, mut client, mut request, mut op) = (
             ptr::null_mut(),
@@ -163,7 +163,7 @@ impl Dll {
             ptr::null_mut(),
             ptr::null_mut(),
         );
-        // SAFETY: the functions have these types in `fal.h`, and the places are valid for writes.
+        // SAFETY: the functions have these types in `fal.h`, and the pointers are valid for writes.
         unsafe {
             let made: Made<c_void> = std::mem::transmute(self.function(c"fal_client_new"));
             assert_eq!(made(ptr::null(), &raw mut client, none), 0);
@@ -222,7 +222,7 @@ fn unloading_child() {
     dll.free();
     assert!(Dll::is_loaded(), "its threads run in it");
     std::thread::sleep(Duration::from_secs(1));
-    // Who loads it again finds it as it was, and may unload it as it should be.
+    // A host that loads it again finds it in its initial state, and may unload it properly.
     let dll = Dll::load();
     dll.shut_down();
     dll.free();

@@ -1,4 +1,4 @@
-//! What a key is good for, tokens for programs without one, and servers that hold one.
+//! What a key may do, tokens for programs without a key, and server proxies that hold one.
 
 use super::*;
 use fal::Code;
@@ -28,7 +28,7 @@ fn a_check_tells_scope_and_account_without_running_anything() {
         );
         assert_eq!(found["source"], "FAL_KEY");
         assert_eq!(emulator.arrivals().len(), 2);
-        // Not every key may ask for its account (fal's CLI: account:settings:read).
+        // Not every key may read its account (fal's CLI: account:settings:read).
         for status in [401, 403, 404, 500] {
             emulator.inject(Fault::status(status).path("/users/current").always());
             let found = check(&client(&emulator));
@@ -204,7 +204,7 @@ fn a_token_needs_a_key_and_sensible_wishes() {
 }
 
 fn by_proxy(emulator: &Emulator) -> ClientBuilder {
-    // The key in the environment is not looked for: the proxy has its own.
+    // The key in the environment is ignored, because the proxy has its own.
     builder_with(emulator, "fake-id:fake-secret-not-for-the-proxy")
         .proxy("https://app.example/api/fal/proxy")
         .unwrap()

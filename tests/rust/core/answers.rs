@@ -1,4 +1,4 @@
-//! What the service answers, and what its refusals mean.
+//! Successful responses, and what each refusal means.
 
 use super::*;
 use fal::{Code, Scope};
@@ -191,7 +191,7 @@ fn a_private_app_is_refused_with_both_readings() {
     run(&stranger, "acme/shared", json!({})).unwrap();
 }
 
-/// However an app is called: by the queue and as a stream too.
+/// The same access rules hold for runs, the queue and streams.
 #[test]
 fn every_way_to_a_private_or_public_app_is_open_or_shut_alike() {
     let emulator = Emulator::start().unwrap();

@@ -1,4 +1,4 @@
-//! What answers in fal's place: captive portals, corporate proxies, fal's own ingress.
+//! Responses from something other than fal: captive portals, corporate proxies, fal's own ingress.
 
 use super::*;
 use fal::Code;
@@ -83,7 +83,7 @@ fn a_page_with_success_is_an_error_where_fal_has_json_only() {
         assert!(!error.is_retryable() && error.http_status() == Some(200));
         assert_eq!(emulator.arrivals().len(), 1);
     }
-    // What a file host answers is its own affair.
+    // A file host may return a page of HTML.
     for (method, url) in [
         ("GET", "https://v3b.fal.media/files/a/b.html"),
         ("GET", "/v1/serverless/files/file/a.html"),
@@ -97,8 +97,8 @@ fn a_page_with_success_is_an_error_where_fal_has_json_only() {
     }
 }
 
-/// An app may answer a page. fal's gateway puts its id beside it (§4, §5.5), which nobody else on
-/// the way knows.
+/// An app may return a page of HTML. fal's gateway adds its request id (§4, §5.5), which nothing
+/// else on the way knows.
 #[test]
 fn a_page_in_place_of_an_apps_answer_is_told_from_the_apps_own() {
     let emulator = Emulator::start().unwrap();
@@ -145,7 +145,7 @@ fn a_page_in_place_of_an_apps_answer_is_told_from_the_apps_own() {
         (Code::Protocol, true),
         "{error}"
     );
-    // A job whose result such a page stands for is not over.
+    // Such a page in the place of a result does not end the job.
     let job = super::queue::submit(&client, json!({"output": {"x": 1}}));
     emulator.inject(page(200).path(format!("/emulator/job/requests/{}", job.request_id())));
     let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
@@ -203,7 +203,7 @@ fn a_redirect_by_somebody_on_the_way_is_named() {
             "{error}"
         );
     }
-    // One of the app's own is the caller's to follow.
+    // A redirect by the app is returned to the caller.
     emulator.inject(Fault::redirect("https://app.example/x", 302));
     let error = echo(&client).unwrap_err();
     assert!(
@@ -217,8 +217,8 @@ fn a_redirect_by_somebody_on_the_way_is_named() {
     );
 }
 
-/// A server proxy's address may lead to a web server that knows no such proxy, and answers a page
-/// of its own.
+/// The URL of a server proxy may lead to a web server that is no such proxy and returns a page of
+/// its own.
 #[test]
 fn a_page_of_the_server_proxys_own_is_named() {
     let emulator = Emulator::start().unwrap();
@@ -250,7 +250,7 @@ fn a_page_of_the_server_proxys_own_is_named() {
             error.remedy()
         );
     }
-    // What fal answers through it is as ever, an app's own page too.
+    // Responses of fal through the proxy are accepted, among them an app's page of HTML.
     emulator.inject(
         Fault::status(404)
             .header("content-type", "text/html")
@@ -306,12 +306,12 @@ fn a_proxy_that_asks_for_a_password_is_told_apart() {
     assert_eq!(emulator.arrivals().len(), 1);
 }
 
-/// The same where a tunnel is asked for, which is the rule with https.
+/// The same where libfal asks the proxy for a tunnel, as it does for https.
 #[test]
 fn a_proxy_that_opens_no_tunnel_is_told_apart() {
     const CHILD: &str = "FAL_TEST_BEHIND_A_PROXY";
     if std::env::var_os(CHILD).is_some() {
-        // The process's own environment.
+        // This client reads the variables of the process.
         let client = crate::logged::builder().build().unwrap();
         let error = echo(&client).unwrap_err();
         assert_eq!(

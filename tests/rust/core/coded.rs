@@ -1,4 +1,4 @@
-//! Answers that are gzip-coded: each byte of each member, or an error.
+//! Responses in gzip: each byte of each member is returned, or an error.
 
 use std::io::Write;
 
@@ -15,7 +15,7 @@ fn member(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A server whose every answer has this body, in pieces of so many bytes.
+/// Starts a server that returns this body to every request, in pieces of `piece` bytes.
 fn coded(body: Vec<u8>, piece: usize) -> Client {
     let host = hostile_to(move |_, connection| {
         let length = body.len();
@@ -44,7 +44,7 @@ fn every_member_counts() {
     let folder = tempfile::tempdir().unwrap();
     let text = [&br#"{"images":["one","#[..], b"", br#""two"]}"#, b" "];
     let members: Vec<u8> = text.iter().flat_map(|text| member(text)).collect();
-    // Thousands of nothing are nothing.
+    // Thousands of empty members add nothing.
     let many = [vec![member(b""); 5000].concat(), members.clone()].concat();
     for (body, piece) in [
         (members.clone(), usize::MAX),

@@ -1,4 +1,4 @@
-//! One client, many threads.
+//! One client used by many threads.
 
 use super::*;
 use fal::Dispatcher;
@@ -43,7 +43,7 @@ fn a_callback_comes_once_on_the_thread_that_runs_the_dispatcher() {
         .unwrap();
     let calls = Arc::new(Mutex::new(Vec::new()));
     emulator.inject(Fault::status(500).skip(1));
-    // The second request never reaches this one.
+    // The second request does not meet this fault.
     emulator.inject(Fault::hang().skip(1));
     let here = thread::current().id();
     for name in ["answered", "failed", "cancelled"] {
@@ -75,8 +75,8 @@ fn a_callback_comes_once_on_the_thread_that_runs_the_dispatcher() {
     );
     assert_eq!(dispatcher.outstanding(), 3);
     assert_eq!(dispatcher.run(1, None).unwrap(), 1);
-    // Who runs when woken misses nothing, although one call may be for several. An operation ends a
-    // moment before its callback is queued.
+    // A host that calls run() after each wake-up misses no callback, although one wake-up may stand
+    // for several callbacks. An operation ends a moment before its callback is queued.
     let (mut heard, deadline) = (0, Instant::now() + PATIENCE);
     while dispatcher.outstanding() > 0 {
         let woken = woken.load(Ordering::SeqCst);
@@ -147,7 +147,7 @@ fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
         emulator.arrivals().len() <= 2,
         "the refused call sent something"
     );
-    // A log sink gets lines of what it would wait for.
+    // A log function may not wait for a call, because it would receive the lines of that call.
     let refused = Arc::new(Mutex::new(None));
     let (slot, cell) = (refused.clone(), Arc::new(Mutex::new(None::<Client>)));
     let held = cell.clone();

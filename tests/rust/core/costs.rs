@@ -1,5 +1,5 @@
-//! A server that sends little and means it to cost much: memory and time stay in proportion, and
-//! nobody else has to wait.
+//! A server that sends little data which is expensive to process: memory and time stay
+//! proportional, and other calls are not delayed.
 
 use super::hostile::{answered, client_of, hostile_to};
 use super::hostile_sockets::socket_server;
@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
-/// How long a call may take beside all of this. Without turns it takes as long as the rest.
+/// How long another call may take meanwhile. Without fair scheduling it would take as long as the
+/// expensive ones.
 const SOON: Duration = Duration::from_secs(8);
-/// The time for what is too much.
+/// The time limit of an expensive call.
 const LIMIT: Duration = Duration::from_secs(2);
 
 pub(super) fn zipped(parts: &[(&[u8], usize)]) -> Vec<u8> {
@@ -48,13 +49,13 @@ pub(super) fn zipped_answer(
     connection.write_all(body)
 }
 
-/// Starts `many` of what `start` starts, and meanwhile runs another app. Both end in time: what is
-/// too much when its limit is over.
+/// Starts `many` operations and runs another app while they are under way. The other app is fast,
+/// and the expensive operations end when their time limit is over.
 fn beside(client: &Client, many: usize, start: impl Fn() -> Op) -> Vec<Result<Response, Error>> {
     let begun = Instant::now();
     let ops: Vec<_> = (0..many).map(|_| start()).collect();
     ops.iter().for_each(Op::discard_events);
-    // By then they are at it.
+    // By then the operations process their responses.
     std::thread::sleep(Duration::from_millis(500));
     let asked = Instant::now();
     run(client, "emulator/other", json!({})).unwrap();
@@ -76,7 +77,7 @@ fn beside(client: &Client, many: usize, start: impl Fn() -> Op) -> Vec<Result<Re
     outcomes
 }
 
-/// The app `emulator/hostile` streams this.
+/// A client for a server whose app `emulator/hostile` streams this body.
 fn streaming(body: Vec<u8>) -> Client {
     let host = hostile_to(move |head, connection| match head.contains("/hostile/") {
         true => zipped_answer(connection, "text/event-stream", &body),
@@ -114,7 +115,7 @@ fn events_without_number_keep_nobody_waiting() {
     }
 }
 
-/// As many as there are threads, and each event as dear as the last.
+/// As many streams as there are threads. Every event of a stream is as expensive as the one before.
 #[test]
 fn streams_that_cost_much_are_cancelled_at_once() {
     let client = streaming(zipped(&[
@@ -129,7 +130,7 @@ fn streams_that_cost_much_are_cancelled_at_once() {
             .unwrap()
     });
     ops.iter().for_each(Op::discard_events);
-    // By then the id has come.
+    // By then the id has arrived.
     std::thread::sleep(Duration::from_secs(4));
     let asked = Instant::now();
     ops.iter().for_each(Op::cancel);
@@ -140,8 +141,8 @@ fn streams_that_cost_much_are_cancelled_at_once() {
     assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
 }
 
-/// The most memory that this process had, in MiB. Each test has a process of its own, or else a
-/// neighbour's is counted too.
+/// The peak memory of this process in MiB. Each test needs a process of its own, because another
+/// test in the same process would add its memory.
 #[cfg(target_os = "linux")]
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -152,7 +153,7 @@ fn peak() -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
 }
 
-/// 10 MiB of it: as a tree of numbers more than 160.
+/// The item has 10 MiB. A tree of its numbers would take more than 160 MiB.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_item_is_no_tree() {
@@ -166,7 +167,7 @@ fn an_item_is_no_tree() {
     assert!(peak() - before < 120, "{} MiB", peak() - before);
 }
 
-/// 10 MiB of it: with a place for each of them more than 240.
+/// The page has 10 MiB. A list with an entry for each element would take more than 240 MiB.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_page_is_no_list_of_its_elements() {
@@ -180,7 +181,7 @@ fn a_page_is_no_list_of_its_elements() {
     let client = client_of(&host).build().unwrap();
     let before = peak();
     let op = client.platform_list_start("keys.list", json!({})).unwrap();
-    // The first one is handed over when the page was taken apart.
+    // The page is parsed by the time its first element is returned.
     let NextEvent::Event(first) = op.wait_event(Some(PATIENCE)).unwrap() else {
         panic!("no element")
     };
@@ -241,7 +242,7 @@ fn lines_without_number_keep_nobody_waiting() {
     }
 }
 
-/// A job is worth more than its log.
+/// A status whose log is too large is requested again without the log.
 #[test]
 fn a_status_that_is_too_large_is_asked_for_without_its_log() {
     let client = with_status(&[
@@ -292,7 +293,7 @@ fn a_refused_input_is_told_in_a_bounded_message() {
     }
 }
 
-/// As a tree more than 300 MiB.
+/// A tree of the body would take more than 300 MiB.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_error_is_no_tree() {
@@ -314,7 +315,7 @@ fn an_error_is_no_tree() {
     assert!(peak() - before < 120, "{} MiB", peak() - before);
 }
 
-/// Sends each of these as a message and then waits for the other side.
+/// Starts a server that sends each of these messages and then waits for the client to leave.
 fn sending(kind: u8, messages: Vec<Vec<u8>>) -> String {
     socket_server(move |connection| {
         for message in &messages {
@@ -333,7 +334,7 @@ fn direct() -> SocketOptions {
 
 #[test]
 fn keys_within_keys_are_bytes() {
-    // 2 to the 50th bytes, if each were quoted in the one around it.
+    // If each key were quoted within the one around it, this would take 2 to the 50th bytes.
     let frame = [vec![0x81; 50], vec![1; 51]].concat();
     let session = start_with(
         &client_of(&sending(2, vec![frame.clone(), vec![0x81, 1, 2]]))
@@ -369,7 +370,7 @@ fn json_stays_as_the_app_wrote_it() {
     assert_eq!(event.get("/a").unwrap(), 2);
 }
 
-/// serde_json's own reader of trees would take the string for more JSON, and its depth for none.
+/// serde_json's own tree would parse the string as more JSON, without counting its depth.
 #[test]
 fn no_name_in_an_answer_makes_it_deeper_than_it_looks() {
     let mut text = "1".to_owned();
@@ -416,7 +417,7 @@ fn an_app_that_always_closes_is_not_joined_for_ever() {
     assert_eq!(joined.load(Ordering::Relaxed), 3);
 }
 
-/// Each time it gets so much further that tries count anew.
+/// Each attempt makes progress, which resets the count of attempts.
 #[test]
 fn a_download_that_always_begins_anew_ends() {
     let asked = Arc::new(AtomicU32::new(0));

@@ -1,4 +1,4 @@
-//! One deadline covers a call; cancelling ends it at once and closes the socket.
+//! One deadline covers a whole call. Cancelling a call ends it at once and closes its socket.
 
 use super::*;
 use fal::Code;
@@ -70,7 +70,7 @@ fn attempts_share_one_deadline() {
 
 #[test]
 fn a_connection_that_is_never_accepted_is_bounded() {
-    // A full backlog: the handshake of further connections is not answered.
+    // With a full backlog the handshakes of further connections are not answered.
     let full = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = full.local_addr().unwrap();
     let _held: Vec<_> = (0..4096)
@@ -133,7 +133,7 @@ fn cancelling_ends_the_call_and_closes_the_socket() {
             emulator.arrivals()
         );
     }
-    // The best of ten, so that a busy machine does not decide.
+    // Takes the best of ten, because the machine may be busy.
     assert!(fastest < Duration::from_millis(50), "{fastest:?}");
 }
 

@@ -1,5 +1,5 @@
-//! Disks that take no more, or nothing: a download fails with a clear error, the host lives, and no
-//! half file is left.
+//! Disks that are full or refuse every write: a download fails with a clear error, the host keeps
+//! running, and no partial file is left.
 
 #![cfg(target_os = "linux")]
 
@@ -17,7 +17,8 @@ fn download(client: &Client, what: Download) -> Result<Response, Error> {
     Op::finish(|| client.download_start(what))
 }
 
-/// A download of too much into `folder`, over a file that is there and to a place where none is.
+/// Asserts that a download which does not fit into `folder` fails, both over an existing file and
+/// to a new path.
 fn assert_fails(client: &Client, url: &str, folder: &Path, what: &str, remedy: &str) {
     let (old, new) = (folder.join("old"), folder.join("new"));
     std::fs::write(&old, OLD).unwrap();
@@ -42,13 +43,14 @@ fn assert_fails(client: &Client, url: &str, folder: &Path, what: &str, remedy: &
         1,
         "half a file is left"
     );
-    // Of what fits there is room again.
+    // The space of the failed download is free again.
     let small = Download::new("data:,small").unwrap();
     download(client, small.to(&new)).unwrap();
     assert_eq!(std::fs::read(&new).unwrap(), b"small");
 }
 
-/// The output of a run that the disk does not take is in the error, and with it what it is of.
+/// Asserts that when the disk does not take the output of a run, the error carries the output and
+/// the id of its request.
 fn assert_kept(client: &Client, folder: &Path, what: &str) {
     let before = std::fs::read_dir(folder).unwrap().count();
     let error = save_run(client, &folder.join("run")).unwrap_err();
@@ -80,12 +82,12 @@ fn run_of(size: usize) -> Request {
     request
 }
 
-/// What such a run makes.
+/// The output of such a run.
 fn made() -> Vec<u8> {
     (0..8 * MIB).map(|at| (at % 251) as u8).collect()
 }
 
-/// Names the folder of the child process that a test starts, and the file that is to be downloaded.
+/// Tells a child process of a test the folder to use and the file to download.
 const CHILD: &str = "FAL_TEST_DISK_FOLDER";
 const URL: &str = "FAL_TEST_DISK_URL";
 
@@ -101,7 +103,8 @@ fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
             "limit for the size of files",
         );
         assert_kept(&client, folder.as_ref(), "File too large");
-        // What is larger than an answer may be in memory stays where it is, as far as it came.
+        // An output above the limit of a response in memory stays on the disk, as far as it was
+        // received.
         let small = crate::logged::builder()
             .max_response_bytes(MIB)
             .build()
@@ -124,7 +127,8 @@ fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
     let emulator = Emulator::start().unwrap();
     let answer = upload(&client(&emulator), Upload::bytes(content(8 * MIB))).unwrap();
     let (folder, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    // The signal that a write beyond the limit raises is as it is in any program: it ends it.
+    // The signal that a write beyond the limit raises has its default action, which ends the
+    // process.
     let mut child = Command::new("sh");
     let test = "disks::a_file_beyond_the_limit_of_the_process_does_not_end_the_host";
     child
@@ -151,7 +155,7 @@ fn a_file_beyond_the_limit_of_the_process_does_not_end_the_host() {
     );
 }
 
-/// A disk in memory, where one may be mounted.
+/// A tmpfs, where the user may mount one.
 struct Disk(PathBuf);
 
 impl Disk {
@@ -177,7 +181,7 @@ impl Drop for Disk {
 fn a_full_disk_is_told_and_left_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let Some(_disk) = Disk::mount(folder.path(), "size=3m") else {
-        // Only root may; the limit of the process above takes the same way through the code.
+        // Only root may mount. The test of the process's file size limit covers the same code.
         return;
     };
     let emulator = Emulator::start().unwrap();
@@ -210,7 +214,7 @@ fn a_folder_that_takes_no_file_is_told() {
         .get_str("/url")
         .unwrap()
         .to_owned();
-    // Not even root may create files there.
+    // Not even root may create files in these places.
     let mut places = vec![(PathBuf::from("/sys"), "Permission denied")];
     let folder = tempfile::tempdir().unwrap();
     let disk = Disk::mount(folder.path(), "ro");
@@ -236,7 +240,7 @@ fn a_folder_that_takes_no_file_is_told() {
         );
     }
     drop(disk);
-    // One that vanishes meanwhile.
+    // A folder that is removed during the download.
     let inner = folder.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
     emulator.clear_arrivals();
@@ -253,7 +257,7 @@ fn a_folder_that_takes_no_file_is_told() {
         "{error}"
     );
     assert!(!inner.exists());
-    // What a run made does not vanish with it.
+    // The output of a run is not lost with the folder.
     std::fs::create_dir(&inner).unwrap();
     emulator.inject(Fault::slow(64 << 10, Duration::from_millis(5)));
     let op = client
@@ -278,7 +282,7 @@ fn a_folder_that_takes_no_file_is_told() {
     );
 }
 
-/// What the system says of such a file is no measure of it: an empty upload would be a silent loss.
+/// The system reports the size 0 for such a file. An empty upload would lose the content silently.
 #[test]
 fn a_file_that_is_said_to_be_empty_and_is_not_is_an_error() {
     let path = Path::new("/proc/self/status");
@@ -314,7 +318,7 @@ fn a_file_that_is_said_to_be_empty_and_is_not_is_an_error() {
         emulator.files().is_empty() && emulator.arrivals().is_empty(),
         "something was sent"
     );
-    // As it is when its reader has read it.
+    // The content can be uploaded once it has been read.
     let bytes = std::fs::read(path).unwrap();
     assert!(!bytes.is_empty());
     assert_eq!(

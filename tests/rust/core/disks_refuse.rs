@@ -1,5 +1,5 @@
-//! Disks that fail where no full disk does: when a file is to be on the disk, and when it is to
-//! allow what the one before it allowed. A filter of system calls stands for them.
+//! Disks that fail at a later step than a full disk: when a file is synchronized, and when it gets
+//! the permissions of the file that it replaces. A filter of system calls simulates them.
 
 #![cfg(target_os = "linux")]
 
@@ -12,10 +12,11 @@ use std::process::Command;
 
 const SIZE: usize = 1 << 20;
 
-/// Names the folder of the child process that a test starts.
+/// Tells a child process of a test the folder to use.
 const CHILD: &str = "FAL_TEST_REFUSING_FOLDER";
 
-/// Runs this test again in a process of its own; there it is told the folder.
+/// Runs this test again in a child process. Returns the folder in the child, and nothing in the
+/// parent.
 fn in_child(name: &str, prepare: impl FnOnce(&Path)) -> Option<PathBuf> {
     if let Ok(folder) = std::env::var(CHILD) {
         return Some(folder.into());
@@ -67,13 +68,13 @@ fn what_is_not_on_the_disk_is_not_in_its_place() {
     let client = client();
     let (old, new) = (folder.join("old"), folder.join("new"));
     for to in [&old, &new] {
-        // What can be had again is not kept …
+        // What can be downloaded again is not kept …
         let what = Download::new("data:,small").unwrap();
         let error = Op::finish(|| client.download_start(what.to(to).overwrite(true))).unwrap_err();
         let told = format!("cannot write {to:?}: Input/output error");
         assert!(error.message().starts_with(&told), "{error}");
         assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false));
-        // … and what a run made is, and comes back.
+        // … and the output of a run is kept and returned.
         let error = run_to(&client, to, true).unwrap_err();
         assert!(error.message().starts_with(&told), "{error}");
         assert!(
@@ -87,7 +88,7 @@ fn what_is_not_on_the_disk_is_not_in_its_place() {
             (1, &b"mine"[..])
         );
     }
-    // What is larger than an answer may be in memory stays where it is.
+    // An output above the limit of a response in memory stays on the disk.
     let small = crate::logged::builder()
         .max_response_bytes(SIZE / 2)
         .build()
@@ -113,16 +114,16 @@ fn what_cannot_allow_what_the_one_before_it_did_does_not_take_its_place() {
     let client = client();
     let place = folder.join("out.bin");
     let told = format!("cannot create {place:?}: Operation not permitted");
-    // Where the place is known it is said before the run.
+    // If the path is known, the error is reported before the run.
     let error = run_to(&client, &place, true).unwrap_err();
     assert_eq!((error.code(), error.may_have_executed()), (Code::Io, false));
     assert!(error.message().starts_with(&told), "{error}");
-    // What can be had again is refused once its name is known …
+    // A download that can be repeated fails once its name is known …
     let what = Download::new("https://fal.run/emulator/named").unwrap();
     let error = Op::finish(|| client.download_start(what.to(&folder).overwrite(true))).unwrap_err();
     assert_eq!(error.code(), Code::Io, "{error}");
     assert_eq!(count(&folder), 1);
-    // … and what a run made has another name.
+    // … and the output of a run is stored under another name.
     let answer = run_to(&client, &folder, true).unwrap();
     assert_eq!(answer.get_str("/file_name").unwrap(), "out-1.bin");
     assert_eq!(std::fs::read(folder.join("out-1.bin")).unwrap().len(), SIZE);

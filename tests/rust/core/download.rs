@@ -1,4 +1,4 @@
-//! Downloads: into memory and files, resumed, bounded, and without a key.
+//! Downloads: into memory and into files, resumed, limited in size, and without a key.
 
 use super::upload::{content, file_of, upload};
 use super::*;
@@ -13,7 +13,7 @@ fn download(client: &Client, download: Download) -> Result<Response, Error> {
     Op::finish(|| client.download_start(download))
 }
 
-/// The address of a file with these bytes; what led to it is forgotten.
+/// Uploads these bytes and returns the file's URL. The requests of the upload are cleared.
 fn stored(emulator: &Emulator, client: &Client, what: Upload) -> String {
     let url = upload(client, what)
         .unwrap()
@@ -91,7 +91,7 @@ fn a_file_comes_into_memory_or_onto_the_disk() {
 fn no_key_goes_along_wherever_the_address_leads() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    // Services that take keys among them; the emulator does not know the last.
+    // Some of these services accept keys. The emulator does not know the last host.
     for url in [
         "https://fal.run/emulator/echo",
         "https://api.fal.ai/v1/keys",
@@ -166,7 +166,7 @@ fn a_restricted_file_takes_a_token_and_a_foreign_host_gets_none() {
         assert_eq!(error.code(), Code::ForeignOrigin, "{error}");
     }
     assert!(emulator.arrivals().is_empty());
-    // A redirect does not take it elsewhere.
+    // A redirect does not send the key to another host.
     emulator.inject(Fault::redirect("https://evil.example/x", 302));
     assert_eq!(
         download(&client, Download::new(&url).unwrap().with_file_token(true))
@@ -209,7 +209,7 @@ fn what_breaks_goes_on_where_it_ended() {
         );
         assert!(emulator.arrivals()[1].headers.contains_key("if-range"));
     }
-    // So often and no oftener.
+    // The number of attempts is the limit that was set.
     emulator.clear_arrivals();
     emulator.inject(Fault::truncate(10).always());
     let client = builder(&emulator).max_attempts(3).unwrap().build().unwrap();
@@ -238,7 +238,7 @@ fn another_file_in_between_is_fetched_from_its_beginning() {
     };
     let tag = |arrival: &Arrival| arrival.headers.get("if-range").cloned();
     for (name, fault, requests) in [
-        // If-Range does not hold, so all of it comes.
+        // If-Range does not match, so the whole file is sent.
         (
             "all",
             Fault::status(200)
@@ -306,7 +306,7 @@ fn its_size_is_bounded() {
     );
     assert!(names(folder.path()).is_empty());
     download(&client, what().to(&path)).unwrap();
-    // Without a length it is found out on the way.
+    // Without Content-Length the limit is noticed while the body is read.
     let run = || {
         let mut request = Request::run("emulator/bytes").unwrap();
         request.set_json(json!({"size": 5000, "chunked": true}));
@@ -328,7 +328,7 @@ fn its_size_is_bounded() {
     );
 }
 
-/// A run's answer that is not kept: the run was executed all the same.
+/// A run whose response exceeds the limit has been executed all the same.
 #[test]
 fn a_run_that_is_saved_was_executed_whatever_becomes_of_its_file() {
     let emulator = Emulator::start().unwrap();
@@ -358,7 +358,7 @@ fn a_run_that_is_saved_was_executed_whatever_becomes_of_its_file() {
         (Code::Io, true),
         "{error}"
     );
-    // What was not sent was not executed.
+    // A request that was not sent was not executed.
     let error = download(&client, run().to(&path)).unwrap_err();
     assert_eq!(
         (
@@ -388,7 +388,7 @@ fn a_file_that_is_there_stays() {
         emulator.arrivals().is_empty(),
         "it is said before anything is sent"
     );
-    // One that appears meanwhile stays too.
+    // A file that appears during the download stays, too.
     std::fs::remove_file(&path).unwrap();
     emulator.inject(Fault::slow(1, Duration::from_millis(300)));
     let op = client.download_start(what()).unwrap();
@@ -406,7 +406,7 @@ fn a_file_that_is_there_stays() {
     download(&client, what().overwrite(true)).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), b"new");
     assert_eq!(names(folder.path()), ["a"]);
-    // A link is replaced, not followed.
+    // A symbolic link is replaced, not followed.
     #[cfg(unix)]
     {
         let link = folder.path().join("link");
@@ -575,7 +575,7 @@ fn an_answer_can_be_a_file() {
     let text: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     assert!(text["models"].is_array());
     assert!(emulator.arrivals()[0].had_key());
-    // A run that breaks is not sent again.
+    // A run whose response breaks off is not sent again.
     emulator.clear_arrivals();
     emulator.inject(Fault::truncate(10));
     let mut request = Request::run("emulator/bytes").unwrap();

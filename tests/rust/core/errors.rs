@@ -1,4 +1,4 @@
-//! Every row of fal's tables of errors (docs/protocol.md §2.5, §12, §14.2), copied here from there,
+//! Every row of fal's tables of errors (docs/protocol.md §2.5, §12, §14.2), copied here and tested
 //! against the emulator.
 
 use super::*;
@@ -6,12 +6,12 @@ use fal::credentials::Options;
 use fal::{Code, LockReason};
 use fal_emulator::{AdminRefusal, BadKeyText, Fault, Settings};
 
-/// What the page says of a retry.
+/// What fal documents about a retry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Retry {
     Yes,
     No,
-    /// "may be", "depends": only if the answer says so.
+    /// "may be", "depends": retryable only if the response says so.
     Says,
 }
 
@@ -51,8 +51,8 @@ const MODEL: [(&str, u16, Retry, &[&str]); 31] = [
     ("unsupported_video_format", 422, Retry::No, &["supported_formats"]),
 ];
 
-/// §12.3: type, status, whether a retry makes sense, whether an app may have run (our reading of
-/// the names).
+/// §12.3: type, status, whether a retry is useful, whether an app may have run (inferred from the
+/// names).
 #[rustfmt::skip]
 const PLATFORM: [(&str, u16, Retry, bool); 13] = [
     ("request_timeout", 504, Retry::Yes, true),
@@ -70,7 +70,7 @@ const PLATFORM: [(&str, u16, Retry, bool); 13] = [
     ("internal_error", 500, Retry::Says, true),
 ];
 
-/// §12.4, and what HTTP adds to it.
+/// §12.4, and further codes of HTTP.
 fn code_of(status: u16) -> Code {
     match status {
         401 => Code::Unauthenticated,
@@ -156,7 +156,7 @@ fn every_model_error() {
     );
 }
 
-/// Validators repeat the input that they refuse, which may be a picture.
+/// Validators repeat the input that they reject, which may be a picture.
 #[test]
 fn an_error_that_repeats_a_large_input_says_what_is_wrong() {
     let emulator = Emulator::start().unwrap();
@@ -253,7 +253,7 @@ fn every_status_with_and_without_fals_request_id() {
                 .without_request_id(),
         );
         assert_eq!(without.code(), code_of(status), "{without}");
-        // Of these nobody knows who says them.
+        // Without fal's id it is unknown who sent these statuses.
         let unknown = matches!(status, 401 | 408 | 429 | 499) || (status >= 500 && status != 511);
         assert_eq!(without.may_have_executed(), unknown, "{without}");
         assert_eq!(
@@ -264,7 +264,7 @@ fn every_status_with_and_without_fals_request_id() {
     }
 }
 
-/// What was not let in says nothing else: the type decides no code there.
+/// For these statuses the error type does not change the code.
 #[test]
 fn a_refusal_keeps_its_code_whatever_its_type() {
     let emulator = Emulator::start().unwrap();
@@ -282,7 +282,7 @@ fn a_refusal_keeps_its_code_whatever_its_type() {
                 "{body}: {error}"
             );
             assert!(error.error_type().is_some(), "{body}: {error}");
-            // The name of another failure contradicts them.
+            // A type that names another failure contradicts the status.
             assert!(
                 status == 403 || error.may_have_executed(),
                 "{body}: {error}"
@@ -352,7 +352,7 @@ fn every_error_of_the_framework() {
     );
 }
 
-/// A text of the service ends as it likes, and our sentence goes on behind it.
+/// A message of the service may end with any punctuation, and libfal's sentence follows it.
 #[test]
 fn a_sentence_that_goes_on_is_well_punctuated() {
     let emulator = Emulator::start().unwrap();
@@ -479,7 +479,7 @@ fn every_refusal_of_a_key_and_every_text_of_it() {
     assert!(error.remedy().contains("Set FAL_KEY"), "{}", error.remedy());
     let error = run(&client, "fal-ai/no-such-model", json!({})).unwrap_err();
     assert_eq!(error.code(), Code::NotFound, "{error}");
-    // Unlike an answer of fal's, a key without a colon never leaves.
+    // A key without a colon is rejected locally, without a request.
     emulator.clear_arrivals();
     let malformed = builder_with(&emulator, "fake-no-colon").build().unwrap();
     assert_eq!(
@@ -627,7 +627,7 @@ fn every_error_of_the_platform_api() {
     }
 }
 
-/// Each operation tells of a locked account alike.
+/// Every operation reports a locked account in the same way.
 #[test]
 fn a_locked_account_is_no_wrong_key_and_no_wrong_input() {
     let emulator = Emulator::start().unwrap();
@@ -699,7 +699,7 @@ fn a_locked_account_is_no_wrong_key_and_no_wrong_input() {
     }
 }
 
-/// A region, a VPN or a data centre that fal's edge, or a firewall on the way, does not let in.
+/// fal's edge, or a firewall on the way, refuses a region, a VPN or a data centre.
 #[test]
 fn a_refusal_in_front_of_fal_does_not_blame_the_key() {
     let emulator = Emulator::start().unwrap();
@@ -741,7 +741,7 @@ fn a_refusal_in_front_of_fal_does_not_blame_the_key() {
                 );
             }
         }
-        // With fal's id it is fal's word.
+        // With fal's request id the response is known to be fal's.
         let error = faulty(
             &emulator,
             &client,

@@ -1,5 +1,5 @@
-//! Files over TLS and HTTP/2, under fal's real names: several at once on one connection, and none
-//! of them with a key.
+//! Files over TLS and HTTP/2, under fal's real host names: several at once on one connection, and
+//! none with a key.
 
 use super::network::outside;
 use super::upload::{content, sha256, upload};
@@ -20,7 +20,7 @@ fn download(client: &Client, what: Download) -> Result<Response, Error> {
     Op::finish(|| client.download_start(what))
 }
 
-/// What carries the bytes: the requests to the file hosts.
+/// The requests to the file hosts, which carry the bytes.
 fn of_files(emulator: &Emulator, method: &str) -> Vec<Arrival> {
     let of = |arrival: &Arrival| arrival.host.ends_with("fal.media") && arrival.method == method;
     emulator.arrivals().into_iter().filter(of).collect()
@@ -34,8 +34,8 @@ fn connections(arrivals: &[Arrival]) -> usize {
         .len()
 }
 
-/// A key went to the service that makes addresses and tokens, and to no file host; a signed address
-/// saw no secret at all.
+/// Asserts that the key was sent to the service that issues URLs and tokens and to no file host,
+/// and that requests to signed URLs carried no secret.
 fn assert_no_key_on_files(emulator: &Emulator) {
     for arrival in emulator.arrivals() {
         let signed = arrival
@@ -96,7 +96,7 @@ fn parts_and_downloads_are_under_way_together_on_one_connection() {
     let emulator = Emulator::start().unwrap();
     let client = over_tls(&emulator);
     let bytes = content(65 * MIB);
-    // The first part ends last; over HTTP/1.1 the others would need connections of their own.
+    // The first part ends last. Over HTTP/1.1 the other parts would need connections of their own.
     emulator.inject(
         Fault::delay(Duration::from_secs(1))
             .method("PUT")

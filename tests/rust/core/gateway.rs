@@ -1,5 +1,5 @@
-//! What an app says of itself permits nothing: only what fal's gateway provably said has a POST
-//! sent again (docs/protocol.md §5.8, §12.3).
+//! An app's response never permits a second POST: a POST is sent again only after a response that
+//! provably came from fal's gateway (docs/protocol.md §5.8, §12.3).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use super::*;
 use fal::credentials::{Callback, Options};
 use fal::{Code, HostRole};
 
-/// The types that say that no app was reached, and the status that each comes with (§12.3).
+/// The error types that say that no app was reached, with the status of each (§12.3).
 const NOBODY: [(&str, u16); 4] = [
     ("runner_scheduling_failure", 503),
     ("runner_connection_refused", 503),
@@ -18,13 +18,13 @@ const NOBODY: [(&str, u16); 4] = [
 ];
 
 const ID: &str = "x-fal-request-id: r-1\r\n";
-/// What an app's answer has and the gateway's own has not.
+/// Headers that an app's response has and the gateway's own has not.
 const MARKS: [&str; 2] = [
     "x-fal-served-from: runner-7\r\n",
     "x-fal-billable-units: 0\r\n",
 ];
 
-/// Has a server answer each request alike, and counts them.
+/// Starts a server that returns this response to each request, and counts the requests.
 fn counting(status: u16, headers: &str, body: &str) -> (String, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let (counter, headers, body) = (count.clone(), headers.to_owned(), body.to_owned());
@@ -40,7 +40,7 @@ fn counting(status: u16, headers: &str, body: &str) -> (String, Arc<AtomicUsize>
     (host, count)
 }
 
-/// The error of a call that is answered so, and how many requests arrived.
+/// Sends a request that gets this response. Returns the error and the number of requests.
 fn sent(method: &str, status: u16, headers: &str, body: &str) -> (Error, usize) {
     let (host, count) = counting(status, headers, body);
     let client = client_of(&host).max_attempts(2).unwrap().build().unwrap();
@@ -152,7 +152,7 @@ fn a_contradiction_is_an_unknown_outcome_and_not_sent_again() {
                 "{kind}, {what}: {remedy}"
             );
         }
-        // A GET does no harm.
+        // A GET can be repeated without harm.
         let (error, requests) = sent("GET", status, &format!("{said}{}", MARKS[0]), &body);
         assert_eq!(
             (requests, error.may_have_executed()),
@@ -228,7 +228,7 @@ fn renewing_in(host: &str) -> ClientBuilder {
     client.credentials(Options::new().callback(callback))
 }
 
-/// The requests of such a client to a server that answers so.
+/// Sends a request of such a client that gets this response. Returns the error and the requests.
 fn renewed(method: &str, headers: &str, body: &str) -> (Error, usize) {
     let (host, count) = counting(401, headers, body);
     let client = renewing(&host);
@@ -288,13 +288,13 @@ fn a_401_is_sent_again_only_where_it_is_the_gateways() {
     }
 }
 
-/// What becomes of a POST that is refused, by who may have done it.
+/// What libfal does with a POST that was refused. It depends on who may have sent the refusal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
     Again,
-    /// Once, and it was not executed.
+    /// Sent once, and not executed.
     Last,
-    /// Once, and nobody knows.
+    /// Sent once, and possibly executed.
     Doubt,
 }
 
@@ -308,7 +308,7 @@ const SAID: [(&str, &str); 4] = [
     ("a mark", "x-fal-billable-units: 0\r\n"),
 ];
 
-/// A request, and what becomes of it after a 429 and after a 401, for each of what is said.
+/// A request, and what libfal does with it after a 429 and after a 401, for each entry of `SAID`.
 type Row<'a> = (
     &'a str,
     bool,
@@ -332,9 +332,10 @@ fn who_may_have_answered_decides_what_is_sent_again() {
         |c| c.run_start(Request::run("emulator/echo").unwrap());
     let submit: fn(&Client) -> Result<Op, Error> =
         |c| c.submit_start(Request::run("emulator/job").unwrap());
-    // An app answers straight: only what the gateway provably says was said before it ran.
+    // An app may send any of these itself. Only a response that is provably the gateway's was sent
+    // before an app ran.
     let of_app = [Again, Doubt, Doubt, Doubt];
-    // No app runs for a submission: it would have to be one that says so.
+    // A submission runs no app, so it is sent again unless the response is marked as an app's.
     let of_queue = [Again, Again, Doubt, Doubt];
     let rows: Vec<Row<'_>> = vec![
         ("run", false, run, of_app, of_app),
@@ -428,7 +429,7 @@ fn who_may_have_answered_decides_what_is_sent_again() {
     hands.into_iter().for_each(|hand| hand.join().unwrap());
 }
 
-/// The name of another failure beside them is a contradiction.
+/// The error type of another failure contradicts the status.
 #[test]
 fn a_429_or_401_with_the_name_of_another_failure_is_in_doubt() {
     for kind in [
@@ -457,8 +458,8 @@ fn a_429_or_401_with_the_name_of_another_failure_is_in_doubt() {
     }
 }
 
-/// What is read once cannot be sent again: what fal answered is told, and the next request carries
-/// a new credential.
+/// A body that can be read only once cannot be sent again: fal's error is returned, and the next
+/// request carries a new credential.
 #[test]
 fn a_body_that_is_read_once_is_not_sent_again_after_a_401() {
     let heads = Arc::new(std::sync::Mutex::new(Vec::new()));
@@ -490,7 +491,7 @@ fn a_body_that_is_read_once_is_not_sent_again_after_a_401() {
     );
 }
 
-/// An app that passes on what fal answered it, with its owner's key.
+/// An app that calls fal with its owner's key and passes on fal's error.
 #[test]
 fn an_app_says_nothing_about_the_callers_account() {
     for (status, text) in [
@@ -516,7 +517,7 @@ fn an_app_says_nothing_about_the_callers_account() {
     }
 }
 
-/// A gateway that gives up on a run says nothing of the run.
+/// A gateway that stops waiting for a run does not know whether the run was executed.
 #[test]
 fn a_gateway_that_gave_up_leaves_the_outcome_open() {
     for status in [499, 502, 504, 520, 521, 522, 523, 524] {
@@ -544,7 +545,7 @@ fn a_gateway_that_gave_up_leaves_the_outcome_open() {
                 "{status}: each was sent once"
             );
         }
-        // With a documented type it is known.
+        // A documented error type says that the run failed.
         let known =
             json!({"detail": [{"loc": ["body"], "msg": "x", "type": "generation_timeout"}]})
                 .to_string();
@@ -561,7 +562,7 @@ fn a_gateway_that_gave_up_leaves_the_outcome_open() {
     );
 }
 
-/// The same hosts by other names.
+/// The same rules for a host that the caller has set.
 #[test]
 fn hosts_of_ones_own_are_judged_alike() {
     let (host, count) = counting(429, &format!("{ID}{}", MARKS[0]), "{}");

@@ -1,4 +1,4 @@
-//! A server that means harm: every answer ends in a bounded error.
+//! A hostile server: every response ends in an error, within limits of time and memory.
 
 use super::*;
 use fal::Code;
@@ -11,14 +11,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-/// A server that reads a request's head and answers with whatever `answer` writes.
+/// Starts a server that reads a request's head and responds with what `answer` writes.
 fn hostile(
     answer: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> String {
     hostile_to(move |_, connection| answer(connection))
 }
 
-/// The same for answers that depend on the head.
+/// The same for responses that depend on the head.
 pub(super) fn hostile_to(
     answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> String {
@@ -30,7 +30,7 @@ pub(super) fn hostile_to(
             let (mut connection, answer) = (connection.unwrap(), answer.clone());
             thread::spawn(move || {
                 let head = head_of(&mut connection);
-                // The client leaves when it has had enough.
+                // The client may close the connection before the end.
                 let _ = answer(&head, &mut connection);
                 let _ = connection.shutdown(Shutdown::Write);
                 let _ = std::io::copy(&mut connection, &mut std::io::sink());
@@ -52,7 +52,7 @@ pub(super) fn head_of(connection: &mut TcpStream) -> String {
     String::from_utf8_lossy(&seen).into_owned()
 }
 
-/// A whole answer, after which the connection ends.
+/// Writes a complete response that ends with the connection.
 pub(super) fn answered(
     connection: &mut TcpStream,
     status: &str,
@@ -66,7 +66,8 @@ pub(super) fn answered(
     )
 }
 
-/// Pieces for ever, and how many bytes of them the other side took: no more can be in its memory.
+/// Sends pieces without end, and counts the bytes that the client accepted. The client's memory
+/// cannot hold more than that.
 pub(super) fn endless(
     connection: &mut TcpStream,
     piece: &[u8],
@@ -246,7 +247,7 @@ fn a_bomb_is_measured_when_it_is_unpacked() {
         )?;
         connection.write_all(&packed)
     });
-    // The default limit too refuses it.
+    // The default limit of 256 MiB refuses it, too.
     for limit in [1 << 20, 256 << 20] {
         let error = get(&host, limit);
         assert_eq!(error.code(), Code::TooLarge, "{error}");

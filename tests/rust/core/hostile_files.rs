@@ -1,5 +1,5 @@
-//! A server that means harm with addresses, files and what it says about them: nobody else is
-//! asked, no key leaves, and what is read is bounded.
+//! A hostile server that sends bad URLs, files and descriptions of files: no other host gets a
+//! request, no key leaves, and the amount that is read is limited.
 
 use super::hostile::{answered, client_of, endless, hostile_to};
 use super::*;
@@ -11,11 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What is asked for on the library's own behalf has at most a MiB; the rest is in sockets.
+/// Responses to libfal's own requests are limited to 1 MiB. The rest is in socket buffers.
 const SOCKETS: u64 = 32 << 20;
 
-/// Addresses that are not fal's, or not as fal's are: another host, scheme and port, user
-/// information.
+/// URLs that do not belong to fal or not to the expected service: another host, scheme or port, or
+/// user information.
 fn elsewhere(trap: &Trap) -> Vec<String> {
     let port = trap.0.local_addr().unwrap().port();
     let mut addresses: Vec<String> = [
@@ -97,8 +97,8 @@ fn addresses_of_an_upload_that_lead_away() {
                         .always(),
                 );
             }
-            // A pre-signed address may be any of https; what does not answer as it should is an
-            // error.
+            // A pre-signed URL may be any https URL. A server there that does not respond correctly
+            // is an error.
             let _ = Op::finish(|| client.upload_start(Upload::bytes(&b"bytes"[..]).way(*way)));
             no_key_but_at(&emulator, &["rest.fal.ai", "v3.fal.media", "v3b.fal.media"]);
             let foreign = |arrival: &Arrival| {
@@ -113,8 +113,8 @@ fn addresses_of_an_upload_that_lead_away() {
     trap.assert_untouched();
 }
 
-/// The key goes to the service that was asked, and to none of fal's others, whose answers would be
-/// those of an app.
+/// The key goes to the requested service and to no other service of fal, whose response would look
+/// like an app's.
 #[test]
 fn parts_that_are_to_be_announced_to_another_service_of_fals() {
     for host in [
@@ -249,7 +249,7 @@ fn a_part_of_a_file_that_lies_about_its_place() {
             "half a file is left"
         );
     }
-    // It sends more than it says: no more of it is read than that.
+    // The server sends more than it announces. libfal reads only what was announced.
     let host = hostile_to(|head, connection| {
         match head.to_ascii_lowercase().contains("range: bytes=5-") {
             true => {
@@ -278,8 +278,8 @@ fn a_part_of_a_file_that_lies_about_its_place() {
     assert_eq!(error.code(), Code::ConnectionLost, "{error}");
 }
 
-/// A server may send less of a file than it was asked for (RFC 9110 §15.3.7): what is there then is
-/// not the file.
+/// A server may send less of a file than the range that was requested (RFC 9110 §15.3.7). That is
+/// not the whole file.
 #[test]
 fn a_part_that_ends_before_the_file_does() {
     for framing in ["content-length", "chunked"] {
@@ -330,7 +330,7 @@ fn a_part_that_ends_before_the_file_does() {
     }
 }
 
-/// A client whose every service answers 100 MB, as a JSON text that only then would end.
+/// A client whose every service returns 100 MB of JSON text that ends only then.
 fn flooded(taken: &Arc<AtomicU64>) -> Client {
     let counter = taken.clone();
     let host = hostile_to(move |_, connection| {
@@ -367,7 +367,7 @@ fn keys_and_tokens_of_a_hundred_megabytes() {
     ] {
         webhook.set_header(&format!("x-fal-webhook-{name}"), value);
     }
-    // It is closed with its last handle.
+    // Dropping the last handle closes the session.
     let session = std::cell::OnceCell::new();
     let realtime = || {
         let begun =

@@ -1,4 +1,5 @@
-//! A server that means harm with its WebSockets: every session ends in a bounded error.
+//! A hostile server of WebSockets: every session ends in an error, within limits of time and
+//! memory.
 
 use super::hostile::{client_of, endless, hostile_to};
 use super::*;
@@ -11,10 +12,10 @@ use std::time::Instant;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 const LIMIT: usize = 1 << 20;
-/// What sockets hold on both sides, and then some.
+/// More than the socket buffers of both sides hold.
 const SOCKETS: u64 = 32 << 20;
 
-/// A server that accepts every handshake and then does as `after` says.
+/// Starts a server that accepts every handshake and then runs `after`.
 pub(super) fn socket_server(
     after: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> String {
@@ -24,7 +25,7 @@ pub(super) fn socket_server(
     })
 }
 
-/// Accepts a handshake, with these headers besides.
+/// Accepts a handshake, with these additional headers.
 pub(super) fn accept(head: &str, connection: &mut TcpStream, more: &str) -> std::io::Result<()> {
     let key = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
@@ -39,7 +40,7 @@ pub(super) fn accept(head: &str, connection: &mut TcpStream, more: &str) -> std:
     )
 }
 
-/// A realtime session, a raw WebSocket and a channel, with how each of them ended.
+/// Runs a realtime session, a raw WebSocket and a channel, and returns how each of them ended.
 fn all_ends(host: &str, time: Duration) -> Vec<(&'static str, Error)> {
     let client = client_of(host)
         .timeout(time)
@@ -80,7 +81,7 @@ fn all_ends(host: &str, time: Duration) -> Vec<(&'static str, Error)> {
         (name, op.take().unwrap().unwrap_err())
     };
     let ends = ops.map(end).into_iter();
-    // What comes before a channel has sent its request ends the connection, and not the request.
+    // A failure before a channel has sent its request is one of the connection, not of the request.
     ends.filter(|(name, error)| *name != "channel" || error.code() != Code::Connect)
         .collect()
 }
@@ -132,7 +133,7 @@ fn pings_without_end_last_until_the_deadline() {
     for ping in [&[0x89, 0][..], &[0x8A, 0]] {
         let host = socket_server(move |connection| endless(connection, ping, &AtomicU64::new(0)));
         for (name, error) in all_ends(&host, Duration::from_secs(2)) {
-            // Answers that nobody reads fill the connection, so it may break before.
+            // Pongs that the server does not read fill the connection, so it may break earlier.
             assert!(
                 matches!(error.code(), Code::Deadline | Code::ConnectionLost),
                 "{name}: {error}"
@@ -186,17 +187,17 @@ fn a_handshake_that_is_answered_wrongly() {
     }
 }
 
-/// The pages of this process in memory, in bytes.
+/// The resident memory of this process in bytes.
 fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
 }
 
-/// The handles of an operation are gone, but the other side goes on and on: nobody can read that,
-/// so it is waited for no longer than for any goodbye, and nothing of it is kept.
+/// All handles of an operation are dropped while the server keeps sending. The received data has no
+/// reader, so libfal waits no longer than for any close, and keeps none of it.
 #[test]
 fn a_peer_that_goes_on_after_everybody_left_is_left() {
-    // Messages that fill all that waits for a reader.
+    // Messages that fill the queue of events.
     let frame = [&[0x82, 127, 0, 0, 0, 0, 0, 0x10, 0, 0][..], &[0xC1; LIMIT]].concat();
     for raw in [false, true] {
         let (taken, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -231,7 +232,7 @@ fn a_peer_that_goes_on_after_everybody_left_is_left() {
                     .unwrap(),
             ),
         };
-        // More than an operation keeps for its reader, so that it waits.
+        // More than an operation queues for its reader, so that the operation stops reading.
         let end = Instant::now() + PATIENCE;
         while taken.load(Ordering::Relaxed) < SOCKETS / 2 {
             assert!(Instant::now() < end, "the connection takes nothing");
@@ -255,7 +256,7 @@ fn a_peer_that_goes_on_after_everybody_left_is_left() {
     }
 }
 
-/// After the host's goodbye, results are waited for; pings, however many, are none.
+/// After the host has closed the session, libfal waits for results. Pings do not count as results.
 #[test]
 fn a_peer_that_only_pings_after_the_goodbye_is_left() {
     let host = socket_server(|connection| {

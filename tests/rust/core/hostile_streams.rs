@@ -1,5 +1,4 @@
-//! A server that means harm with its streams: every one ends, in a bounded error or with the
-//! result.
+//! A hostile server of streams: every stream ends in an error, within limits, or with the result.
 
 use super::hostile::{answered, client_of, endless, hostile_to};
 use super::*;
@@ -10,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const EVENTS: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-/// What sockets hold on both sides, and then some.
+/// More than the socket buffers of both sides hold.
 const SOCKETS: u64 = 32 << 20;
 
-/// A server that has a job, whose status stream is `stream`.
+/// Starts a server with one job, whose status stream is `stream`.
 fn queue_with(
     stream: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> String {
@@ -131,7 +130,7 @@ fn a_status_stream_of_nonsense_is_not_waited_for() {
     }
 }
 
-/// `retry:` says how long to leave the stream alone after it ends (the HTML standard).
+/// `retry:` is the pause before a client reopens a stream that has ended (the HTML standard).
 #[test]
 fn a_stream_is_opened_again_when_it_asked_for() {
     let opened: Arc<std::sync::Mutex<Vec<std::time::Instant>>> = Arc::default();

@@ -1,5 +1,5 @@
-//! What HTTP/2 proves not to have been processed is sent again, and nothing else (RFC 9113 §6.8,
-//! §8.7): a server of bare frames.
+//! Requests that HTTP/2 proves to be unprocessed are sent again, and no others (RFC 9113 §6.8,
+//! §8.7). The server here reads and writes single frames.
 
 use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ const CANCEL: u32 = 8;
 
 type Tls = StreamOwned<ServerConnection, std::net::TcpStream>;
 
-/// One connection, as the server sees it.
+/// One connection on the server's side.
 struct Peer(Tls);
 
 impl Peer {
@@ -59,18 +59,18 @@ impl Peer {
         self.write(SETTINGS, 0, 0, &[])
     }
 
-    /// The stream of the next request, once it is there to its end.
+    /// Reads the next request to its end and returns its stream.
     fn request(&mut self) -> io::Result<u32> {
         self.asked().map(|(stream, _)| stream)
     }
 
-    /// The same, and whether it is a GET.
+    /// Like `request`, and returns whether the method is GET.
     fn asked(&mut self) -> io::Result<(u32, bool)> {
         let mut is_get = false;
         loop {
             let (kind, flags, stream, payload) = self.read()?;
             if kind == HEADERS {
-                // ":method: GET" of the static table; the methods come first (RFC 9113 §8.3).
+                // ":method: GET" in the static table. Pseudo-headers come first (RFC 9113 §8.3).
                 is_get = payload.first() == Some(&0x82);
             }
             if kind == SETTINGS && flags & ACK == 0 {
@@ -82,7 +82,7 @@ impl Peer {
         }
     }
 
-    /// An answer of this status and these headers, and of nothing else if it is the end.
+    /// Sends a response head with this status and these headers, and ends the stream if `end`.
     fn say(
         &mut self,
         stream: u32,
@@ -108,7 +108,7 @@ impl Peer {
         )
     }
 
-    /// 200, with the header that fal's gateway adds, and `{}`.
+    /// Sends 200 with the header that fal's gateway adds, and `{}`.
     fn answer(&mut self, stream: u32) -> io::Result<()> {
         self.head(stream)?;
         self.write(DATA, END_STREAM, stream, b"{}")
@@ -133,16 +133,16 @@ impl Peer {
     }
 }
 
-/// A server that speaks nothing but HTTP/2, and what happens on each of its connections.
+/// A server of HTTP/2 only, with a script for its connections.
 struct Server {
     host: String,
     authority: String,
-    /// The connection, from 0, and the stream of every request that was executed.
+    /// The number of the connection, from 0, and the stream of every executed request.
     executed: Arc<Mutex<Vec<(usize, u32)>>>,
 }
 
 impl Server {
-    /// `talk` gets the number of the connection, and a function that notes that a stream's request
+    /// `talk` receives the connection's number, and a function that records that a stream's request
     /// is executed.
     fn start(
         talk: impl Fn(usize, &mut Peer, &dyn Fn(u32)) -> io::Result<()> + Send + Sync + 'static,
@@ -177,7 +177,7 @@ impl Server {
                         connection.unwrap(),
                     ));
                     let note = |stream| log.lock().unwrap().push((number, stream));
-                    // The client leaves when it has had enough.
+                    // The client may close the connection before the end.
                     let _ = peer.greet().and_then(|()| talk(number, &mut peer, &note));
                 });
             }
@@ -238,7 +238,7 @@ fn streams_above_the_last_of_a_goaway_are_sent_again_on_a_new_connection() {
             if number > 0 {
                 return serve(peer, note);
             }
-            // The first one makes the connection.
+            // The first request makes the connection.
             let first = peer.request()?;
             note(first);
             peer.answer(first)?;
@@ -314,7 +314,7 @@ fn a_stream_that_is_always_refused_is_an_error_that_says_so() {
         (Code::ConnectionLost, false, true)
     );
     assert!(error.message().contains("not processed"), "{error}");
-    // A body that can be read only once: not sent again, and the caller may.
+    // A body that can be read only once is not sent again, and the error permits the caller to.
     let mut request = Request::run("emulator/echo").unwrap();
     let reader = std::io::Cursor::new(b"{}".to_vec());
     request
@@ -328,7 +328,7 @@ fn a_stream_that_is_always_refused_is_an_error_that_says_so() {
     );
 }
 
-/// What is reset for another reason, and what was let in by a GOAWAY, may have been executed.
+/// A request that was reset for another reason, or accepted by a GOAWAY, may have been executed.
 #[test]
 fn what_http_2_does_not_prove_is_an_unknown_outcome() {
     type Talk = fn(&mut Peer, u32) -> io::Result<()>;
@@ -378,8 +378,8 @@ fn what_http_2_does_not_prove_is_an_unknown_outcome() {
     }
 }
 
-/// A body has come to its end with END_STREAM, and with nothing else: a polite reset ends what the
-/// client sends (RFC 9113 §8.1).
+/// Only END_STREAM ends a body. A reset with NO_ERROR asks the client to stop sending (RFC 9113
+/// §8.1).
 #[test]
 fn a_body_that_a_reset_cuts_is_not_whole() {
     type Talk = fn(&mut Peer, u32) -> io::Result<()>;
@@ -424,7 +424,8 @@ fn a_body_that_a_reset_cuts_is_not_whole() {
         );
         assert_eq!(server.executed().len(), 1, "{what}");
     }
-    // A reset behind the end changes nothing: the client shall stop sending.
+    // A reset after the end of the response asks the client to stop sending, and changes nothing
+    // else.
     for reason in [NO_ERROR, CANCEL] {
         let server = Server::start(move |_, peer, note| {
             let stream = peer.request()?;
@@ -437,8 +438,8 @@ fn a_body_that_a_reset_cuts_is_not_whole() {
     }
 }
 
-/// An app answers 303 when it has run. What HTTP/2 proves not to have been processed is the GET
-/// that follows, and not the run.
+/// An app that sends 303 has run. HTTP/2 proves that the GET which follows was not processed, and
+/// says nothing about the run.
 #[test]
 fn a_post_that_was_redirected_is_not_sent_again_whatever_becomes_of_the_get() {
     type Talk = fn(&mut Peer, u32) -> io::Result<()>;

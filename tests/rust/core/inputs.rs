@@ -13,7 +13,7 @@ fn run(client: &Client, request: Request) -> Result<Response, Error> {
     Op::finish(|| client.run_start(request))
 }
 
-/// What the app got.
+/// The input that the app received.
 fn input(answer: &Response) -> &Value {
     answer.get("/body").unwrap()
 }
@@ -65,7 +65,7 @@ fn files_become_addresses_wherever_they_are() {
         (&body["prompt"], &body["nested"]["list"][1]["kept"]),
         (&json!("a"), &json!(1))
     );
-    // The request can be used again, and sees what the files are by then.
+    // The request can be used again, and then sends the files' new content.
     std::fs::write(&cat, b"another cat").unwrap();
     let answer = run(&client(&emulator), request).unwrap();
     assert_eq!(
@@ -189,7 +189,7 @@ fn streams_and_sessions_upload_before_they_send() {
         results[0].contains(&emulator.files()[1].url),
         "the first input comes first: {results:?}"
     );
-    // A file that cannot be had ends the session.
+    // A file that cannot be read ends the session.
     request.set_file("image_url", "/missing").unwrap();
     let session = client
         .realtime_start(request, SocketOptions::new())
@@ -282,7 +282,7 @@ fn what_fails_before_the_request_says_so() {
     assert!(emulator.executions().is_empty());
 }
 
-/// A program may have so many open, the library's connections among them.
+/// A process may have a limited number of open files, among them the library's connections.
 #[cfg(target_os = "linux")]
 #[test]
 fn many_files_are_not_open_at_once() {
@@ -320,7 +320,7 @@ fn many_files_are_not_open_at_once() {
     assert!((1..=8).contains(&most), "{most} at once");
 }
 
-/// What was found when the request began is what is sent.
+/// The files are sent as they were when the request began.
 #[test]
 fn a_file_that_changes_before_its_turn_is_not_sent() {
     let emulator = Emulator::start().unwrap();
@@ -383,7 +383,7 @@ fn one_time_covers_the_files_and_the_request() {
         );
         assert_eq!(emulator.arrivals().len(), after);
     }
-    // Cancelled while a file is under way, the request is never sent.
+    // If it is cancelled while a file is being uploaded, the request is never sent.
     emulator.clear_arrivals();
     emulator.inject(Fault::hang().method("PUT"));
     let mut request = echo_request();
@@ -439,8 +439,8 @@ fn a_body_is_read_while_it_is_sent() {
         );
         assert!(arrival.had_key());
     }
-    // What was not taken is sent again, from the beginning; a reader has none, and the answer is
-    // told as it is.
+    // A body that was not accepted is sent again from its beginning. A reader cannot be restarted,
+    // so its response is returned.
     emulator.inject(Fault::status(429));
     send(Upload::file(&path)).unwrap();
     emulator.inject(Fault::status(429));

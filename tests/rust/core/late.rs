@@ -1,15 +1,15 @@
-//! How late others are while an operation reads an answer that is meant to cost much, and how soon
-//! it ends when it is told to, or when its time is over.
+//! How long other calls are delayed while an operation reads a response that is expensive to
+//! process, and how soon the operation ends when it is cancelled or its deadline passes.
 //!
-//! The runtime has one worker thread here, in a process of the test's own, so that whatever holds a
-//! thread holds everybody: with more threads it would take as many such answers at the same moment.
-//! Two of them are read at once all the same, because they share the helper threads.
+//! The runtime has one worker thread here, in a process of the test's own, so one blocked thread
+//! delays every call. With more threads it would take as many such responses at the same time. Two
+//! of them are read at once all the same, because they share the helper threads.
 //!
-//! A machine may be busy, so no time is taken as it is. A thread of the test's does meanwhile without
-//! the library what the other call does with it, at the same server, and what it is late by is
-//! subtracted. Of several tries the best counts: a thread that is held is late in each of them.
+//! The machine may be busy, so no time is taken as measured. A thread of the test makes the other
+//! call's requests to the same server without the library, and its delay is subtracted. The best of
+//! several tries counts, because a blocked thread delays each of them.
 //!
-//! With FAL_TEST_LATE_ROW only those rows are measured in whose name it is.
+//! With FAL_TEST_LATE_ROW only the rows are measured whose name contains its value.
 
 use super::costs::{zipped, zipped_answer};
 use super::hostile::{answered, client_of, hostile_to};
@@ -25,34 +25,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// Others are late by less than this, and what is to end ends within it.
+/// Other calls are delayed by less than this, and an operation that is cancelled ends within it.
 const LATE: Duration = Duration::from_millis(100);
-/// So often it is tried.
+/// The number of tries for each measurement.
 const TRIES: usize = 8;
-/// So long others are watched.
+/// How long other calls are observed.
 const WATCHED: Duration = Duration::from_millis(600);
-/// After so many milliseconds an operation is told to end, or its time is over, if it has not ended
-/// yet.
+/// The times in milliseconds after which an operation is cancelled, or its deadline passes, if it
+/// has not ended yet.
 const PAUSES: [u64; 7] = [5, 10, 20, 40, 80, 160, 320];
 
-/// Tells the test that it is alone in its process.
+/// Tells the test that it runs alone in its process.
 const ALONE: &str = "FAL_TEST_LATE";
 
-/// Names a part of the rows to measure.
+/// Selects rows to measure, by a part of their name.
 const ROW: &str = "FAL_TEST_LATE_ROW";
 
-/// The page that has the table.
+/// The page with the table.
 const PAGE: &str = include_str!("../../../docs/guarantees.md");
 const HEAD: &str =
     "| Operation | what is sent | others are late by | a cancellation takes | a deadline takes |\n";
 const RULE: &str = "|---|---|---|---|---|\n";
 
-/// An array of so many numbers.
+/// The length of an array of numbers.
 const NUMBERS: usize = 4 << 20;
-/// What is asked for on the library's own behalf has at most a MiB.
+/// The same for responses to libfal's own requests, which are limited to 1 MiB.
 const FEW: usize = (1 << 19) - 100;
 
-/// An operation, and what has to stay while it is under way.
+/// An operation, and what has to live as long as it.
 struct Started {
     op: Op,
     _with: Box<dyn Any>,
@@ -67,7 +67,7 @@ impl From<Op> for Started {
     }
 }
 
-/// With a client whose calls take this time at the most.
+/// Starts an operation of a client whose calls have this timeout.
 type Start = fn(&Client, Duration) -> Started;
 
 struct Row {
@@ -172,8 +172,7 @@ const ROWS: [Row; 40] = [
             .into()
     }),
     Row {
-        // The time is that of a page, and what is in it may be read for as long as its reader
-        // likes.
+        // The timeout covers the request of a page. Its reader may take any time for the elements.
         has_deadline: false,
         ..row("list", "a page of 4 million elements", |client, _| {
             client
@@ -348,7 +347,7 @@ fn upload(client: &Client, way: UploadWay) -> Started {
         .into()
 }
 
-/// The frame of a message, or of a piece of one.
+/// The frame of a message or of a fragment.
 fn frame(first: u8, content: &[u8]) -> Vec<u8> {
     [
         &[first, 127],
@@ -358,7 +357,7 @@ fn frame(first: u8, content: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// What each path is answered with.
+/// The response for each path.
 struct Answers {
     array: Vec<u8>,
     object: Vec<u8>,
@@ -497,7 +496,7 @@ impl Answers {
             // The request of a channel comes first.
             let _ = connection.read(&mut [0; 1024])?;
         }
-        // What the client says is taken, so that it is not held up by us.
+        // Reads what the client sends, so that the client is never blocked by this server.
         let mut said = connection.try_clone()?;
         std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
         let start = |kind: &str| {
@@ -575,7 +574,7 @@ impl Answers {
     }
 }
 
-/// Where a file goes.
+/// The response that names the URL of an upload.
 fn named(to: &str) -> String {
     json!({"upload_url": format!("https://store.example/{to}"), "file_url": "https://v3.fal.media/files/x"}).to_string()
 }
@@ -591,15 +590,15 @@ fn failed(connection: &mut TcpStream, body: &[u8]) -> std::io::Result<()> {
     connection.write_all(body)
 }
 
-/// It stops when the client is gone.
+/// Sends `what` until the client has closed the connection.
 fn forever(connection: &mut TcpStream, what: &[u8]) -> std::io::Result<()> {
     loop {
         connection.write_all(what)?;
     }
 }
 
-/// What a thread without the library is late by: it asks the same server for the same as the other
-/// call, again and again.
+/// Measures the delay of a thread without the library, which repeats the other call's request to
+/// the same server.
 struct Control {
     latest: AtomicU64,
     over: AtomicBool,
@@ -625,13 +624,13 @@ impl Control {
         self.latest.store(0, Ordering::Relaxed);
     }
 
-    /// A time since then, without what it is late by because the machine is.
+    /// Returns `time` without the delay that the machine caused.
     fn corrected(&self, time: Duration) -> Duration {
         time.saturating_sub(Duration::from_micros(self.latest.load(Ordering::Relaxed)))
     }
 }
 
-/// Ends it, whatever happens.
+/// Stops the thread when it is dropped.
 struct Over<'a>(&'a Control);
 
 impl Drop for Over<'_> {
@@ -646,13 +645,13 @@ impl Row {
     }
 }
 
-/// In the place of a time that there is not.
+/// Stands for a missing time.
 const NONE: &str = "–";
 
 struct Bench {
     host: String,
     control: Control,
-    /// How many answers that are meant to cost much were begun.
+    /// The number of expensive responses that were started.
     begun: Arc<AtomicU64>,
 }
 
@@ -661,8 +660,8 @@ impl Bench {
         client_of(&self.host).timeout(timeout).build().unwrap()
     }
 
-    /// How long the longest run of another app takes while two of these are under way, one after
-    /// the other.
+    /// Returns the longest time of a run of another app while two of these operations are under
+    /// way, one started after the other.
     fn lateness(&self, row: &Row) -> Duration {
         let client = self.client(PATIENCE);
         let start = || {
@@ -685,13 +684,13 @@ impl Bench {
         latest
     }
 
-    /// How long it takes until one has ended that is told to after `pause`; none if it had ended by
-    /// then, or no answer had begun.
+    /// Returns how long an operation takes to end that is cancelled after `pause`, or `None` if it
+    /// had ended by then or no response had started.
     fn cancelled(&self, row: &Row, pause: Duration) -> Option<Duration> {
         self.ended(row, PATIENCE, pause, true)
     }
 
-    /// The same of one whose time is over.
+    /// The same for an operation whose deadline passes.
     fn overdue(&self, row: &Row, time: Duration) -> Option<Duration> {
         self.ended(row, time, time, false)
     }
@@ -720,7 +719,7 @@ impl Bench {
     }
 }
 
-/// None if it cannot be measured.
+/// Returns the shortest of several times, or `None` if it cannot be measured.
 fn best(measure: impl Fn() -> Option<Duration>) -> Option<Duration> {
     let mut best = measure()?;
     for _ in 1..TRIES {
@@ -732,7 +731,7 @@ fn best(measure: impl Fn() -> Option<Duration>) -> Option<Duration> {
     Some(best)
 }
 
-/// Whether this is a process of the test's own; else it is run in one.
+/// Returns whether this is the test's own process. If not, it runs the test in one.
 #[allow(clippy::print_stdout)]
 fn alone() -> bool {
     if std::env::var_os(ALONE).is_some() {
@@ -801,7 +800,7 @@ fn nobody_is_late_while_a_hostile_answer_is_read() {
     });
 }
 
-/// Its times are those of one run. What it says of them is no more than that they are short.
+/// The times on the page are those of one run. The page only claims that they are short.
 #[test]
 fn the_page_has_these_rows() {
     let (_, table) = PAGE

@@ -1,5 +1,5 @@
-//! A connection that is slow, or one-sided, is not a dead one; and what comes after the goodbye is
-//! still heard.
+//! A slow or one-sided connection is not dead, and messages after the host's close are still
+//! received.
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use super::*;
 use fal::credentials::{Callback, Options};
 use fal::{Code, SocketOptions, WhenFull};
 
-/// Much less than the exchanges below last.
+/// Much shorter than the exchanges below.
 const PING: Duration = Duration::from_millis(500);
 
 fn impatient() -> SocketOptions {
@@ -36,7 +36,7 @@ fn inputs_without_results_keep_no_connection_from_being_tested() {
         2,
         "the connection was lost"
     );
-    // The same over a channel: requests whose answers take their time.
+    // The same over a channel, with requests whose responses take a while.
     let channel = client(&emulator)
         .channel(&Request::run("emulator/slow").unwrap())
         .unwrap();
@@ -54,7 +54,7 @@ fn inputs_without_results_keep_no_connection_from_being_tested() {
     }
 }
 
-/// One frame that takes longer than all the patience with silence.
+/// A single frame that takes longer than the limit of silence.
 #[test]
 fn a_slow_message_is_no_silence() {
     let size = 1_000_000_u32;
@@ -101,7 +101,7 @@ fn a_message_that_is_taken_slowly_is_no_silence() {
     );
 }
 
-/// The host has said goodbye; that its last input failed is no less an error.
+/// An input that fails after the host has closed the session is still an error.
 #[test]
 fn an_error_after_the_goodbye_is_the_sessions() {
     let fault =
@@ -119,7 +119,7 @@ fn an_error_after_the_goodbye_is_the_sessions() {
     ] {
         let text = last.clone();
         let host = socket_server(move |connection| {
-            // By then both the input and the goodbye are there.
+            // By then both the input and the close have been sent.
             std::thread::sleep(Duration::from_millis(500));
             connection.write_all(&[0x81, text.len() as u8])?;
             connection.write_all(text.as_bytes())?;
@@ -142,8 +142,8 @@ fn an_error_after_the_goodbye_is_the_sessions() {
     }
 }
 
-/// One message and then a refusal, at every connection: that is no reason to ask for credentials
-/// without pause or end.
+/// A server that sends one message and then refuses the credential, on every connection, must not
+/// make the client ask for credentials without a pause or end.
 #[test]
 fn a_credential_that_is_refused_again_and_again_is_given_up() {
     let opened = Arc::new(AtomicUsize::new(0));
@@ -182,8 +182,8 @@ fn a_credential_that_is_refused_again_and_again_is_given_up() {
     );
 }
 
-/// What waits for the host is full to the brim, and it has dropped inputs: the news of that waits,
-/// too, but holds up neither the next input nor the pings.
+/// The queue of events is full and inputs were dropped. The event about them waits, too, but delays
+/// neither the next input nor the pings.
 #[test]
 fn a_host_that_reads_nothing_can_send_and_stays_connected() {
     const INPUTS: u64 = 200;
@@ -193,7 +193,7 @@ fn a_host_that_reads_nothing_can_send_and_stays_connected() {
         .unwrap()
         .ping(Some(PING));
     let session = start_with(&client(&emulator), options);
-    // With the news of the connection they are as many as wait.
+    // With the event about the connection they fill the queue.
     session.send(&input(0, json!({"outputs": 1023}))).unwrap();
     let seen = || {
         emulator

@@ -1,4 +1,4 @@
-//! A server proxy on this machine, without the emulator in between; and the proxy variables of the
+//! A server proxy on this machine, reached without the emulator, and the proxy variables of the
 //! process.
 
 use std::process::Command;
@@ -38,7 +38,7 @@ fn a_server_proxy_on_this_machine_is_reached_over_http() {
     let port = host.rsplit(':').next().unwrap();
     let elsewhere = trap.url();
     for name in ["127.0.0.1", "localhost"] {
-        // The proxy of the network is for what leaves the machine.
+        // The network's proxy is only for hosts beyond this machine.
         for variables in [
             &[][..],
             &[("HTTPS_PROXY", elsewhere.as_str())],
@@ -113,7 +113,7 @@ fn a_redirect_by_the_proxy_is_not_followed() {
     }
 }
 
-/// Tells the child process that a test starts which server to ask.
+/// Tells a child process of a test the host of its server.
 const CHILD: &str = "FAL_TEST_LOCAL_PROXY_HOST";
 
 #[test]
@@ -149,7 +149,7 @@ fn the_processs_own_proxy_variables_do_not_hold_for_a_given_environment() {
     ] {
         child.env(variable, trap.url());
     }
-    // Whoever connects hears nothing of TLS and goes.
+    // A client that connects gets no TLS handshake and closes the connection.
     let knocked = std::thread::spawn(move || here.accept().is_ok());
     let output = child.output().unwrap();
     assert!(

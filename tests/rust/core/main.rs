@@ -77,10 +77,10 @@ use fal::{Client, ClientBuilder, Error, Op, Request, Response};
 use fal_emulator::Emulator;
 use serde_json::{Value, json};
 
-/// Long enough for anything that happens at all.
+/// How long a test waits for an event before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A client with the emulator's API key that sees no variable but these.
+/// A client with the emulator's API key and these environment variables only.
 fn builder(emulator: &Emulator) -> ClientBuilder {
     builder_with(emulator, emulator.api_key())
 }
@@ -116,7 +116,7 @@ fn secret(key: &str) -> &str {
     key.split_once(':').unwrap().1
 }
 
-/// A port of ours that nobody is meant to connect to.
+/// A listening port of the test to which no client should connect.
 struct Trap(TcpListener);
 
 impl Trap {

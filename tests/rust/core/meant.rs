@@ -1,9 +1,9 @@
-//! Whatever goes wrong at the service and on the way: an operation that ends well has the bytes
-//! that the emulator meant to send.
+//! An operation that succeeds returns the bytes that the emulator meant to send, whatever fails at
+//! the service and on the way.
 //!
-//! Each case follows from its seed: settings, an operation that answers bytes, and faults.
-//! `MEANT_SEED` and `MEANT_CASES` ask for others than the usual ones; a failure names the seed of
-//! its case, which `MEANT_CASE` plays alone.
+//! Each case follows from its seed: settings, an operation that returns bytes, and faults.
+//! `MEANT_SEED` and `MEANT_CASES` select other cases than the defaults. A failure names the seed of
+//! its case, and `MEANT_CASE` runs that case alone.
 
 use super::*;
 use fal::{Download, EventKind, Job, NextEvent, Upload, UploadWay};
@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const SEED: u64 = 1;
 const CASES: u64 = 600;
-/// At once: most of the time is pauses between attempts.
+/// The number of cases run concurrently: most of the time is pauses between attempts.
 const HANDS: usize = 12;
-/// What a fault of its kind answers in the place of anything.
+/// The body of the fault for malformed responses, which may replace any response.
 const MALFORMED: &[u8] = b"{\"images\": [{\"url\": \"https:";
 
 /// SplitMix64.
@@ -38,7 +38,7 @@ impl Dice {
         from[self.below(from.len() as u64) as usize].clone()
     }
 
-    /// Of any size: as many of one byte as of some thousand.
+    /// A size of any magnitude: single bytes are as frequent as thousands.
     fn size(&mut self) -> u64 {
         let bits = self.below(17);
         self.below(1 << bits)
@@ -93,7 +93,7 @@ fn settings(dice: &mut Dice) -> Settings {
 fn faults(dice: &mut Dice, kind: Kind) -> Vec<Fault> {
     let is_file = matches!(kind, Kind::Download | Kind::DownloadToDisk);
     if is_file && dice.below(2) == 0 {
-        // One that has to go on, and what comes then.
+        // A download that has to be resumed, and the response to its second request.
         let (cut, size) = (Fault::truncate(1 + dice.size()), 1 + dice.size());
         let then = match dice.below(3) {
             0 => Fault::truncate(size),
@@ -133,7 +133,7 @@ fn fault(dice: &mut Dice) -> Fault {
         14 => Fault::status(dice.pick(&[
             300, 304, 400, 401, 404, 408, 416, 422, 429, 500, 502, 503, 504,
         ])),
-        // Nothing that anybody meant for an answer.
+        // Statuses that no service means as a response with content.
         15 => Fault::status(dice.pick(&[202, 204, 205, 206])),
         16 => Fault::redirect("/elsewhere", dice.pick(&[301, 302, 303, 307, 308])),
         17 => {
@@ -155,15 +155,14 @@ fn fault(dice: &mut Dice) -> Fault {
     fault.skip(dice.pick(&[0, 0, 0, 1, 2]))
 }
 
-/// What a case came to.
+/// The result of a case.
 enum Came {
     Whole,
     Failed,
     Wrong(String),
 }
 
-/// An answer that is not the one that was asked for may still be one that was sent: what a fault
-/// makes of any.
+/// A response may be other than the expected one and still be one that was sent, by a fault.
 fn judged(outcome: Result<Response, Error>, is_meant: impl FnOnce(&Response) -> bool) -> Came {
     match outcome {
         Err(_) => Came::Failed,
@@ -211,7 +210,7 @@ impl Case {
         )
     }
 
-    /// From now on things go wrong.
+    /// Starts to inject the faults.
     fn begin(&self) {
         self.faults
             .iter()
@@ -337,7 +336,7 @@ impl Case {
         let meant: Vec<u8> = (0..size).map(|_| self.dice.next() as u8).collect();
         let upload = Upload::bytes(meant.clone()).way(UploadWay::Signed);
         let stored = Op::finish(|| self.client.upload_start(upload)).unwrap();
-        // A date names a version if the file was at rest.
+        // A modification time identifies a version only if the file had been unchanged for a while.
         self.emulator
             .advance(Duration::from_secs(self.dice.pick(&[0, 100])));
         let what = Download::new(stored.get_str("/url").unwrap()).unwrap();
@@ -367,7 +366,7 @@ impl Case {
     }
 }
 
-/// Follows an operation to its end.
+/// Collects the items and the outcome of an operation.
 fn items(op: &Op) -> (Result<Response, Error>, Vec<Value>) {
     let mut items = Vec::new();
     while let NextEvent::Event(event) = op.wait_event(Some(PATIENCE)).unwrap() {

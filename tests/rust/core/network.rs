@@ -1,5 +1,5 @@
-//! The way to fal: proxies, certificates, HTTP/2 and the backup hosts. All of it over TLS and under
-//! fal's real names.
+//! The way to fal: proxies, certificates, HTTP/2 and the backup hosts, over TLS and under fal's
+//! real host names.
 
 use super::*;
 use fal::Code;
@@ -10,15 +10,15 @@ use std::thread;
 
 const PASSWORD: &str = "fake-secret-of-the-proxy";
 
-/// What a proxy does with a host.
+/// What a proxy does with connections to a host.
 #[derive(Clone, Copy, PartialEq)]
 enum Verdict {
     Forward,
-    /// As if the host could not be reached.
+    /// Responds as if the host could not be reached.
     Refuse,
 }
 
-/// A proxy of the test's own in front of the emulator's: it sees who wants to go where.
+/// A proxy of the test's own in front of the emulator's. It records the requested hosts.
 struct Gate {
     address: String,
     seen: Arc<Mutex<Vec<String>>>,
@@ -75,8 +75,8 @@ impl Gate {
         })
     }
 
-    /// `greet` tells who wants to go where before it answers, and gives the connection that leads
-    /// there.
+    /// `greet` reports the requested host before it responds, and returns the connection to that
+    /// host.
     fn open(
         emulator: &Emulator,
         greet: impl Fn(&mut TcpStream, &str, &dyn Fn(&str)) -> Option<TcpStream> + Send + Sync + 'static,
@@ -121,7 +121,7 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-/// A client that knows nothing of the emulator but its certificate.
+/// A client that knows only the emulator's certificate.
 pub(crate) fn outside(emulator: &Emulator, variables: &[(&str, &str)]) -> ClientBuilder {
     let key = [("FAL_KEY", emulator.api_key())];
     let variables = variables
@@ -296,7 +296,7 @@ fn the_backup_host_is_asked_when_fals_own_cannot_be_reached_and_remembered() {
     for _ in 0..2 {
         assert_eq!(echo(&client).unwrap().get("/body/word").unwrap(), "hello");
     }
-    // One try at fal.run; the second call goes where the first one came through.
+    // One attempt at fal.run. The second call goes to the host that the first one reached.
     assert_eq!(gate.seen(), ["fal.run:443", "falrun.com:443"]);
     let arrivals = emulator.arrivals();
     assert_eq!(

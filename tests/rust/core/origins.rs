@@ -1,4 +1,4 @@
-//! The key reaches fal's services and nothing else.
+//! The key reaches fal's services and no other host.
 
 use super::*;
 use fal::Code;
@@ -197,7 +197,7 @@ fn an_own_host_is_used_and_sees_the_key() {
         .unwrap()
         .build()
         .unwrap();
-    // The emulator knows no such host, and says which one it was asked for.
+    // The emulator does not know this host, and its error names the host.
     let error = echo(&client).unwrap_err();
     assert_eq!(error.http_status(), Some(421));
     let arrival = &emulator.arrivals()[0];

@@ -1,4 +1,4 @@
-//! What becomes of a request whose answer is none, through every operation that sends a POST.
+//! Each operation that sends a POST, when the response to it is missing or unusable.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ fn post(client: &Client, url: &str, body: Value) -> Result<Op, Error> {
 
 type Start<'a> = Box<dyn Fn(&Client) -> Error + 'a>;
 
-/// Every operation that sends a POST which may be executed: its name, the path of that POST, and
-/// the operation.
+/// Every operation with a POST that may be executed: its name, the path of that POST, and the
+/// operation.
 fn operations<'a>() -> Vec<(&'a str, &'a str, Start<'a>)> {
     vec![
         (
@@ -92,7 +92,7 @@ fn operations<'a>() -> Vec<(&'a str, &'a str, Start<'a>)> {
             "/files/upload",
             Box::new(|c| upload(c, Upload::bytes(&b"x"[..]).way(UploadWay::Direct)).unwrap_err()),
         ),
-        // Nothing of these is ever taken from them.
+        // The server never reads these bodies.
         (
             "upload of nothing by POST",
             "/files/upload",
@@ -175,7 +175,7 @@ fn a_post_that_was_executed_and_whose_answer_is_lost_arrives_once() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// An answer that is a success and makes no sense: what was asked for has been done.
+/// A success whose content is unusable: the request has been executed.
 #[test]
 fn a_post_whose_success_cannot_be_read_may_have_been_executed() {
     let emulator = Emulator::start().unwrap();
@@ -195,7 +195,7 @@ fn a_post_whose_success_cannot_be_read_may_have_been_executed() {
                     .path(path)
                     .always(),
             );
-            // A text is a token.
+            // Any string is a valid token.
             if name != "token" || body == json!({}) {
                 let error = operation(&client);
                 assert!(error.may_have_executed(), "{name}: {body}: {error:?}");
@@ -204,7 +204,7 @@ fn a_post_whose_success_cannot_be_read_may_have_been_executed() {
     }
 }
 
-/// A server that counts requests and answers each with these bytes.
+/// Starts a server that counts requests and returns these bytes to each.
 fn raw(answer: &'static [&'static [u8]]) -> (String, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let counter = count.clone();
@@ -257,7 +257,7 @@ fn an_answer_over_the_limit_is_too_large_however_it_arrives() {
     }
 }
 
-/// The function that takes the log is the host's, and may panic while an answer is looked at.
+/// The log function belongs to the host and may panic while a response is processed.
 #[test]
 fn another_protocol_where_none_was_asked_for_is_no_success() {
     static SWITCHED: [&[u8]; 1] =
@@ -291,7 +291,7 @@ fn another_protocol_where_none_was_asked_for_is_no_success() {
 #[test]
 fn a_time_that_is_over_before_the_sending_sends_nothing() {
     let emulator = Emulator::start().unwrap();
-    // A connection stands ready.
+    // The connection is idle and ready.
     let warm = client(&emulator);
     echo(&warm).unwrap();
     emulator.clear_arrivals();

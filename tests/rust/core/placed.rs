@@ -1,5 +1,5 @@
-//! Where a download goes: what is wrong with the place is said before anything is sent, and what a
-//! run made is never thrown away.
+//! The path of a download: errors about it are reported before a request is sent, and the output of
+//! a run is never thrown away.
 
 use super::*;
 use fal::{Code, Download};
@@ -28,7 +28,7 @@ fn a_place_that_cannot_be_is_told_before_anything_is_sent() {
         (file.clone(), Code::Io),
     ];
     if cfg!(target_os = "linux") {
-        // Nobody creates files there, not even root.
+        // Not even root may create files there.
         places.push(("/proc/file".into(), Code::Io));
         places.push(("/proc".into(), Code::Io));
     }
@@ -146,7 +146,7 @@ fn no_content_is_no_file() {
             "{status}: {error}"
         );
     }
-    // What is asked for, and not there yet.
+    // A status that says that the file does not exist yet.
     emulator.inject(Fault::status(202));
     let file = Download::new("https://v3.fal.media/files/x")
         .unwrap()

@@ -1,5 +1,5 @@
 //! Every operation through a server proxy with fal's own defaults (docs/protocol.md §11.2): it
-//! works, or its error says that it is the proxy that does not let it through.
+//! works, or its error says that the proxy does not let it through.
 
 use super::queue::submit;
 use super::*;

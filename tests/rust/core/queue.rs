@@ -1,4 +1,4 @@
-//! The queue: submitting, asking, waiting, coming back (docs/protocol.md §5).
+//! The queue: submissions, status requests, waiting and attaching to a job (docs/protocol.md §5).
 
 use super::*;
 use fal::{Code, Event, EventKind, Job, NextEvent, Priority, Retries};
@@ -6,7 +6,7 @@ use fal_emulator::{Arrival, QueueSettings, Settings};
 
 pub(super) const JOB: &str = "emulator/job";
 
-/// An emulator whose queue behaves like this.
+/// An emulator with these settings of the queue.
 pub(super) fn queue(settings: QueueSettings) -> Emulator {
     Emulator::builder()
         .settings(Settings {
@@ -32,7 +32,7 @@ pub(super) fn submit(client: &Client, input: Value) -> Job {
     Job::of_answer(JOB, &answer).unwrap()
 }
 
-/// Every event up to the end.
+/// Collects every event up to the end.
 pub(super) fn events(op: &Op) -> Vec<Event> {
     let next = || match op.wait_event(Some(PATIENCE)).unwrap() {
         NextEvent::Event(event) => Some(event),
@@ -65,7 +65,7 @@ pub(super) fn paths(emulator: &Emulator) -> Vec<String> {
         .collect()
 }
 
-/// The path of an arrival, with the request's id left out.
+/// The path of a request without the id of the job.
 fn shape(arrival: &Arrival) -> String {
     let parts = arrival
         .path
@@ -145,7 +145,7 @@ fn each_step_can_be_taken_by_itself() {
         &client,
         json!({"ms": 3_600_000, "logs": ["one"], "output": [1]}),
     );
-    // Another process knows these two only.
+    // Another process has only these two texts.
     for job in [
         job.clone(),
         Job::new("emulator/job/some/path", job.request_id()).unwrap(),

@@ -1,5 +1,5 @@
-//! Operations on a job that are cut short: at each stage they end once, tell fal, and leave nothing
-//! behind.
+//! Operations on a job that are cut short: at each stage they end once, cancel the job at fal, and
+//! leave no state behind.
 
 use super::queue::{JOB, job_of, paths, queue};
 use super::*;
@@ -39,8 +39,8 @@ fn long_job() -> Request {
     job_of(json!({"ms": 3_600_000}))
 }
 
-/// Where a subscribe is when it is cut: what holds it there, and how many requests have arrived by
-/// then.
+/// The stages of a subscribe: the name, the fault that holds it there, and how many requests have
+/// arrived by then.
 fn stages() -> Vec<(&'static str, Option<Fault>, usize)> {
     vec![
         ("the status stream is read", None, 2),
@@ -112,8 +112,8 @@ fn a_deadline_tells_fal_too() {
     no_socket_in_use(&emulator);
 }
 
-/// Behind others, while a runner starts, and while it works: one error, which leads back to the
-/// job.
+/// While the job is queued, while its runner starts, and while it runs: there is one error, which
+/// names the job.
 #[test]
 fn a_limit_is_one_error_with_the_id_wherever_the_job_is() {
     let stages = [
@@ -169,8 +169,7 @@ fn a_limit_is_one_error_with_the_id_wherever_the_job_is() {
     }
 }
 
-/// The news that the job has ended is held up, so the limit cancels it too late: its result is not
-/// lost.
+/// The final status is delayed, so the deadline cancels the job too late. Its result is not lost.
 #[test]
 fn a_limit_that_cancels_a_job_that_has_ended_leads_to_its_result() {
     let emulator = queue(QueueSettings::default());
@@ -231,7 +230,7 @@ fn before_the_answer_to_the_submission_nobody_knows_the_id() {
 
 #[test]
 fn before_anything_was_sent_there_is_nothing_to_tell() {
-    // A full backlog: the handshake of further connections is not answered.
+    // With a full backlog the handshakes of further connections are not answered.
     let full = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = full.local_addr().unwrap();
     let _held: Vec<_> = (0..4096)

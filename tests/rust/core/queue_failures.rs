@@ -1,4 +1,4 @@
-//! Jobs that fail, and failures on the way to their end.
+//! Jobs that fail, and failures of the requests about a job.
 
 use super::queue::{JOB, job_of, paths, queue, submit, subscribe};
 use super::*;
@@ -207,7 +207,7 @@ fn status_and_result_are_asked_for_again_after_failures() {
         for of_result in [false, true] {
             let page = format!("{fault:?}").contains("portal");
             if page && of_result {
-                // An app may answer pages.
+                // An app may return a page of HTML.
                 continue;
             }
             let emulator = queue(QueueSettings::default());
@@ -233,9 +233,9 @@ fn status_and_result_are_asked_for_again_after_failures() {
     }
 }
 
-/// How a job failed is kept in its result. A failure of its status or cancellation is the queue's
-/// own and passes: nothing is lost by asking again, and a job that is not cancelled goes on and
-/// costs.
+/// The result of a job says how it failed. Failures of the status request and of a cancellation
+/// belong to the queue and are temporary. Repeating them is harmless, and a job that is not
+/// cancelled keeps running and costs money.
 #[test]
 fn a_failing_queue_is_asked_again_for_a_status_and_a_cancellation() {
     for fault in [
@@ -316,7 +316,7 @@ fn an_error_on_the_way_carries_the_id_to_attach_with() {
     );
 }
 
-/// What refuses to tell a result says nothing about the job.
+/// A refused result says nothing about the job.
 #[test]
 fn a_result_that_is_refused_is_still_there() {
     for (status, code) in [
@@ -400,7 +400,7 @@ fn cancelling_what_has_ended_says_so() {
     );
 }
 
-/// What refuses to tell of a job once will not tell the next time either.
+/// A refused status request will be refused the next time, too.
 #[test]
 fn the_first_refusal_ends_the_waiting_with_its_reason() {
     for (status, code) in [
@@ -442,7 +442,7 @@ fn the_first_refusal_ends_the_waiting_with_its_reason() {
             };
             let expected = if of_result { (0, 1) } else { (1, 0) };
             let got = (asked("/status"), asked(""));
-            // That there is no result contradicts the end of the job.
+            // A missing result contradicts the completed status, so it is requested again.
             let again = status == 404 && of_result && got.1 > 1;
             assert!(
                 got == expected || again,
@@ -453,8 +453,8 @@ fn the_first_refusal_ends_the_waiting_with_its_reason() {
     }
 }
 
-/// States that fal does not document (docs/protocol.md §16.4), and whose names leave nothing to
-/// wait for.
+/// States that fal does not document (docs/protocol.md §16.4), with names after which no result can
+/// follow.
 #[test]
 fn a_state_that_is_an_end_by_its_name_has_the_result_asked_once() {
     let running = || json!({"detail": "Request is still in progress"});
@@ -562,7 +562,7 @@ fn a_state_that_is_an_end_by_its_name_has_the_result_asked_once() {
             assert_eq!(asked, 1, "{status} {result:?} {streamed}");
         }
     }
-    // If there is a result, it is one.
+    // If there is a result, the job has succeeded.
     let emulator = queue(QueueSettings::default());
     let client = client(&emulator);
     let job = submit(&client, json!({"output": {"x": 1}}));

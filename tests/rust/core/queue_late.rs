@@ -1,5 +1,5 @@
-//! A job's end, its result and its logs come from different parts of fal at different times: what
-//! contradicts is asked for again.
+//! The final status, the result and the logs of a job come from different parts of fal at different
+//! times. Where they contradict each other, they are requested again.
 
 use super::hostile::{answered, client_of, hostile_to};
 use super::queue::{JOB, events, job_of, lines, paths, queue, submit, subscribe};
@@ -16,8 +16,8 @@ const RUNNING: &str = r#"{"status": "IN_PROGRESS", "request_id": "r-1"}"#;
 /// A status line and a body.
 type Said = (&'static str, &'static str);
 
-/// A queue whose job has ended with this status, and whose result is `answer(n)` the n-th time; and
-/// how often it was asked for.
+/// Starts a queue whose job has ended with this status, and whose n-th result is `answer(n)`. Also
+/// returns the number of requests for the result.
 fn ended(
     status: &'static str,
     answer: impl Fn(usize) -> Said + Send + Sync + 'static,
@@ -26,8 +26,8 @@ fn ended(
     (host, asked)
 }
 
-/// A queue in which the n-th status is `status(n)`, and the n-th result `answer(n)`; and how often
-/// each was asked for.
+/// Starts a queue whose n-th status is `status(n)` and whose n-th result is `answer(n)`. Also
+/// returns the number of requests for each.
 fn telling(
     status: impl Fn(usize) -> Said + Send + Sync + 'static,
     answer: impl Fn(usize) -> Said + Send + Sync + 'static,
@@ -59,7 +59,7 @@ fn telling(
 const COMPLETED: &str = r#"{"status": "COMPLETED", "request_id": "r-1"}"#;
 const FAILED: &str = r#"{"status": "COMPLETED", "request_id": "r-1", "error": "It broke", "error_type": "internal_error"}"#;
 
-/// The result as it is asked for by itself, after a submission and by its id.
+/// Gets the result in each way: by the request for it, after a submission, and by the job's id.
 fn every_way(host: &str) -> Vec<(&'static str, Result<Response, Error>)> {
     let client = client_of(host)
         .timeout(Duration::from_secs(60))
@@ -131,7 +131,7 @@ fn a_result_that_never_comes_is_an_error_that_says_that_the_job_has_run() {
     }
 }
 
-/// What only the job's own end can be is not asked for again.
+/// A response that can only be the job's own end is not requested again.
 #[test]
 fn what_the_app_says_of_its_input_is_no_contradiction() {
     for own in [
@@ -158,8 +158,8 @@ fn what_the_app_says_of_its_input_is_no_contradiction() {
     }
 }
 
-/// An app may refuse an input in words of its own, and so may fal the result of a job that has run:
-/// nobody knows which of the two.
+/// An app may reject its input in words of its own, and fal may refuse the result of a job that has
+/// run. The response does not tell which.
 #[test]
 fn a_400_in_other_words_lasts_and_leaves_the_outcome_open() {
     let (host, _) = ended(COMPLETED, |_| {
@@ -174,7 +174,7 @@ fn a_400_in_other_words_lasts_and_leaves_the_outcome_open() {
         );
         assert!(error.message().contains("Prompt refused"), "{way}: {error}");
     }
-    // Where the state itself is a failure nothing is open.
+    // If the status itself is a failure, there is no contradiction.
     let (host, _) = ended(r#"{"status": "FAILED"}"#, |_| {
         ("400 Bad Request", r#"{"detail": "Prompt refused"}"#)
     });
@@ -199,7 +199,7 @@ fn subscribe_to(host: &str) -> Result<Response, Error> {
     Op::finish(|| client.subscribe_start(job_of(json!({}))))
 }
 
-/// What the queue has told of, it knows: that it does not contradicts that.
+/// The queue knows a job whose status it has returned. A later "unknown" contradicts that.
 #[test]
 fn a_status_that_comes_late_is_waited_for() {
     for missing in [0..1, 0..3, 1..2] {
@@ -211,7 +211,7 @@ fn a_status_that_comes_late_is_waited_for() {
         let (host, ..) = telling(status, |_| ("200 OK", r#"{"x": 1}"#));
         assert_eq!(subscribe_to(&host).unwrap().get("/x").unwrap(), 1);
     }
-    // Not for ever.
+    // The contradiction is not followed for ever.
     let (host, looks, _) = telling(|_| UNKNOWN_ID, |_| ("200 OK", "{}"));
     let error = subscribe_to(&host).unwrap_err();
     assert_eq!(
@@ -223,7 +223,7 @@ fn a_status_that_comes_late_is_waited_for() {
         error.may_have_executed() && looks.load(Ordering::Relaxed) > 3,
         "{error} {looks:?}"
     );
-    // Of a job that the queue has told nothing of, it is the answer.
+    // For a job of which the queue has returned nothing, "unknown" is the response.
     let (host, looks, _) = telling(|_| UNKNOWN_ID, |_| ("200 OK", "{}"));
     let client = client_of(&host).build().unwrap();
     let error = Op::finish(|| client.attach_start(&Job::new(JOB, "r-1").unwrap())).unwrap_err();
@@ -234,7 +234,7 @@ fn a_status_that_comes_late_is_waited_for() {
     );
 }
 
-/// A job that is not cancelled goes on and costs.
+/// A job that is not cancelled keeps running and costs money.
 #[test]
 fn a_cancellation_that_comes_before_the_job_is_known_is_sent_again() {
     let sent = Arc::<AtomicUsize>::default();
@@ -266,7 +266,7 @@ fn a_cancellation_that_comes_before_the_job_is_known_is_sent_again() {
     }
 }
 
-/// A state that we do not know may be one before the end.
+/// A state that libfal does not know may come before the end.
 #[test]
 fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
     let late: [Said; 4] = [
@@ -317,7 +317,7 @@ fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
             "{late:?}"
         );
     }
-    // What lasts is believed: no output may be the output.
+    // A response that stays the same is believed: the output may be empty.
     for lasting in ["null", ""] {
         let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| ("200 OK", lasting));
         assert_eq!(subscribe_to(&host).unwrap().body(), lasting.as_bytes());
@@ -338,7 +338,7 @@ fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
             );
         }
     }
-    // An app's own refusal is an end in any state.
+    // An app's own rejection is an end in any state.
     let own = r#"{"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]}"#;
     let (host, ..) = telling(
         |_| ("200 OK", FINALIZING),
@@ -354,8 +354,8 @@ fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
     }
 }
 
-/// A 400 or 404 says that there is no such result, or that there is none yet. Only the status tells
-/// which.
+/// A 400 or 404 says that there is no such result, or that there is none yet. Only the status
+/// distinguishes these.
 #[test]
 fn what_may_be_early_is_not_judged_without_the_status() {
     let down: [Said; 3] = [
@@ -433,18 +433,19 @@ fn no_output_and_an_error_in_the_status_is_the_error() {
     }
 }
 
-/// Where the operation's time ends before the next look, it ends with what is known.
+/// If the operation's deadline comes before the next request, the operation ends with what is
+/// known.
 #[test]
 fn a_pause_that_does_not_fit_is_not_begun() {
     let (host, _) = ended(COMPLETED, |_| ("404 Not Found", NOT_FOUND));
-    // After 1.55 s the next pause is one of a second.
+    // After 1.55 s the next pause is 1 s.
     let client = client_of(&host)
         .timeout(Duration::from_millis(2500))
         .build()
         .unwrap();
     let job = Job::new(JOB, "r-1").unwrap();
     let ended = || Op::finish(|| client.result_start(&job)).unwrap_err().code();
-    // A busy machine may take all of the time for a question.
+    // On a busy machine one request may take all of the time.
     let ends: Vec<_> = (0..5)
         .map(|_| ended())
         .take_while(|code| *code == Code::Deadline)
@@ -452,7 +453,8 @@ fn a_pause_that_does_not_fit_is_not_begun() {
     assert!(ends.len() < 5, "the pause was begun");
 }
 
-/// `FAL_JOBS` sets how many; each is asked for without a pause from its submission to its end.
+/// `FAL_JOBS` sets the number of jobs. Each is polled without a pause from its submission to its
+/// end.
 #[test]
 fn results_that_are_asked_for_without_a_pause_are_right() {
     let jobs: usize = std::env::var("FAL_JOBS")
@@ -614,10 +616,10 @@ fn an_answer_without_a_state_is_no_status() {
     }
 }
 
-/// The host reads as fast as it can, so nothing is lost; and what repeats is told once.
+/// The host reads as fast as it can, so no line is lost, and a repeated line is returned once.
 #[test]
 fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
-    // More than are remembered, and than a window is read for.
+    // More lines than libfal remembers, and more than it reads for one window.
     const LINES: usize = 70_000;
     const NEWEST: usize = 65_536;
     let log: Vec<_> = (0..LINES)
@@ -654,13 +656,13 @@ fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
             .all(|(n, told)| *told == format!("line {n}"))
     );
 
-    // Whoever does not read is not waited for.
+    // A job does not wait for a host that reads no events.
     let op = client.subscribe_start(job_of(json!({}))).unwrap();
     assert!(op.wait(Some(Duration::from_secs(300))).unwrap());
     assert!(op.take().unwrap().is_ok());
 }
 
-/// What a service asks to be left alone is heard, but a job may end at any time.
+/// The pause after a Retry-After is limited, because a job may end at any time.
 #[test]
 fn a_long_retry_after_does_not_stop_the_waiting() {
     for forever in ["86000", "Fri, 01 Jan 2100 00:00:00 GMT"] {
@@ -686,7 +688,7 @@ fn a_long_retry_after_does_not_stop_the_waiting() {
     }
 }
 
-/// Each of them ends with what the service said, and not with the end of its time.
+/// Each call ends with the service's error, and not with its own timeout.
 #[test]
 fn a_retry_after_that_does_not_fit_ends_the_call_with_its_error() {
     let emulator = queue(QueueSettings::default());

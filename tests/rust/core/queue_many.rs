@@ -1,4 +1,4 @@
-//! Ten thousand jobs at once from one process, against an emulator in another.
+//! Ten thousand concurrent jobs in one process, against an emulator in another.
 
 use super::queue::job_of;
 use super::*;
@@ -8,18 +8,18 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 const JOBS: usize = 10_000;
-/// Two workers and two that look up names and read files.
+/// Two workers, and two threads that resolve names and read files.
 const THREADS: usize = 4;
-/// 128 requests under way, as many connections that are being made while another came free, 64
-/// streams, 64 unused ones.
+/// 128 requests under way, as many connections that are being made while another became idle, 64
+/// streams, and 64 idle connections.
 const SOCKETS: usize = 2 * 128 + 64 + 64;
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// An emulator in a process of its own, so that this one's memory, threads and sockets are the
-/// client's.
+/// An emulator in a process of its own, so that the memory, threads and sockets of this process are
+/// the client's.
 struct Elsewhere {
     child: Child,
-    /// Kept open, because the other process says how its test went.
+    /// Kept open, because the other process prints the result of its test.
     _output: Lines<BufReader<ChildStdout>>,
     host: String,
     key: String,

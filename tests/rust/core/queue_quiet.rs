@@ -1,10 +1,10 @@
-//! Status streams that live and tell nothing new, while the job has ended.
+//! Status streams that stay open without news after the job has ended.
 
 use super::queue::{events, job_of, paths, queue, states};
 use super::*;
 use fal_emulator::{Heartbeat, QueueSettings};
 
-/// Longer than a stream is believed without news.
+/// Longer than libfal relies on a stream without news.
 const LONG: Duration = Duration::from_secs(180);
 
 fn is_asked_beside(heartbeat: Heartbeat) {

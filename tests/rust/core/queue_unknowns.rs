@@ -1,4 +1,4 @@
-//! What fal's own sources tell in two ways works both ways (docs/protocol.md §16.1-12).
+//! Where fal's own sources differ, libfal works with each version (docs/protocol.md §16.1-12).
 
 use super::queue::{JOB, events, job_of, lines, paths, queue, states, submit, subscribe};
 use super::*;
@@ -9,7 +9,7 @@ fn omitting(names: &[&str]) -> std::collections::BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Every setting that an ordinary job meets.
+/// Every setting that affects an ordinary job.
 fn settings() -> Vec<(&'static str, QueueSettings)> {
     let usual = QueueSettings::default;
     vec![
@@ -155,7 +155,7 @@ fn an_early_result_is_not_ready_in_both_versions() {
             Op::finish(|| client.result_start(&job)).unwrap_err().code(),
             Code::NotReady
         );
-        // An app's own 400 and 202 are its answers.
+        // An app's own 400 and 202 are its responses.
         let refused = submit(
             &client,
             json!({"fail": {"status": 400, "body": {"detail": "no"}}}),
@@ -190,9 +190,9 @@ fn cancelling_succeeds_in_both_versions() {
     }
 }
 
-/// 7: nobody says what state a cancelled request is in, nor what its result is. However it is told,
-/// who waits for it is let go with an error, and is never told that it succeeded or may be sent
-/// again as if nothing had been.
+/// 7: neither the state of a cancelled request nor its result is documented. In each version a
+/// waiting call ends with an error, which never claims that the job succeeded or that it may be
+/// sent again without effect.
 #[test]
 fn a_cancelled_request_is_an_error_however_it_is_told() {
     let gone = || json!({"detail": "Request not found"});
@@ -363,7 +363,7 @@ fn addresses_that_the_endpoint_refuses_are_built_instead() {
         "status_url": format!("{base}/status"),
         "cancel_url": format!("{base}/cancel"),
     });
-    // The emulator serves no full ids unless it is told to: 405, as was seen at fal.
+    // The emulator serves full ids only on request. It returns 405, as was observed at fal.
     emulator.inject(Fault::status(200).method("POST").body(full));
     let output = subscribe(&client, json!({})).unwrap();
     assert_eq!(output.get("/x").unwrap(), 1);
@@ -482,8 +482,8 @@ fn an_unknown_state_is_an_end_if_there_is_a_result() {
     }
 }
 
-/// 9: an array in the guide, an object in the OpenAPI documents, nothing where no logs were asked
-/// for.
+/// 9: an array in the guide, an object in the OpenAPI documents, and nothing where no logs were
+/// requested.
 #[test]
 fn logs_may_be_an_object_a_list_or_nothing() {
     let line = json!({"message": "only", "level": "INFO", "timestamp": "2026-01-01T00:00:00Z"});
@@ -507,7 +507,8 @@ fn logs_may_be_an_object_a_list_or_nothing() {
     }
 }
 
-/// 34: a result that is kept no longer is 404 or 410, and never "not ready" or a success.
+/// 34: the status of an expired result is 404 or 410, and is never read as "not ready" or as a
+/// success.
 #[test]
 fn an_expired_result_is_an_error_in_both_versions() {
     for (expired_is_gone, status) in [(false, 404), (true, 410)] {
@@ -540,8 +541,8 @@ fn an_expired_result_is_an_error_in_both_versions() {
             "{error}"
         );
         assert!(!error.is_retryable(), "{error}");
-        // Who comes back to the job is told the same, although its status says that it has
-        // succeeded.
+        // A call that attaches to the job returns the same error, although the status says that the
+        // job succeeded.
         let error = Op::finish(|| client.attach_start(&job)).unwrap_err();
         assert_eq!(
             (error.code(), error.http_status()),
@@ -555,7 +556,7 @@ fn an_expired_result_is_an_error_in_both_versions() {
     }
 }
 
-/// 6: whether the status tells of an error that the app answered. The result decides.
+/// 6: the status may or may not report an error of the app. The result decides.
 #[test]
 fn an_apps_error_is_the_same_whether_the_status_tells_of_it_or_not() {
     for app_errors_in_status in [false, true] {

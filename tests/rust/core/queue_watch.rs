@@ -1,4 +1,4 @@
-//! The status stream, and what takes its place.
+//! The status stream, and polling in its place.
 
 use super::queue::{events, job_of, lines, paths, queue, states, subscribe};
 use super::*;
@@ -46,7 +46,7 @@ fn without_a_stream_the_status_is_asked_for() {
             (2..=12).contains(&looks),
             "{fault:?}: {looks} looks at a job of 1.2 seconds"
         );
-        // The next job does not try.
+        // The next job does not try the stream.
         subscribe(&client, json!({})).unwrap();
         assert_eq!(count(&emulator, "/stream"), 1, "{fault:?}");
     }

@@ -21,7 +21,7 @@ pub(super) fn start(client: &Client) -> Realtime {
     start_with(client, SocketOptions::new())
 }
 
-/// An input that makes the emulator's app do something besides.
+/// An input whose `script` tells the emulator's app what else to do.
 pub(super) fn input(n: u64, script: Value) -> Value {
     json!({"n": n, "emulator": script})
 }
@@ -69,7 +69,7 @@ pub(super) fn ended(op: &Op) -> Result<Response, Error> {
     op.take().unwrap()
 }
 
-/// The rest of the events, and the outcome.
+/// Collects the remaining events and the outcome.
 pub(super) fn drain(op: &Op) -> (Vec<Event>, Result<Response, Error>) {
     let mut events = Vec::new();
     loop {
@@ -147,7 +147,7 @@ fn ten_thousand_messages_come_in_order() {
     for index in 0..10_000 {
         assert_eq!(message(session.op()).get("/index").unwrap(), index);
     }
-    // Nothing was read for a while: the app has to wait, and nothing is lost.
+    // The host does not read for a while: the app has to wait, and no message is lost.
     session.send(&input(2, json!({"outputs": 5_000}))).unwrap();
     std::thread::sleep(Duration::from_millis(300));
     session.close();
@@ -186,7 +186,7 @@ fn json_in_text_frames_and_frames_of_other_codecs_are_messages() {
     let raw = message(op);
     assert!(raw.is_bytes());
     assert_eq!(raw.get_bytes("").unwrap(), [0xC1, 7]);
-    // Metadata is no message.
+    // Metadata is not a message.
     session.send(&input(4, json!({"timings": true}))).unwrap();
     session.send(&input(5, json!({}))).unwrap();
     assert_eq!(message(op).get("/n").unwrap(), 4);
@@ -264,7 +264,7 @@ fn a_broken_connection_is_made_anew_and_open_inputs_are_reported() {
         "{told}"
     );
     connected(op);
-    // This one is under way when the connection breaks.
+    // This input is under way when the connection breaks.
     session.send(&input(2, json!({"ms": 60_000}))).unwrap();
     let end = Instant::now() + PATIENCE;
     while emulator.websocket_messages()[REALTIME].received < 2 {
@@ -434,7 +434,8 @@ fn tokens_are_renewed_in_time_and_replaced_when_they_are_refused() {
     connected(session.op());
     assert!(tokens_made(&emulator) <= before + 1);
     session.op().cancel();
-    // For the service the token has expired, which we cannot know: it is replaced once.
+    // The service says that the token has expired. libfal cannot verify that, so it replaces the
+    // token once.
     for (refusal, states) in [
         (RealtimeRefusal::Http, &["lost", "connected"][..]),
         (
@@ -630,7 +631,7 @@ fn a_session_can_be_ended_at_any_stage() {
         session.op().cancel();
         assert_eq!(ended(session.op()).unwrap_err().code(), Code::Cancelled);
         assert_eq!(session.send(&json!({})).unwrap_err().code(), Code::Closed);
-        // All handles go; nobody reads any more.
+        // All handles are dropped, so the events have no reader.
         drop(stage());
         let session = stage();
         session.close();
@@ -755,7 +756,7 @@ fn no_key_is_in_an_address_and_no_token_in_an_error() {
         .unwrap();
     let (events, outcome) = drain(session.op());
     let error = outcome.unwrap_err();
-    // A handshake that is refused had the token in its address.
+    // The URL of a refused handshake contained the token.
     let mut request = Request::run(REALTIME).unwrap();
     request.set_path("nowhere").unwrap();
     let refused = drain(

@@ -1,4 +1,4 @@
-//! What follows a redirect says nothing about the request that was redirected.
+//! The response after a redirect says nothing about the request that was redirected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use fal::{Code, Download, Job, Upload, UploadWay};
 const ID: &str = "x-fal-request-id: r-1\r\n";
 const NEXT: &str = "x-fal-request-id: r-1\r\nlocation: /emulator/next\r\n";
 
-/// Starts an operation with the app of this host.
+/// Starts an operation of the app at this host.
 type Start = fn(&Client, &str) -> Op;
 
 pub(super) fn failed(op: Op) -> Error {
@@ -27,7 +27,7 @@ fn post(host: &str) -> Request {
     request
 }
 
-/// Whatever sends a POST to an app.
+/// The operations that send a POST to an app.
 pub(super) const OPERATIONS: [(&str, Start); 4] = [
     ("run", |client, _| {
         client
@@ -68,7 +68,7 @@ pub(super) fn with_keys(client: ClientBuilder) -> Client {
         .unwrap()
 }
 
-/// An app answers 303 when it has run. Whatever becomes of the GET, it does not run again.
+/// An app that sends 303 has run. Whatever the GET returns, the app does not run again.
 #[test]
 fn a_post_that_was_redirected_is_not_sent_again_whatever_the_get_comes_to() {
     let nobody = r#"{"detail": "x", "error_type": "runner_scheduling_failure"}"#;
@@ -141,7 +141,7 @@ fn a_redirect_to_where_nobody_is_leaves_the_outcome_open() {
     }
 }
 
-/// A page that is there says nothing about a change that was asked for.
+/// A page that exists elsewhere does not confirm a change.
 #[test]
 fn no_change_is_made_by_a_get_elsewhere() {
     let job = || Job::new("emulator/job", "r-1").unwrap();

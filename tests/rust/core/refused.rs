@@ -12,7 +12,7 @@ use fal::credentials::{Answer, Callback, Options};
 use fal::{Code, Realtime, SocketOptions};
 use fal_emulator::{RealtimeRefusal, Scope, Settings};
 
-/// A client whose credential comes from `ask`, and how often it was asked.
+/// A client whose credential comes from `ask`, and the number of calls of `ask`.
 fn asking(
     host: &str,
     proxy: bool,
@@ -34,7 +34,7 @@ fn asking(
     (builder.build().unwrap(), asked)
 }
 
-/// Has the app refuse the connection.
+/// Makes the app refuse the connection.
 fn refuse(session: &Realtime) {
     session
         .send(&input(1, json!({"outputs": 0, "unauthorized": true})))
@@ -74,7 +74,7 @@ fn a_refused_message_renews_a_callbacks_key_once() {
         "only the second key opens one"
     );
     works(&session);
-    // Once: what is refused right after that is refused.
+    // The credential is replaced once. A second refusal right after that is final.
     refuse(&session);
     connected(session.op());
     refuse(&session);
@@ -191,7 +191,7 @@ fn a_hosts_own_token_that_has_expired_is_asked_for_again_in_both_versions() {
     }
 }
 
-/// Where no other can be had, the error says why, and not that the app failed.
+/// If no other credential is available, the error says why, and does not blame the app.
 #[test]
 fn a_source_that_has_no_other_credential_says_so() {
     let emulator = Emulator::start().unwrap();

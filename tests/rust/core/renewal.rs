@@ -1,4 +1,4 @@
-//! Credentials that are asked for, expire, are refused, and are replaced.
+//! Credentials from a callback: requested, expired, refused, and replaced.
 
 use super::*;
 use fal::Code;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A client whose credential comes from `ask`, and how often it was asked.
+/// A client whose credential comes from `ask`, and the number of calls of `ask`.
 fn asking(
     emulator: &Emulator,
     ask: impl Fn(usize, Answer) + Send + Sync + 'static,
@@ -29,7 +29,7 @@ fn all_who_wait_share_one_question_and_the_answer_is_kept() {
     let key = emulator.api_key().to_owned();
     let (client, asked) = asking(&emulator, move |_, answer| {
         let key = key.clone();
-        // Later, and from another thread.
+        // The host answers later, and on another thread.
         thread::spawn(move || {
             thread::sleep(Duration::from_millis(100));
             answer.key(&key, None).unwrap();
@@ -52,7 +52,8 @@ fn all_who_wait_share_one_question_and_the_answer_is_kept() {
     );
 }
 
-/// Who looks for the key in the moment in which the answer comes must find it, and not ask again.
+/// A call that looks for the key at the moment in which it arrives must find it, and not request
+/// another.
 #[test]
 fn an_answer_that_comes_at_once_is_asked_for_once() {
     let emulator = Emulator::start().unwrap();
@@ -113,7 +114,7 @@ fn who_stops_waiting_does_not_end_the_question() {
 fn an_expired_key_is_asked_for_again() {
     let emulator = Emulator::start().unwrap();
     let key = emulator.api_key().to_owned();
-    // Ten seconds before its end a key counts as expired.
+    // A key counts as expired ten seconds before its end.
     let (client, asked) = asking(&emulator, move |round, answer| {
         let expires = if round == 0 {
             Duration::from_secs(1)
@@ -222,8 +223,8 @@ fn a_question_without_a_good_answer_is_a_clear_error() {
 #[test]
 fn a_panic_in_the_callback_is_an_error() {
     let emulator = Emulator::start().unwrap();
-    // What it panics with may be the key that it was about to give. Resumed, so that the panic hook
-    // does not print it.
+    // The panic's payload may be the key that the callback was about to return. The panic is
+    // resumed, so that the panic hook does not print it.
     let (client, _) = asking(&emulator, |_, _| {
         std::panic::resume_unwind(Box::new(
             "what key is fake-id:fake-secret-of-a-callback?".to_owned(),
@@ -270,7 +271,7 @@ fn calls_under_way_keep_their_key_when_the_client_gets_another() {
     assert_eq!(client.explain().used().unwrap().source, "explicit key");
 }
 
-/// A client in a notebook with these variables, and how often the notebook was asked.
+/// A client in a notebook with these variables, and the number of requests to the notebook.
 fn in_notebook(
     emulator: &Emulator,
     variables: &[(&str, &str)],

@@ -1,5 +1,5 @@
-//! A client that gets another key while its operations are under way: they keep theirs, with each
-//! of their requests. And a key that changes where it was found.
+//! A client whose key is replaced while its operations are under way: each of their requests
+//! carries the key that they began with. Also, a key that changes where it was found.
 
 use super::queue::{job_of, queue};
 use super::*;
@@ -11,13 +11,13 @@ fn id(key: &str) -> String {
     key.split(':').next().unwrap().to_owned()
 }
 
-/// The key of each request that has arrived, in order.
+/// The key of each request, in order of arrival.
 fn keys(emulator: &Emulator) -> Vec<String> {
     let key = |arrival: fal_emulator::Arrival| arrival.authorization.unwrap().key_id.unwrap();
     emulator.arrivals().into_iter().map(key).collect()
 }
 
-/// An emulator, a client with a key of one account, and the key of another.
+/// An emulator, a client with a key of one account, and the key of another account.
 fn two_accounts() -> (Emulator, Client, String, String) {
     let emulator = queue(QueueSettings::default());
     let (ours, theirs) = (
@@ -75,7 +75,7 @@ fn a_job_is_cancelled_with_the_key_that_submitted_it() {
 #[test]
 fn an_operation_keeps_the_key_that_the_client_had_when_it_started() {
     let (_emulator, client, ours, theirs) = two_accounts();
-    // The operation has not come to its first request yet.
+    // The operation has not sent its first request yet.
     for _ in 0..20 {
         client.set_credentials(Options::new().key(ours.as_str()));
         let op = client
@@ -112,7 +112,7 @@ fn the_pages_of_a_list_are_all_of_one_account() {
     );
 }
 
-/// A client whose key comes from a file, with what writes another one into it.
+/// A client whose key comes from a file, and a function that writes another key into the file.
 fn with_key_file(emulator: &Emulator) -> (tempfile::TempDir, Client, impl Fn(&str)) {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("key");
@@ -140,7 +140,7 @@ fn a_key_that_fal_refuses_is_looked_for_again_where_it_was() {
     write(&first);
     echo(&client).unwrap();
     emulator.revoke_key(&id(&first));
-    // As long as it is the same, it is not sent again.
+    // While the key is unchanged, it is not sent again.
     emulator.clear_arrivals();
     assert_eq!(echo(&client).unwrap_err().code(), Code::Unauthenticated);
     assert_eq!(keys(&emulator), [id(&first)]);
@@ -193,7 +193,7 @@ fn an_explanation_says_if_calls_go_on_with_a_key_found_before() {
         echo(&client).unwrap().get_str("/key_id").unwrap(),
         id(&second)
     );
-    // Without anything left there is nothing used that could say so.
+    // With the file empty no source is in use that could report this.
     write("");
     let explained = client.explain();
     assert!(

@@ -1,4 +1,4 @@
-//! Downloads that go on: the bytes of one version of the file, or of none.
+//! Resumed downloads: the bytes of one version of the file, or an error.
 
 use super::hostile::{client_of, hostile_to};
 use super::*;
@@ -11,9 +11,8 @@ const CHANGED: &str = "last-modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 const THEN: &str = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
 const LATER: &str = "date: Sun, 06 Nov 1994 09:49:37 GMT\r\n";
 
-/// What a download gets whose first answer, with the headers `first`, breaks off in the middle;
-/// what is asked from there on is answered with `second` and `rest`, and everything else with the
-/// new version.
+/// Runs a download whose first response, with the headers `first`, breaks off in the middle. A
+/// request for the rest gets `second` and `rest`, and every other request gets the new version.
 fn resumed(first: String, second: String, rest: &'static [u8]) -> Vec<u8> {
     let count = std::sync::atomic::AtomicU32::new(0);
     let host = hostile_to(move |head, connection| {
@@ -128,7 +127,7 @@ fn a_part_of_another_length_is_not_joined() {
     }
 }
 
-/// What says that there is nothing is no file either where one was begun.
+/// A response that says that there is no content does not complete a partial file either.
 #[test]
 fn nothing_is_not_the_rest_of_a_file() {
     for status in ["202 Accepted", "204 No Content", "205 Reset Content"] {

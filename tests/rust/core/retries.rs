@@ -1,4 +1,5 @@
-//! A request that may have been executed is never sent twice; what provably was not is sent again.
+//! A request that may have been executed is never sent twice. A request that provably was not is
+//! sent again.
 
 use super::*;
 use fal::Code;
@@ -115,7 +116,7 @@ fn a_post_that_never_connected_is_sent_again() {
         "nobody listens yet"
     );
     let emulator = Emulator::builder().port(reserved.port()).start().unwrap();
-    // The key is none of this emulator's, so 401 shows that the request arrived.
+    // The key is not one of this emulator's, so 401 shows that the request arrived.
     op.wait(None).unwrap();
     let error = op.take().unwrap().unwrap_err();
     assert_eq!(error.code(), Code::Unauthenticated, "{error}");
@@ -154,7 +155,7 @@ fn a_429_is_sent_again_after_the_time_it_names() {
         emulator.inject(Fault::status(429).retry_after(2, form));
         let started = Instant::now();
         echo(&client).unwrap();
-        // A date has whole seconds, so up to one is lost to rounding.
+        // A date has whole seconds, so up to one second is lost to rounding.
         assert!(
             started.elapsed() >= Duration::from_secs(1),
             "{:?}",
@@ -217,7 +218,7 @@ fn the_service_decides_whether_a_post_was_taken() {
             .body(json!({"detail": "x", "error_type": kind}))
             .header("x-fal-error-type", kind)
     };
-    // The platform's failures come from the emulator's own table; the second answer is a success
+    // The Platform API's failures come from the emulator's own table. The second attempt succeeds
     // only if the fault is over.
     let cases = [
         (said(503, "runner_scheduling_failure"), 2),
@@ -258,7 +259,7 @@ fn the_service_decides_whether_a_post_was_taken() {
 fn a_connection_is_used_again() {
     let emulator = Emulator::start().unwrap();
     let client = client(&emulator);
-    // It is given back in a task of its own, perhaps a moment after the answer was read.
+    // A task of its own returns the connection, perhaps a moment after the response was read.
     let is_used_again = (0..50).any(|_| {
         echo(&client).unwrap();
         let arrivals = emulator.arrivals();

@@ -1,17 +1,16 @@
-//! What does not fit into memory is an error, and does not end the host: a failed allocation that
-//! nobody expects aborts.
+//! Data that does not fit into memory is an error, and does not end the host: an allocation without
+//! a check for failure would abort.
 
 use super::costs::{zipped, zipped_answer};
 use super::hostile::{answered, client_of, hostile_to};
 use super::*;
 use fal::Code;
 
-/// Names the server of the child process that a test starts.
+/// Tells a child process of a test the host of its server.
 const CHILD: &str = "FAL_TEST_SCARCE_HOST";
 
-/// Lets a child process of its own try this with ever more memory, up to so many MiB. Whatever
-/// there is, it is done or an error; and once it was not. What is made before is there without a
-/// limit.
+/// Runs `attempt` in a child process with more and more memory, up to `most` MiB. Every attempt
+/// must succeed or return an error, and at least one must fail. `before` runs without a limit.
 fn with_little_memory<T>(
     (name, most): (&str, u64),
     host: impl FnOnce() -> String,
@@ -48,7 +47,7 @@ fn with_little_memory<T>(
         assert!(limited.unwrap().success());
     };
     let (mut refused, mut done) = (0, 0);
-    // What it takes depends on the allocator.
+    // The amount needed depends on the allocator.
     for room in (4..=most).step_by(most as usize / 24) {
         let made = before(&client);
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
@@ -84,7 +83,7 @@ fn of_hostile(client: &Client) -> Response {
     run(client, "emulator/hostile", json!({})).unwrap()
 }
 
-/// Of a long string with an escape a copy is made.
+/// A long string with an escape is copied.
 #[test]
 fn an_item_with_an_escape() {
     with_little_memory(
@@ -102,7 +101,7 @@ fn an_item_with_an_escape() {
     );
 }
 
-/// Lines of an event are joined by line feeds, each of which may be what there is no room for.
+/// The lines of an event are joined with line feeds, and each of these may exceed the memory.
 #[test]
 fn an_item_of_two_lines() {
     with_little_memory(
@@ -120,7 +119,7 @@ fn an_item_of_two_lines() {
     );
 }
 
-/// More than 60 MiB of a text of 800 KiB.
+/// More than 60 MiB from a text of 800 KiB.
 #[test]
 fn a_tree_of_objects() {
     with_little_memory(
@@ -176,7 +175,7 @@ fn a_tree_of_strings() {
     );
 }
 
-/// The value itself is a piece of the body.
+/// The value is itself a slice of the body.
 #[test]
 fn the_text_of_a_value() {
     with_little_memory(
@@ -196,7 +195,7 @@ fn the_text_of_a_value() {
     );
 }
 
-/// It is read, becomes text, and that a part of a longer text.
+/// The body is read, becomes text, and the text becomes a part of a longer one.
 #[test]
 fn a_file_within_an_input() {
     let folder = tempfile::tempdir().unwrap();
@@ -215,7 +214,7 @@ fn a_file_within_an_input() {
             request
         },
         |client, request| {
-            // A copy of it is not made in place.
+            // With this clone the request is copied instead of changed in place.
             let _shared = request.clone();
             Op::finish(|| client.run_start(request)).map(drop)
         },

@@ -1,4 +1,4 @@
-//! No text that leaves the library holds a secret.
+//! No text that leaves the library contains a secret.
 
 use super::*;
 use fal::{Code, Dispatcher, Level};
@@ -106,7 +106,7 @@ fn a_service_that_repeats_the_key_does_not_put_it_into_the_error() {
     assert!(!format!("{error}{error:?}{body}").contains(secret(key)));
 }
 
-/// What an app or a host sends may be private, and addresses of a service's may hold anything.
+/// Output of an app or a host may be private, and a service's URLs may contain anything.
 #[test]
 fn no_debug_shows_what_was_said_or_where_to_go() {
     let emulator = Emulator::start().unwrap();

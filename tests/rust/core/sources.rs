@@ -1,4 +1,4 @@
-//! Sources that take time: a program that prints the key, and the login of a user.
+//! Slow sources of credentials: a program that prints the key, and the login of a user.
 
 use super::*;
 use fal::credentials::Options;
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A client in a home of its own, with these variables besides.
+/// A client with this home directory and these additional variables.
 pub(super) fn at_home(emulator: &Emulator, home: &Path, variables: &[(&str, &str)]) -> Client {
     builder_at_home(emulator, home, variables).build().unwrap()
 }
@@ -138,8 +138,8 @@ mod commands {
         assert!(error.message().to_lowercase().contains("shell"), "{error}");
     }
 
-    /// Helper threads are few: what a password manager waits for must not hold up a client that has
-    /// its key.
+    /// There are few helper threads. Waiting for a password manager must not delay a client that
+    /// has its key.
     #[test]
     fn commands_that_hang_do_not_hold_up_other_clients() {
         let emulator = Emulator::start().unwrap();
@@ -151,7 +151,7 @@ mod commands {
                 .unwrap()
         };
         let ops: Vec<_> = (0..12).map(hanging).collect();
-        // All of them have begun by then, or wait for their turn.
+        // By then all of them run or wait for a thread.
         thread::sleep(Duration::from_millis(500));
         let key_file = home.path().join("key");
         std::fs::write(&key_file, emulator.api_key()).unwrap();
@@ -185,8 +185,8 @@ mod commands {
         op.cancel();
         op.wait(None).unwrap();
         assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Cancelled);
-        // The other tests of this program share its runtime under `cargo test`; the command must
-        // end with it.
+        // Under `cargo test` the other tests of this program share its runtime. The command must
+        // end with the runtime.
         if std::env::var_os("NEXTEST").is_some() {
             fal::runtime::shutdown(Duration::from_secs(10)).unwrap();
         }
@@ -285,7 +285,7 @@ fn a_renewal_whose_answer_is_lost_is_not_sent_again() {
     assert!(!format!("{error}").contains(&login.refresh_token));
 }
 
-/// A bad moment of the service is no logout: nothing is lost, and the next call is as good as any.
+/// A temporary failure of the service is no logout: the login is kept, and the next call works.
 #[test]
 fn a_renewal_with_a_senseless_answer_is_told_and_tried_again_by_the_next_call() {
     let emulator = Emulator::start().unwrap();
@@ -348,8 +348,8 @@ fn a_renewal_with_a_senseless_answer_is_told_and_tried_again_by_the_next_call() 
     assert_ne!(stored().lines().next().unwrap(), login.refresh_token);
 }
 
-/// This process goes on with what was renewed, and the next one needs another login: whoever reads
-/// the log is told.
+/// This process continues with the renewed login, and the next process needs a new login. The log
+/// says so.
 #[cfg(unix)]
 #[test]
 fn a_renewed_login_that_cannot_be_stored_is_an_error_in_the_log() {
@@ -376,7 +376,7 @@ fn a_renewed_login_that_cannot_be_stored_is_an_error_in_the_log() {
         while renewals(&emulator) == 0 {
             thread::sleep(Duration::from_millis(10));
         }
-        // The folder that was found to be writable is elsewhere when the answer comes.
+        // The folder was found to be writable and is moved before the response arrives.
         std::fs::rename(path("there"), path("elsewhere")).unwrap();
         std::fs::remove_file(path(".fal")).unwrap();
         std::os::unix::fs::symlink("elsewhere", path(".fal")).unwrap();
@@ -448,7 +448,7 @@ fn keys_are_stronger_than_a_login_unless_the_user_says_otherwise() {
     assert_eq!(source(&forced), "explicit key");
 }
 
-/// A keyring without a session bus, as on a server, is named and not probed.
+/// Without a session bus, as on a server, the keyring is listed and not accessed.
 #[test]
 fn a_keyring_that_is_asked_for_and_not_there_is_a_clear_error() {
     let emulator = Emulator::start().unwrap();
@@ -472,7 +472,7 @@ fn a_keyring_that_is_asked_for_and_not_there_is_a_clear_error() {
     assert!(fal::credentials::remove_from_keyring(&nowhere, "default").is_err());
 }
 
-/// Names the home to the processes of the next test.
+/// Tells the processes of the next test their home directory.
 const HOME_OF_CHILD: &str = "FAL_TEST_LOGIN_HOME";
 
 #[test]
@@ -497,7 +497,7 @@ fn two_hundred_threads_in_twenty_processes_renew_a_login_once() {
         });
         return;
     }
-    // The second use of a refresh token would end the login, and with it the calls of all.
+    // A second use of the refresh token would end the login and fail the calls of all processes.
     let settings = Settings {
         access_token_seconds: Some(3600),
         reuse_ends_login: true,
@@ -558,7 +558,8 @@ fn a_renewal_that_was_sent_is_finished_even_if_nobody_waits() {
     }
 }
 
-/// What people paste where the key does not belong: named, and nothing is sent.
+/// Texts that users paste in the place of a key: the error names the mistake, and no request is
+/// sent.
 #[test]
 fn a_key_in_the_wrong_variable_is_named_and_nothing_is_sent() {
     let emulator = Emulator::start().unwrap();

@@ -1,5 +1,5 @@
-//! The other side of a transfer falls silent, and is not waited for until the deadline; whoever may
-//! be silent is.
+//! A transfer in which the other side falls silent ends before the deadline. Silence that is normal
+//! does not end one.
 
 use super::hostile::{answered, client_of};
 use super::upload::{content, upload};
@@ -14,20 +14,20 @@ use std::time::Instant;
 
 const MIB: usize = 1 << 20;
 
-/// Short, and longer than a machine with other work may keep a thread waiting.
+/// Short, and longer than a busy machine may delay a thread.
 const LIMIT: Duration = Duration::from_millis(1500);
 
 const PUT_TO: &str = "https://v3b.fal.media/put?Signature=fake-signature-x";
 
-/// The emulator's place, taken by a server of the test's own: `answer` gets each request's head and
-/// what follows it.
+/// A server of the test's own in the emulator's place. `answer` receives each request's head and
+/// the connection.
 struct Server {
     host: String,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// `answer` also gets the number of earlier requests with the same method.
+    /// `answer` also receives the number of earlier requests with the same method.
     fn start(
         answer: impl Fn(&str, usize, &mut BufReader<TcpStream>) -> std::io::Result<()>
         + Send
@@ -108,13 +108,13 @@ fn length_of(head: &str) -> u64 {
         .unwrap()
 }
 
-/// Neither reads nor writes, and leaves the connection open.
+/// Stops reading and writing, and leaves the connection open.
 fn fall_silent() -> std::io::Result<()> {
     thread::sleep(PATIENCE * 10);
     Ok(())
 }
 
-/// Says where an upload goes, and leaves what is sent there to `put`.
+/// Returns the URL of an upload, and leaves the request to that URL to `put`.
 fn file_host(
     put: impl Fn(&str, usize, &mut BufReader<TcpStream>) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> Server {
@@ -156,7 +156,8 @@ fn takes_a_little(connection: &mut BufReader<TcpStream>) -> std::io::Result<()> 
     fall_silent()
 }
 
-/// A stall is told as one, after its time and long before any deadline.
+/// Asserts that the error describes a stall, and came after the stall's limit and long before any
+/// deadline.
 fn assert_stalled(error: &Error, begun: Instant, what: &str, executed: bool) {
     assert_eq!(
         (error.code(), error.may_have_executed()),
@@ -204,7 +205,7 @@ fn an_upload_that_always_stalls_fails_and_says_so() {
     assert_stalled(&error, begun, "v3b.fal.media took no byte for", false);
     assert!(error.is_retryable(), "{error}");
     assert!(!format!("{error:?}{error}").contains("fake-signature"));
-    // What would make a second file is sent once.
+    // A request that would store a second file is sent once.
     let begun = Instant::now();
     let direct = Upload::bytes(content(32 * MIB)).way(UploadWay::Direct);
     let error = upload(&server.client(5), direct).unwrap_err();
@@ -327,7 +328,7 @@ fn a_download_that_stalls_goes_on_where_it_ended() {
         let server = Server::start(|head, before, connection| {
             let connection = connection.get_mut();
             match before {
-                // Before the head, in the middle, and in the middle of what is left.
+                // Before the head, in the middle, and in the middle of the rest.
                 0 => fall_silent(),
                 1 => {
                     write!(
@@ -391,7 +392,7 @@ fn a_download_that_always_stalls_fails_and_leaves_nothing() {
     );
     assert!(error.is_retryable() && server.count("GET") == 2, "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-    // The body of an error is no reason to wait either.
+    // The body of an error is not waited for either.
     let server = Server::start(|_, _, connection| {
         write!(
             connection.get_mut(),
@@ -412,8 +413,8 @@ fn a_download_that_always_stalls_fails_and_leaves_nothing() {
 
 #[test]
 fn what_moves_slowly_is_not_cut() {
-    // A little now and then; all of it takes longer than an upload of this size may stand still,
-    // five times the limit.
+    // A few bytes at a time. All of them take longer than an upload of this size may stall, which
+    // is five times the limit.
     let slow = |bytes: u64| -> Duration {
         let whole = LIMIT * 6;
         whole / u32::try_from(bytes).unwrap()
@@ -469,7 +470,7 @@ fn takes_rest(
 
 #[test]
 fn our_own_side_may_be_slow() {
-    /// What is left, and whether it has paused, after its first piece.
+    /// The remaining pieces, and whether the reader has paused after its first piece.
     struct Slow(usize, bool);
     impl Read for Slow {
         fn read(&mut self, piece: &mut [u8]) -> std::io::Result<usize> {
@@ -511,7 +512,7 @@ fn whoever_may_be_silent_is_waited_for() {
         request.set_json(input);
         request
     };
-    // Large enough to be sent in pieces.
+    // Large enough to be sent in several pieces.
     let large = "x".repeat(3 * MIB);
     run(&client, "emulator/slow", json!({"ms": 1500, "text": large})).unwrap();
     let saved = Download::of_request(request("emulator/slow", json!({"ms": 1500})));

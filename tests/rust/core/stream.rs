@@ -1,4 +1,4 @@
-//! Streamed answers (docs/protocol.md §6, §3.5).
+//! Streamed responses (docs/protocol.md §6, §3.5).
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ fn start_at(client: &Client, endpoint: &str, input: Value) -> Op {
     client.stream_start(request).unwrap()
 }
 
-/// Every event, and the outcome.
+/// Collects every event and the outcome.
 fn all(op: &Op) -> (Vec<Event>, Result<Response, Error>) {
     let mut events = Vec::new();
     loop {
@@ -75,7 +75,7 @@ fn events_arrive_one_by_one_and_the_last_is_the_result() {
         arrival.had_key() && format!("{arrival:?}").contains("text/event-stream"),
         "{arrival:?}"
     );
-    // The synchronous form gives the last one.
+    // The blocking form returns the last event.
     let last = Op::finish(|| client.stream_start(Request::run(STREAM)?)).unwrap();
     assert_eq!(last.get("").unwrap(), &json!({"output": "Done"}));
 }
@@ -198,8 +198,8 @@ fn a_stream_that_breaks_says_how_far_it_came() {
     assert_eq!(emulator.arrivals().len(), 1);
 }
 
-/// No format of fal's tells of a failure within a stream (§6, §16.25): what looks like one is the
-/// app's own, whatever it calls it.
+/// fal documents no format for a failure within a stream (§6, §16.25). An event that looks like one
+/// is the app's own.
 #[test]
 fn an_error_among_the_items_is_an_item() {
     let emulator = Emulator::start().unwrap();
@@ -401,7 +401,8 @@ fn a_workflow_tells_its_steps() {
     assert!(events.iter().all(|event| event.workflow().is_none()));
 }
 
-/// Alone, the step could be tried again. With it, the steps before it would run twice.
+/// The failed step alone could be tried again. Repeating the stream would run the earlier steps
+/// twice.
 #[test]
 fn a_workflow_is_not_worth_a_retry_where_its_step_would_be() {
     let emulator = Emulator::start().unwrap();

@@ -1,11 +1,11 @@
-//! How streams end: what is proof that all of it came.
+//! How streams end, and what proves that a stream is complete.
 
 use super::hostile::{client_of, hostile_to};
 use super::*;
 use fal::{Code, EventKind, NextEvent};
 use std::io::Write;
 
-/// A stream of these bytes, which ends in order as far as HTTP knows.
+/// Reads a stream of these bytes whose HTTP response ends correctly.
 fn stream_of(body: &'static str, endpoint: &str) -> (Vec<Value>, Result<Response, Error>) {
     let host = hostile_to(move |_, connection| {
         let head =
@@ -115,7 +115,7 @@ fn a_workflow_in_which_a_step_failed_needs_an_output() {
             "{order:?}"
         );
     }
-    // Elsewhere such items are the app's own.
+    // In other streams such items are the app's own.
     let body: &'static str = Box::leak(format!("{FAILED}\n\n{OTHER}\n\n").into_boxed_str());
     assert!(stream_of(body, "emulator/stream").1.is_ok());
 }

@@ -1,5 +1,5 @@
-//! Without an emulator everything goes over TLS, and nothing is sent before the other side has
-//! proved who it is.
+//! Without an emulator every connection uses TLS, and no data is sent before the server's identity
+//! is verified.
 
 use super::*;
 use fal::{Code, HostRole};
@@ -13,7 +13,7 @@ use std::thread;
 
 const KEY: &str = "fake-id:fake-secret-for-tls";
 
-/// Names the server to the child process that a test starts, whose trust store is the test's own.
+/// Tells the child process of a test its server. The child's trust store is the test's own.
 const CHILD: &str = "FAL_TEST_TLS_HOST";
 
 #[test]
@@ -94,8 +94,8 @@ fn call(host: &str) -> Result<Response, Error> {
     echo(&client.build()?)
 }
 
-/// Runs this test once more in a process that trusts one authority only, against a server with a
-/// certificate of that authority for `name`. Returns whether the child succeeded and the head of
+/// Runs this test again in a child process that trusts one authority only, against a server with a
+/// certificate of that authority for `name`. Returns whether the child succeeded, and the head of
 /// the request that the server read.
 fn call_from_child(name: &str, test: &str) -> (bool, Option<String>) {
     let (config, authority) = certificate_for(name);
@@ -138,7 +138,7 @@ fn call_from_child(name: &str, test: &str) -> (bool, Option<String>) {
     )
 }
 
-/// Reads one request and answers it, unless the handshake fails.
+/// Reads one request and responds to it, unless the handshake fails.
 fn answer(mut connection: StreamOwned<ServerConnection, std::net::TcpStream>) -> Option<String> {
     let mut request = Vec::new();
     let mut piece = [0; 4096];
@@ -155,7 +155,8 @@ fn answer(mut connection: StreamOwned<ServerConnection, std::net::TcpStream>) ->
     Some(String::from_utf8_lossy(&request).into_owned())
 }
 
-/// A server set-up with a fresh certificate for `name`, and the authority that signed it, as PEM.
+/// A server configuration with a new certificate for `name`, and the authority that signed it, as
+/// PEM.
 pub(super) fn certificate_for(name: &str) -> (Arc<ServerConfig>, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -1,4 +1,5 @@
-//! Where fal's sources contradict each other about errors, each version (docs/protocol.md §16).
+//! Each version of what fal's sources say about errors where they contradict each other
+//! (docs/protocol.md §16).
 
 use super::*;
 use fal::Code;
@@ -15,7 +16,7 @@ fn answered(emulator: &Emulator, fault: Fault) -> Error {
     echo(&once(emulator)).unwrap_err()
 }
 
-/// 13: the signal has three spellings, and two kinds of values.
+/// 13: the header has three spellings and two kinds of values.
 #[test]
 fn every_spelling_of_the_retry_signal_is_read() {
     let emulator = Emulator::start().unwrap();
@@ -42,7 +43,7 @@ fn every_spelling_of_the_retry_signal_is_read() {
             }
         }
     }
-    // It forbids what would make sense, too.
+    // The header also forbids a retry that would be useful.
     for name in ["X-Fal-Retryable", "X-Fal-Needs-Retry"] {
         let body = json!({"detail": "x", "error_type": "runner_scheduling_failure"});
         let fault = Fault::status(503)
@@ -56,7 +57,8 @@ fn every_spelling_of_the_retry_signal_is_read() {
     }
 }
 
-/// 12: a missed start deadline is not sent again, whatever its type, and no runner had it.
+/// 12: a request that missed its start deadline is not sent again, whatever the error type, and was
+/// not executed.
 #[test]
 fn a_missed_start_deadline_may_have_either_type() {
     let emulator = Emulator::start().unwrap();
@@ -96,7 +98,7 @@ fn a_failing_downstream_service_is_no_fault_of_the_input() {
     }
 }
 
-/// 16: the body of the concurrency limit's refusal was never published.
+/// 16: the body of the refusal at the concurrency limit was never published.
 #[test]
 fn a_full_queue_is_known_by_its_status() {
     let emulator = Emulator::start().unwrap();
@@ -116,14 +118,14 @@ fn a_full_queue_is_known_by_its_status() {
         );
         assert_eq!(error.code(), Code::RateLimited, "{body}");
         assert!(error.is_retryable() && !error.may_have_executed(), "{body}");
-        // Without the header it is the same, and with a second attempt it is over.
+        // Without the header the result is the same, and the second attempt succeeds.
         emulator.clear_faults();
         emulator.inject(Fault::status(429).body(body));
         echo(&client(&emulator)).unwrap();
     }
 }
 
-/// §12.2: an unknown type is not worth a retry, unless the answer says that it is.
+/// §12.2: an unknown type is not retryable, unless the response says that it is.
 #[test]
 fn an_unknown_type_is_no_reason_for_a_retry() {
     let emulator = Emulator::start().unwrap();
@@ -145,8 +147,8 @@ fn an_unknown_type_is_no_reason_for_a_retry() {
     }
 }
 
-/// 23: nobody says which codes fal's gateway closes with. Those that invite to come again are
-/// followed, those of a normal end end the session, and all others are failures.
+/// 23: the close codes of fal's gateway are not documented. After codes that invite the client to
+/// return it reconnects, codes of a normal end end the session, and all others are failures.
 #[test]
 fn every_close_code_is_an_end_a_failure_or_an_invitation() {
     let emulator = Emulator::start().unwrap();
@@ -204,7 +206,8 @@ fn every_close_code_is_an_end_a_failure_or_an_invitation() {
     }
 }
 
-/// The operation of a session whose handle stays, because the last one closes it.
+/// Keeps the handle of a session and returns its operation, because dropping the last handle closes
+/// the session.
 fn start_kept(session: fal::Realtime) -> Op {
     let op = session.op().clone();
     std::mem::forget(session);

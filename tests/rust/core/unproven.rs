@@ -1,5 +1,5 @@
-//! Answers whose end is that of their connection: over TLS its end is authentic, without it anybody
-//! may have cut them.
+//! Responses that end with their connection: with TLS that end is authentic, and without TLS
+//! anybody on the way may have caused it.
 
 use super::hostile::{client_of, hostile_to};
 use super::tls::certificate_for;
@@ -13,7 +13,7 @@ use std::io::{Read, Write};
 
 const JSON: &str = "content-type: application/json\r\n";
 
-/// What a run gets of a server that sends this and ends the connection.
+/// Runs an app at a server that sends these bytes and closes the connection.
 fn ran(headers: &'static str, body: &[u8]) -> Result<Response, Error> {
     let body = body.to_vec();
     let host = hostile_to(move |_, connection| {
@@ -44,7 +44,7 @@ fn json_that_is_whole_proves_itself() {
         (JSON, "{\"images\": [\"one\","),
         (JSON, "\"te"),
         (JSON, ""),
-        // It may go on.
+        // More digits could follow.
         (JSON, "12"),
         (JSON, "true"),
         (text, "some"),
@@ -97,7 +97,7 @@ fn a_file_is_never_proven_by_the_end_of_a_connection() {
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
-    // Once it is not so, it is had.
+    // A complete response is returned.
     emulator.clear_faults();
     emulator.inject(Fault::unframed_and_cut(10).method("GET"));
     assert_eq!(
@@ -131,7 +131,7 @@ fn a_stream_ends_by_a_sign_of_its_own() {
             "{error}"
         );
     }
-    // A job is waited for all the same.
+    // The client still waits for a job.
     emulator.inject(Fault::unframed().host("queue.fal.run").always());
     let mut request = Request::run("emulator/job").unwrap();
     request.set_json(json!({"output": {"x": 1}}));
@@ -144,8 +144,8 @@ fn a_stream_ends_by_a_sign_of_its_own() {
     );
 }
 
-/// A server of HTTP/1.1 over TLS that sends this and ends the connection, with a close_notify or
-/// without.
+/// Runs an app at a server of HTTP/1.1 over TLS that sends this body and closes the connection,
+/// with or without a close_notify.
 fn over_tls(body: &'static str, is_announced: bool) -> Result<Response, Error> {
     let (config, authority) = certificate_for("localhost");
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! Inputs that never leave are told of, however their session ends.
+//! Inputs that were not sent are counted and reported, however their session ends.
 
 use std::io::Read;
 use std::sync::mpsc;
@@ -13,7 +13,7 @@ use fal_emulator::Fault;
 
 const MIB: usize = 1 << 20;
 
-/// How many inputs the events say were dropped.
+/// The number of dropped inputs according to the events.
 pub(super) fn told(events: &[Event]) -> u64 {
     let connections = events
         .iter()
@@ -24,7 +24,7 @@ pub(super) fn told(events: &[Event]) -> u64 {
         .sum()
 }
 
-/// A session whose handshake is not answered, with three inputs.
+/// A session whose handshake gets no response, with three inputs.
 fn connecting(emulator: &Emulator, client: &Client, request: Request) -> Realtime {
     emulator.inject(
         Fault::delay(Duration::from_secs(60))
@@ -82,7 +82,7 @@ fn inputs_of_a_session_that_fails_or_is_ended_by_the_app_are_counted() {
     let (events, outcome) = drain(session.op());
     assert_eq!(outcome.unwrap_err().code(), Code::ServiceUnavailable);
     assert_eq!((session.unsent(), told(&events)), (2, 2));
-    // All that was sent and nothing else: nothing is left.
+    // All inputs were sent, so none is left.
     let session = start(&client);
     session
         .send(&input(1, json!({"error": "TIMEOUT"})))
@@ -98,7 +98,7 @@ fn inputs_of_a_session_that_fails_or_is_ended_by_the_app_are_counted() {
     );
 }
 
-/// The complete messages of a client's frames.
+/// The number of complete messages in a client's frames.
 fn frames(bytes: &[u8]) -> u64 {
     let (mut at, mut count) = (0, 0);
     while let Some(head) = bytes.get(at..at + 2) {
@@ -123,8 +123,8 @@ fn frames(bytes: &[u8]) -> u64 {
     count
 }
 
-/// Inputs that wait behind one that the other side does not take: what arrived, what may have left
-/// and what did not is all there is.
+/// Inputs queued behind one that the server does not read: those that arrived, those that may have
+/// been sent and those that were not add up to all inputs.
 #[test]
 fn inputs_that_wait_behind_another_are_counted_and_the_others_arrived() {
     const INPUTS: u64 = 60;
@@ -154,7 +154,7 @@ fn inputs_that_wait_behind_another_are_counted_and_the_others_arrived() {
             std::thread::sleep(Duration::from_millis(5));
         }
         let mut before = INPUTS;
-        // Until the connection is full.
+        // Sends until the connection is full.
         while session.unsent() < before {
             before = session.unsent();
             std::thread::sleep(Duration::from_millis(300));
@@ -189,7 +189,7 @@ fn inputs_that_wait_behind_another_are_counted_and_the_others_arrived() {
             ),
         }
         let arrived = arrivals.recv_timeout(PATIENCE).unwrap();
-        // One may be cut off in its middle.
+        // One message may be cut off in its middle.
         assert!(
             (INPUTS - unsent - 1..=INPUTS - unsent).contains(&arrived),
             "{arrived} arrived, {unsent} did not leave"
@@ -197,8 +197,8 @@ fn inputs_that_wait_behind_another_are_counted_and_the_others_arrived() {
     }
 }
 
-/// A host that reads nothing keeps the news of a dropped input waiting: it must not get lost with
-/// the session.
+/// A host that reads no events delays the event about a dropped input. The event must not be lost
+/// when the session ends.
 #[test]
 fn what_was_dropped_while_nobody_read_is_told_at_the_end() {
     let emulator = Emulator::start().unwrap();
@@ -209,7 +209,7 @@ fn what_was_dropped_while_nobody_read_is_told_at_the_end() {
     session.send(&input(0, json!({"outputs": 3000}))).unwrap();
     connected(session.op());
     message(session.op());
-    // The events are full, and with them the way in.
+    // The queues of events and of inputs are full.
     std::thread::sleep(Duration::from_millis(700));
     (0..2000).for_each(|n| session.send(&json!({"n": n})).unwrap());
     assert!(session.unsent() > 1);
@@ -219,7 +219,7 @@ fn what_was_dropped_while_nobody_read_is_told_at_the_end() {
     assert_eq!(told(&events), session.unsent());
 }
 
-/// The first input is one, too, while its files are under way.
+/// The first input also counts as unsent while its files are uploaded.
 #[test]
 fn an_input_whose_files_are_not_there_yet_counts() {
     let emulator = Emulator::start().unwrap();
@@ -243,7 +243,7 @@ fn an_input_whose_files_are_not_there_yet_counts() {
     let (events, outcome) = drain(session.op());
     assert_eq!(outcome.unwrap_err().code(), Code::Cancelled);
     assert_eq!((session.unsent(), told(&events)), (2, 2));
-    // A file that is not there fails the session before it begins.
+    // A missing file fails the session before it begins.
     emulator.clear_faults();
     let mut request = Request::run(REALTIME).unwrap();
     request.set_file("image_url", "/missing").unwrap();

@@ -1,5 +1,5 @@
-//! Uploads that are confirmed before they were sent, or by somebody who did not take them: no
-//! success.
+//! Uploads that are confirmed before their bytes were sent, or by a server that did not store them,
+//! have not succeeded.
 
 use super::hostile::{answered, client_of, hostile_to};
 use super::upload::{content, file_of, upload};
@@ -17,7 +17,7 @@ fn a_confirmation_that_came_before_the_body_was_sent_confirms_nothing() {
         let client = builder(&emulator).max_attempts(1).unwrap().build().unwrap();
         for host in ["v3.fal.media", "v3b.fal.media", "storage.googleapis.com"] {
             for method in ["PUT", "POST"] {
-                // What begins an upload in parts has no body.
+                // The request that begins an upload in parts has no body.
                 let path = if method == "PUT" {
                     "*"
                 } else {
@@ -34,7 +34,7 @@ fn a_confirmation_that_came_before_the_body_was_sent_confirms_nothing() {
         }
         let error =
             upload(&client, Upload::bytes(bytes.clone()).way(*way)).expect_err(&format!("{way:?}"));
-        // The connection may break before the answer is read.
+        // The connection may break before the response is read.
         assert!(
             matches!(error.code(), Code::Protocol | Code::ConnectionLost),
             "{way:?}: {error}"
@@ -48,7 +48,7 @@ fn a_confirmation_that_came_before_the_body_was_sent_confirms_nothing() {
     }
 }
 
-/// A service for files, whose store answers `answer`.
+/// A storage service whose store responds with `answer`.
 fn store(
     answer: impl Fn(&str, &mut std::net::TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> Client {
@@ -71,7 +71,7 @@ fn store(
 fn what_is_confirmed_at_once_was_not_taken() {
     let client = store(|_, connection| {
         answered(connection, "200 OK", "etag: \"e\"\r\n", "")?;
-        // Nothing of the body is read meanwhile.
+        // The server does not read the body during this time.
         std::thread::sleep(Duration::from_secs(3));
         Ok(())
     });
@@ -108,7 +108,7 @@ fn a_page_elsewhere_confirms_no_upload() {
             upload(&client, Upload::bytes(content(1000)).way(UploadWay::Signed)).expect_err(status);
         assert_eq!(error.code(), Code::Redirect, "{status} {location}: {error}");
     }
-    // What says to send it there is no page.
+    // A redirect to a place that does not store files.
     let client = store(|head, connection| match head.starts_with("PUT /u?") {
         true => answered(
             connection,
@@ -130,7 +130,7 @@ fn a_page_elsewhere_confirms_no_upload() {
     upload(&client, Upload::bytes(content(1000)).way(UploadWay::Signed)).unwrap();
 }
 
-/// Reads what is left of a body of letters, of which a part came with the head.
+/// Reads the rest of a body of letters, of which a part came with the head.
 fn take_body(head: &str, connection: &mut std::net::TcpStream) -> std::io::Result<()> {
     let (fields, begun) = head.split_once("\r\n\r\n").unwrap();
     let length = fields.lines().find_map(|line| {
@@ -163,7 +163,7 @@ fn a_file_that_changed_behind_its_end_is_not_what_was_sent() {
         "{error}"
     );
     assert!(!error.may_have_executed(), "{error}");
-    // A form that has the file in it.
+    // A form that contains the file.
     std::fs::write(&path, [b'a'; 1000]).unwrap();
     let client = client_of(&hostile_to(answer)).build().unwrap();
     let error = store_file(&client, &path).unwrap_err();

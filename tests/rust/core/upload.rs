@@ -1,4 +1,4 @@
-//! Uploads: every way, what breaks on the way, and who sees which secret.
+//! Uploads: every way, failures on the way, and which server sees which secret.
 
 use super::*;
 use std::io::Read;
@@ -37,7 +37,7 @@ pub(super) fn file_of(folder: &tempfile::TempDir, name: &str, bytes: &[u8]) -> P
     path
 }
 
-/// The one file that the emulator has is this one, at the address that was answered.
+/// Asserts that the emulator has exactly this file, at the returned URL.
 pub(super) fn stored(emulator: &Emulator, answer: &Response, bytes: &[u8]) {
     let files = emulator.files();
     assert_eq!(files.len(), 1, "{files:?}");
@@ -115,7 +115,7 @@ fn every_way_takes_a_file_and_a_reader() {
             stored(&emulator, &answer, &bytes);
         }
     }
-    // Without a size, in parts only, or if it is small.
+    // A reader without a known size: in parts only, or in one request if the content is small.
     for (size, way, parts) in [
         (0, UploadWay::Automatic, false),
         (10 * MIB - 1, UploadWay::Automatic, false),
@@ -175,7 +175,7 @@ fn a_signed_address_sees_no_secret_and_a_file_host_no_key() {
 #[test]
 fn parts_are_sent_together_and_listed_in_order() {
     let emulator = Emulator::start().unwrap();
-    // The first part comes last.
+    // The first part arrives last.
     emulator.inject(
         Fault::delay(Duration::from_millis(500))
             .method("PUT")
@@ -302,7 +302,7 @@ fn what_a_direct_post_made_is_not_denied() {
         (Code::Protocol, true),
         "{error}"
     );
-    // A refused token is told as that, where a reader leaves nothing to be sent with another.
+    // A refused token is reported as such if a reader leaves no body to send with another token.
     emulator.inject(Fault::status(401).path("/files/upload").times(2));
     let reader =
         Upload::reader(std::io::Cursor::new(content(MIB)), Some(MIB as u64)).way(UploadWay::Direct);
@@ -314,7 +314,7 @@ fn what_a_direct_post_made_is_not_denied() {
     );
 }
 
-/// A store may say 200 before it is done, and what went wrong in the body.
+/// A store may send 200 before it has finished, and report a failure in the body.
 #[test]
 fn a_confirmation_that_says_that_it_failed_is_none() {
     for body in [
@@ -353,7 +353,7 @@ fn a_confirmation_that_says_that_it_failed_is_none() {
                 way,
                 UploadWay::Automatic | UploadWay::Signed | UploadWay::SignedGoogle
             );
-            // Of fal's own service a page is none of its answers.
+            // fal's own service never returns a page of HTML.
             if is_single || (*way == UploadWay::GoogleParts && body.is_string()) {
                 continue;
             }
@@ -366,7 +366,7 @@ fn a_confirmation_that_says_that_it_failed_is_none() {
             assert!(error.message().contains("the parts do not fit"), "{error}");
         }
     }
-    // What names nothing that went wrong is a confirmation, whatever it is.
+    // A body without an error is a confirmation, whatever its form.
     for body in [
         json!({"error": null, "detail": null, "success": true}),
         json!("<Done/>"),
@@ -382,7 +382,7 @@ fn a_confirmation_that_says_that_it_failed_is_none() {
     }
 }
 
-/// A service that asks to be left alone for hours is asked again before, while there is time.
+/// After a Retry-After of hours the transfer is tried again earlier, while there is time.
 #[test]
 fn a_pause_between_two_tries_of_a_transfer_is_bounded() {
     let emulator = Emulator::start().unwrap();
@@ -408,7 +408,7 @@ fn a_pause_between_two_tries_of_a_transfer_is_bounded() {
                     .always(),
             );
         }
-        // Of what fails in itself parts alone are sent again.
+        // After a failure of the server, only parts are sent again.
         let ways: &[UploadWay] = match status {
             500 => &[UploadWay::SignedParts, UploadWay::DirectParts],
             _ => &[
@@ -532,7 +532,7 @@ fn names_types_and_options_arrive() {
         );
         assert!(!headers.contains_key("x-evil"));
     }
-    // Without wishes there is no header, and without a name a made-up one.
+    // Without options the header is absent, and a file without a name gets a generated one.
     let emulator = Emulator::start().unwrap();
     let answer = upload(
         &client(&emulator),
@@ -607,7 +607,7 @@ fn hostile_answers_are_refused_before_anything_is_sent_there() {
             }
         }
     }
-    // A token goes to fal's file hosts and to nobody else.
+    // A token is sent to fal's file hosts only.
     let token = |base: &str| json!({"token": "fake-cdn-token-1", "token_type": "Bearer", "base_url": base, "expires_at": "2099-01-01T00:00:00+00:00"});
     for base in [
         "https://evil.example",
@@ -643,7 +643,7 @@ fn hostile_answers_are_refused_before_anything_is_sent_there() {
         assert_eq!(error.code(), Code::ForeignOrigin, "{base}: {error}");
         assert_eq!(emulator.arrivals().len(), 2);
     }
-    // The key is not sent to where the parts of D3 are said to go.
+    // The key is not sent to the URL for the parts of D3.
     let emulator = Emulator::start().unwrap();
     emulator.inject(
         Fault::status(200)
@@ -705,7 +705,7 @@ fn the_token_is_fetched_once_for_all_and_again_when_it_no_longer_serves() {
     )
     .unwrap();
     assert_eq!(tokens(), 1);
-    // Refused by the file host, it is replaced, and what was sent with it is sent again.
+    // If the file host refuses the token, it is replaced, and the request is sent again.
     emulator.inject(Fault::status(401).path("/files/upload"));
     upload(&client, direct()).unwrap();
     assert_eq!(tokens(), 2);
@@ -715,13 +715,13 @@ fn the_token_is_fetched_once_for_all_and_again_when_it_no_longer_serves() {
         Code::Unauthenticated
     );
     assert_eq!(tokens(), 3);
-    // Another key, another token.
+    // Another key needs another token.
     let key = emulator.create_key(fal_emulator::Scope::Admin, "acme");
     client.set_credentials(fal::credentials::Options::new().key(key));
     upload(&client, direct()).unwrap();
     upload(&client, direct()).unwrap();
     assert_eq!(tokens(), 4);
-    // One that has expired, or nearly, serves once.
+    // A token that has expired, or expires soon, is used for one upload.
     let real = |at: &str| json!({"token": "fake-cdn-token-1", "base_url": "https://v3.fal.media", "expires_at": at});
     for at in ["2020-01-01T00:00:00+00:00", "soon"] {
         let fresh = builder(&emulator).build().unwrap();
@@ -780,7 +780,7 @@ fn ends_from_outside_complete_nothing() {
             };
             assert!(op.wait(Some(PATIENCE)).unwrap(), "{path} {how}");
             let error = op.take().unwrap().unwrap_err();
-            // Once its completion may have left, the file may be there.
+            // Once the completing request may have been sent, the file may exist.
             let executed = path == "*/complete";
             assert_eq!(
                 (error.code(), error.may_have_executed()),
@@ -826,7 +826,7 @@ fn through_a_proxy_only_the_announcement_goes() {
             .build()
             .unwrap()
     };
-    // Above the limit of a single PUT elsewhere.
+    // Larger than a single PUT without a proxy.
     let size = 91 * MIB;
     let what = Upload::reader(std::io::repeat(7).take(size as u64), Some(size as u64));
     let answer = upload(&proxied(), what).unwrap();
@@ -855,7 +855,7 @@ fn through_a_proxy_only_the_announcement_goes() {
         let error = upload(&proxied(), Upload::bytes(&b"x"[..]).way(way)).unwrap_err();
         assert!(error.message().contains("proxy"), "{way:?}: {error}");
     }
-    // Its owner may allow more.
+    // The owner of the proxy may allow more URLs.
     let patterns = Some(vec!["rest.fal.ai/**".to_owned()]);
     let proxy = ProxySettings {
         allowed_url_patterns: patterns,

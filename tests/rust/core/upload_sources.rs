@@ -1,4 +1,4 @@
-//! What an upload takes its bytes from: a file or a reader that is not what it was, or blocks.
+//! The source of an upload: a file or a reader that changes or blocks.
 
 use super::hostile::{answered, client_of, hostile_to};
 use super::upload::{MIB, completed, content, file_of, puts, stored, upload};
@@ -99,7 +99,7 @@ fn a_file_that_changes_meanwhile_is_not_announced() {
             let op = client(&emulator)
                 .upload_start(Upload::file(&path).way(way))
                 .unwrap();
-            // While a part, or the whole, is under way.
+            // The file changes while a part, or the whole, is being sent.
             emulator
                 .wait_until(PATIENCE, |arrivals| arrivals.len() >= 2)
                 .unwrap();
@@ -114,15 +114,15 @@ fn a_file_that_changes_meanwhile_is_not_announced() {
                         "{way:?}, {name}"
                     );
                 }
-                // The change came after the last byte was read: then it is the file as it was.
+                // The file changed after its last byte was read, so the unchanged content was sent.
                 Ok(answer) => stored(&emulator, &answer, &content(25 * MIB)),
             }
         }
     }
 }
 
-/// What writes to a file and puts its time back, as a program that copies does, is noticed; who
-/// moves or replaces it has not written to it.
+/// A program that writes to a file and restores its modification time, as a copying program does,
+/// is detected. Moving or replacing a file does not write to it.
 #[cfg(unix)]
 #[test]
 fn a_file_whose_time_was_put_back_has_changed() {
@@ -178,8 +178,8 @@ fn a_file_whose_time_was_put_back_has_changed() {
     }
 }
 
-/// What a run is that gets a file of letters, and how often it was sent: the file is changed when
-/// the server has read so much of it.
+/// Runs an app with a file of letters that changes when the server has read `when` bytes of it.
+/// Returns the outcome and how many times the run was sent.
 fn run_of_a_file_that_changes(
     when: usize,
     answers_then: bool,
@@ -218,7 +218,7 @@ fn file_that_changes(
             &format!("x-fal-request-id: r-1\r\ncontent-type: {kind}\r\n"),
             body,
         )?;
-        // It reads no more, until the client has had enough.
+        // The server stops reading and waits for the client to leave.
         std::thread::sleep(Duration::from_secs(1));
         Ok(())
     });
@@ -235,8 +235,8 @@ fn file_that_changes(
     (op.take().unwrap(), posts.load(Ordering::SeqCst))
 }
 
-/// An output is that of one version of the file, or an error, also if the app reads no more of it.
-/// What the file is after it was read costs nothing.
+/// An output belongs to one version of the file, or there is an error, also if the app stops
+/// reading. Changes after the file was read are ignored.
 #[test]
 fn a_run_gets_one_version_of_a_file() {
     fn at(path: &Path, at: u64) {
@@ -304,7 +304,7 @@ fn a_run_gets_one_version_of_a_file() {
             Some("r-1"),
             "{what}: the output is not lost"
         );
-        // One that is read piece by piece.
+        // A response that is read piece by piece.
         let pieces: [fn(&Client, Request) -> Op; 2] = [
             |client, request| client.stream_start(request).unwrap(),
             |client, mut request| {
@@ -364,7 +364,8 @@ fn readers_that_block_keep_nobody_waiting_but_readers() {
             )
         })
         .unzip();
-    // A key in a file, a program that prints one, a name to look up, files to read and to write.
+    // A key in a file, a program that prints one, a name to resolve, and files to read and to
+    // write.
     let folder = tempfile::tempdir().unwrap();
     let key = file_of(&folder, "key", emulator.api_key().as_bytes());
     let proxy = format!("localhost:{}", emulator.host().rsplit(':').next().unwrap());

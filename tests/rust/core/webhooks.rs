@@ -1,4 +1,4 @@
-//! Deliveries verified with the keys that fal publishes, fetched over real sockets.
+//! Deliveries of webhooks, verified with the keys that fal publishes and over real sockets.
 
 use super::*;
 use fal::Code;
@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 const PATH: &str = "/.well-known/jwks.json";
 
-/// The sender's side: a key of the test's own.
+/// The sender, with a key of the test's own.
 struct Sender(Ed25519KeyPair);
 
 impl Sender {
@@ -27,7 +27,7 @@ impl Sender {
         json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x}]})
     }
 
-    /// What the service answers to who asks for the keys.
+    /// Makes the emulator publish this key.
     fn publish(&self, emulator: &Emulator) {
         emulator.clear_faults();
         emulator.inject(Fault::status(200).path(PATH).body(self.key_set()).always());
@@ -98,7 +98,7 @@ fn no_key_is_needed_and_no_proxy_asked() {
     sender.publish(&emulator);
     let environment = || Environment::from_variables([("FAL_EMULATOR_HOST", emulator.host())]);
     let keyless = crate::logged::builder().environment(environment());
-    // Its key is its caller's; the keys of the service are public.
+    // The proxy's key belongs to its caller, and the keys of the service are public.
     let proxied = crate::logged::builder()
         .environment(environment())
         .proxy("https://app.example/api/fal/proxy")
@@ -199,7 +199,7 @@ fn keys_that_cannot_be_had_are_no_verdict() {
         emulator.inject(fault.clone().path(PATH));
         let error = verify(&client, sender.deliver(&output())).unwrap_err();
         assert_eq!(error.code(), code, "{fault:?}: {error}");
-        // That they could not be had stands for a second.
+        // A failure to fetch the keys is remembered for one second.
         let again = verify(&client, sender.deliver(&output())).unwrap_err();
         assert_eq!(again.message(), error.message());
         std::thread::sleep(Duration::from_secs(1));
@@ -209,7 +209,7 @@ fn keys_that_cannot_be_had_are_no_verdict() {
     verify(&client, sender.deliver(&output())).unwrap();
 }
 
-/// Answers one delivery with 200, and gives its headers and body.
+/// Accepts one delivery, responds with 200, and returns its headers and body.
 fn receive(listener: &TcpListener) -> (Vec<(String, String)>, Vec<u8>) {
     use std::io::{BufRead, BufReader, Read, Write};
     let (connection, _) = listener.accept().unwrap();
@@ -291,7 +291,7 @@ fn what_the_queue_delivers_is_verified() {
     assert!(fetched[0].authorization.is_none());
 }
 
-/// What the sources leave open (docs/protocol.md §10.3, §16.35), each way.
+/// Each version of what the sources leave open (docs/protocol.md §10.3, §16.35).
 #[test]
 fn an_output_that_is_not_json_is_told_with_either_status_and_keys_with_either_padding() {
     use fal_emulator::{Settings, WebhookSettings};
@@ -329,8 +329,8 @@ fn an_output_that_is_not_json_is_told_with_either_status_and_keys_with_either_pa
     }
 }
 
-/// Whether fal tells of a cancelled request is unknown (docs/protocol.md §16.36): if it does, it is
-/// a failure as any other, and nothing of ours waits for it.
+/// It is unknown whether fal delivers a cancelled request (docs/protocol.md §16.36). Such a
+/// delivery counts as a failure, and libfal never waits for one.
 #[test]
 fn a_delivery_of_a_cancelled_request_is_one_like_others() {
     use fal_emulator::{Settings, WebhookSettings};

@@ -1,4 +1,4 @@
-//! Plain WebSockets, and HTTP over WebSocket (docs/protocol.md §7.6, §8).
+//! Raw WebSockets, and HTTP over WebSocket (docs/protocol.md §7.6, §8).
 
 use std::net::TcpStream;
 use std::thread;
@@ -109,7 +109,7 @@ fn a_connection_that_breaks_is_an_error_and_not_made_anew() {
     no_socket_is_left(&emulator);
 }
 
-/// A server that answers handshakes in one way.
+/// Starts a server that responds to each handshake with `answer`.
 fn server(
     answer: impl Fn(&str) -> String + Send + 'static,
 ) -> (String, thread::JoinHandle<String>) {
@@ -119,7 +119,7 @@ fn server(
         let (mut connection, _) = listener.accept().unwrap();
         let request = head(&mut connection);
         std::io::Write::write_all(&mut connection, answer(&request).as_bytes()).unwrap();
-        // It says nothing more, and waits until the client has had enough.
+        // The server sends no more, and waits for the client to leave.
         let _ = std::io::Read::read_to_end(&mut connection, &mut Vec::new());
         request
     });
@@ -136,7 +136,7 @@ fn head(connection: &mut TcpStream) -> String {
     String::from_utf8(request).unwrap()
 }
 
-/// The answer to a handshake, whose Sec-WebSocket-Accept is `right`.
+/// The response to a handshake, whose Sec-WebSocket-Accept is correct if `right`.
 fn switching(request: &str, right: bool) -> String {
     let key = request.lines().find_map(|line| {
         line.to_ascii_lowercase()
@@ -213,7 +213,7 @@ fn a_side_that_falls_silent_counts_as_gone() {
         "{error}"
     );
     serving.join().unwrap();
-    // One that answers pings lasts.
+    // A server that responds to pings keeps its connection.
     let emulator = Emulator::start().unwrap();
     let socket = open(
         &client(&emulator),
@@ -322,7 +322,7 @@ fn errors_over_a_channel_are_as_anywhere_else() {
 }
 
 /// A start frame has the status of the endpoint, which had the request by then (docs/protocol.md
-/// §8): whatever it says, an app may have run.
+/// §8). Whatever the status, an app may have run.
 #[test]
 fn what_was_sent_over_a_channel_is_not_sent_again() {
     let emulator = Emulator::start().unwrap();
@@ -380,7 +380,7 @@ fn what_was_sent_over_a_channel_is_not_sent_again() {
             .count();
         assert_eq!(sent, 1, "{told}");
     }
-    // What an app says of the input is its answer.
+    // An app's error about its input is its response.
     emulator.inject(
         Fault::status(422)
             .body(json!({"detail": "no"}))
@@ -401,7 +401,7 @@ fn what_was_sent_over_a_channel_is_not_sent_again() {
     );
 }
 
-/// What says that there is no output is none over a channel either.
+/// A status without content is no output over a channel either.
 #[test]
 fn a_success_without_an_output_is_none_over_a_channel() {
     let emulator = Emulator::start().unwrap();
@@ -521,7 +521,8 @@ fn a_channel_whose_other_side_falls_silent_is_lost() {
     );
     assert!(error.message().contains("nothing was heard"), "{error}");
     serving.join().unwrap();
-    // A slow app answers pings, and its answer is waited for after the channel was dropped, too.
+    // A slow app responds to pings, and its response is also waited for after the channel was
+    // dropped.
     let emulator = Emulator::start().unwrap();
     let patient = channel(&super::client(&emulator), "emulator/slow");
     patient.set_ping(Some(Duration::from_millis(100)));

@@ -1,6 +1,6 @@
-//! What is proof that an operation has succeeded. Each operation runs against a server that
-//! withholds one piece of the evidence and is otherwise in order; the page has the table that this
-//! prints.
+//! The evidence for the success of each operation. Each operation runs against a server that
+//! withholds one piece of evidence and is otherwise correct. The page contains the table that this
+//! test prints.
 
 mod calls;
 mod files;
@@ -11,25 +11,25 @@ use self::server::{FILE, REFRESH, Withhold, World};
 use super::*;
 use fal::Code;
 
-/// Where the table is.
+/// The page with the table.
 const PAGE: &str = include_str!("../../../docs/guarantees.md");
 
 /// A column of the table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Evidence {
-    /// What was sent was taken to its end before it was answered.
+    /// The server read the whole request before it responded.
     Taken,
-    /// The answer was given to its end, as its length or its chunks say.
+    /// The response is complete according to its length or its chunks.
     End,
-    /// Its coding was undone to its end.
+    /// The response's coding is decoded to its end.
     Coding,
-    /// The status means success for this very question.
+    /// The status means success for this request.
     Status,
-    /// It has the form that the question asks for.
+    /// The body has the form that the request expects.
     Form,
-    /// What else fal says does not contradict it.
+    /// Nothing else that fal returns contradicts it.
     Agreement,
-    /// The disk has what was sent, or takes what came.
+    /// The disk has what was sent, or stores what was received.
     Disk,
 }
 
@@ -43,38 +43,38 @@ const COLUMNS: [(Evidence, &str); 7] = [
     (Evidence::Disk, "on the disk"),
 ];
 
-/// Of an answer that says itself that there is nothing in it.
+/// A response whose status says that it has no content.
 const NO_OUTPUT: &str = "a 202, 204, 205 or 206";
 
 type Came = Result<Response, Error>;
 
-/// What an operation comes to without a piece of evidence.
+/// The result of an operation without a piece of evidence.
 #[derive(Clone, Copy)]
 enum Then {
     Error {
         code: Code,
         may_have_executed: bool,
     },
-    /// It is whole all the same, because it was begun anew.
+    /// The operation restarts and succeeds.
     Anew,
 }
 
 #[derive(Clone, Copy)]
 struct Cell {
     evidence: Evidence,
-    /// What the table says of it.
+    /// The words for it in the table.
     told: &'static str,
-    /// Of which request.
+    /// The request whose response lacks the evidence.
     request: &'static str,
     withhold: Withhold,
     then: Then,
-    /// Of the file that there is.
+    /// The size of the file.
     size: u64,
-    /// Nothing is sent after this request.
+    /// This is the operation's last request.
     is_last: bool,
 }
 
-/// A row of the table, and the request whose answer is being withheld.
+/// A row of the table, and the request whose response lacks the evidence.
 struct Row {
     operation: &'static str,
     start: fn(&World) -> Came,
@@ -85,7 +85,7 @@ struct Row {
 }
 
 const CUT: (Evidence, &str, Withhold) = (Evidence::End, "", |answer| {
-    // More is announced than there is.
+    // The announced length is larger than the body.
     answer.body.extend_from_slice(b"1234567");
     answer.lacks = 7;
 });
@@ -106,8 +106,8 @@ impl Row {
         }
     }
 
-    /// Of which request's answer the next pieces are withheld, and whether it may have been
-    /// executed without them.
+    /// Selects the request whose response lacks the next pieces of evidence, and whether it may
+    /// have been executed then.
     fn of_request(self, request: &'static str, may_have_executed: bool) -> Self {
         Row {
             request,
@@ -116,8 +116,8 @@ impl Row {
         }
     }
 
-    /// The same, and the two pieces that every exchange needs: without them nothing that came is
-    /// believed.
+    /// Like `of_request`, and adds the two pieces of evidence that every exchange needs. Without
+    /// them no response is accepted.
     fn exchange(self, request: &'static str, may_have_executed: bool) -> Self {
         self.of_request(request, may_have_executed)
             .all(&[CUT], Code::ConnectionLost)
@@ -157,7 +157,7 @@ impl Row {
         });
     }
 
-    /// An output, or anything else that is asked for.
+    /// For a response with an output or other content that the caller needs.
     fn without_output(self, code: Code) -> Self {
         let withheld: [Withhold; 4] = [
             |answer| answer.line = "202 Accepted",
@@ -175,7 +175,7 @@ impl Row {
         self.without_output(Code::Protocol)
     }
 
-    /// A confirmation, in which there need not be anything.
+    /// For a confirmation, whose body may be empty.
     fn undone(self) -> Self {
         let withheld: [Withhold; 2] = [
             |answer| answer.line = "202 Accepted",
@@ -190,7 +190,7 @@ impl Row {
         self.all(&[(Evidence::Status, "a 204", withhold)], Code::Protocol)
     }
 
-    /// With a file of so many bytes.
+    /// Sets the size of the file.
     fn sized(self, size: u64) -> Self {
         Row { size, ..self }
     }
@@ -201,7 +201,7 @@ impl Row {
     }
 }
 
-/// How an operation ended.
+/// Waits for an operation and returns its outcome.
 fn ended(op: &Op) -> Came {
     op.discard_events();
     assert!(
@@ -211,8 +211,8 @@ fn ended(op: &Op) -> Came {
     op.take().unwrap()
 }
 
-/// What may be sent again: a second one replaces the first, is known by its key, or leaves nothing
-/// but something unused.
+/// Requests that may be sent twice: the second one replaces the first, is recognized by its key, or
+/// leaves only something unused.
 fn may_come_again(line: &str) -> bool {
     let harmless = [
         "/storage/",
@@ -226,7 +226,7 @@ fn may_come_again(line: &str) -> bool {
         || harmless.iter().any(|part| line.contains(part))
 }
 
-/// What is said of a cell, which came to what it should.
+/// Runs a cell, checks its result, and returns the words for the table.
 fn outcome(operation: &str, start: fn(&World) -> Came, cell: Cell) -> String {
     let world = World::new(cell.size, Some((cell.request, cell.withhold)));
     let came = start(&world);
@@ -289,7 +289,7 @@ fn without_a_piece_of_evidence_nothing_has_succeeded() {
                     let whole = start(&World::new(1000, None));
                     assert!(whole.is_ok(), "{operation}, nothing withheld: {whole:?}");
                 });
-                // All of them begin before one is waited for: some are asked for again for seconds.
+                // Starts all cells before it waits for one, because some retry for seconds.
                 let cells: Vec<_> = cells
                     .into_iter()
                     .map(|cell| {
@@ -338,7 +338,7 @@ fn without_a_piece_of_evidence_nothing_has_succeeded() {
     }
     println!("{}", table.join("\n"));
     assert_eq!(wrong, 0, "so many cells are not what they should be");
-    // Line by line, or nobody finds the difference.
+    // Compares line by line, so that a failure shows the difference.
     let page = PAGE
         .lines()
         .skip_while(|line| !line.starts_with("| Operation | taken "))

@@ -1,4 +1,4 @@
-//! Profiles and their file.
+//! Profiles and the configuration file.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -199,8 +199,8 @@ fn the_path_of_the_configuration_file() {
     assert_eq!(source(&resolution, "profile").state, State::Malformed);
 }
 
-/// `set FAL_CONFIG_PATH="C:\Users\a b\config.toml"` keeps the quotes, and no name of a file there
-/// has one.
+/// `set FAL_CONFIG_PATH="C:\Users\a b\config.toml"` keeps the quotes, and no file name on Windows
+/// contains one.
 #[test]
 fn quotes_around_a_path_are_dropped_on_windows_and_that_is_said() {
     let world = World::new().file("a b.toml", "[a]\nkey = 'fake-id:fake-secret'\n");
@@ -285,7 +285,7 @@ fn a_dangling_link_to_the_configuration_file_is_refused() {
     );
 }
 
-/// As the CLI does, which truncates the file first.
+/// The CLI truncates the file before it writes.
 #[test]
 fn a_file_that_is_empty_while_it_is_written_anew_is_read_full() {
     let text = "[team]\nkey = 'fake-id:fake-secret'\n[__internal__]\nprofile = 'team'\n";
@@ -300,7 +300,7 @@ fn a_file_that_is_empty_while_it_is_written_anew_is_read_full() {
         resolving.join().unwrap()
     });
     assert_eq!(used, "profile");
-    // One that stays empty holds nothing.
+    // A file that stays empty holds no key.
     let empty = World::new().file(".fal/config.toml", "");
     assert_eq!(
         empty.row(&empty.resolve(), "profile"),

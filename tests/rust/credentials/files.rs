@@ -1,4 +1,4 @@
-//! The file that `FAL_KEY_FILE` names, and what may be wrong with any file.
+//! The file that `FAL_KEY_FILE` names, and errors of any file.
 
 use fal::credentials::{Environment, Options, resolve};
 
@@ -37,7 +37,7 @@ fn every_oddity_of_a_key_file() {
             good("fake-id:fake-secret-1\n\nOTHER=1\n"),
             "malformed ~/key.txt:3; the file has more than one line, and no line sets FAL_KEY",
         ),
-        // A dotenv file, in which the last line counts.
+        // In a dotenv file the last assignment counts.
         (
             good("A='1\n2'\nFAL_KEY=fake-id:fake-secret-1\nFAL_KEYS=2\n"),
             "used ~/key.txt:3",
@@ -79,7 +79,7 @@ fn every_oddity_of_a_key_file() {
     }
 }
 
-/// Many programs load one, and this is not one of them.
+/// Many programs load a `.env` file. libfal does not.
 #[test]
 fn a_dotenv_file_that_nothing_reads_is_pointed_out() {
     let note = "holds FAL_KEY, and is not read: set FAL_KEY_FILE=~/.env, or load it before the program needs the key";
@@ -109,7 +109,7 @@ fn a_dotenv_file_that_nothing_reads_is_pointed_out() {
     );
     let message = resolution.to_json()["problem"]["message"].take();
     assert_eq!(nothing.without_home(message.as_str().unwrap()), expected);
-    // Another key is in use than the one of which the user thinks.
+    // The user may expect the other key to be in use.
     assert_eq!(
         row(&there().set("FAL_KEY", "fake-id-2:fake-secret-2")),
         skipped(3)
@@ -120,7 +120,7 @@ fn a_dotenv_file_that_nothing_reads_is_pointed_out() {
             .in_home()),
         skipped(2)
     );
-    // How it says to use it.
+    // The use of the file that the note recommends.
     let used = there().set("FAL_KEY_FILE", "~/.env");
     assert_eq!(
         used.row(&used.resolve(), "FAL_KEY_FILE"),
@@ -129,7 +129,7 @@ fn a_dotenv_file_that_nothing_reads_is_pointed_out() {
 
     let silent = [
         used,
-        // Something has loaded it.
+        // Another program has loaded the file.
         there().set("FAL_KEY", GOOD),
         there()
             .set("FAL_KEY", "fake-id-2:fake-secret-2")
@@ -145,7 +145,7 @@ fn a_dotenv_file_that_nothing_reads_is_pointed_out() {
             .file(".env", vec![b'\n'; (1 << 20) + 1])
             .in_home(),
         World::new().in_home(),
-        // Its working directory is unknown.
+        // Here the working directory is unknown.
         World::new().file(".env", GOOD),
         there().options(|options| options.anonymous(true)),
     ];

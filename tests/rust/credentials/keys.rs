@@ -1,4 +1,4 @@
-//! What is a key, and what is not.
+//! Valid and invalid keys.
 
 use fal::key::{Character, Key, KeyProblem, Note, Scope};
 
@@ -190,7 +190,7 @@ fn what_surrounds_a_key_is_dropped_and_noted() {
     );
 }
 
-/// From wherever the key comes.
+/// In every source of keys.
 #[test]
 fn what_nobody_sees_around_a_key_is_dropped_in_every_source() {
     for (name, put) in SOURCES {
@@ -208,7 +208,7 @@ fn what_nobody_sees_around_a_key_is_dropped_in_every_source() {
                 "invisible characters were"
             };
             let notes = source(&resolution, name).notes.join("; ");
-            // Lines of files have no white space around them.
+            // The lines of a file are trimmed first, without a note.
             let unsaid = name == "FAL_KEY_FILE" && invisible == "\u{a0}";
             assert!(
                 unsaid || notes.contains(&format!("surrounding {dropped} dropped")),

@@ -1,7 +1,7 @@
-//! The order of all sources, those included that deliver only when a key is needed.
+//! The order of all sources, including those that deliver a key only when it is needed.
 //!
-//! `order.txt` holds what is said of every source alone, of every two, and of every malformed one
-//! before and after the others; FAL_UPDATE=1 writes it anew, from a build that has a keyring.
+//! `order.txt` contains the reports of every source alone, of every two, and of every malformed one
+//! before and after the others. FAL_UPDATE=1 writes the file, in a build with a keyring.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::world::{GOOD, SOURCES, World};
 
 type Put = fn(World) -> World;
 
-/// A source: how something good gets there, and something malformed, where that is possible.
+/// A source: how to put a key into it, and malformed text, where that is possible.
 struct Row {
     name: &'static str,
     good: Put,
@@ -69,7 +69,7 @@ fn put(world: World, name: &str) -> World {
     put_key(world, name, GOOD)
 }
 
-/// With this key where the source holds one.
+/// Puts this key into the source, if the source holds a key.
 fn put_key(world: World, name: &str, key: &str) -> World {
     match LATE.iter().find(|row| row.name == name) {
         Some(row) => (row.good)(world),
@@ -83,7 +83,7 @@ fn put_key(world: World, name: &str, key: &str) -> World {
     }
 }
 
-/// What became of each source, in order, in full.
+/// The state of each source, in order, in the full explanation.
 fn states(world: &World) -> Vec<(&'static str, State)> {
     world
         .resolve()
@@ -93,7 +93,7 @@ fn states(world: &World) -> Vec<(&'static str, State)> {
         .collect()
 }
 
-/// The states where the source at `decider` is in this state, and those of `others` hold something.
+/// The expected states if the source at `decider` has this state and those at `others` hold a key.
 fn expected(decider: usize, state: State, others: &[usize]) -> Vec<(&'static str, State)> {
     let of = |index: usize| match index {
         index if index == decider => state,
@@ -107,8 +107,7 @@ fn expected(decider: usize, state: State, others: &[usize]) -> Vec<(&'static str
         .collect()
 }
 
-/// What becomes of a source that holds something good, and decides: a build without a keyring
-/// cannot read one.
+/// The state of a source that holds a key and is first. A build without a keyring cannot read one.
 fn deciding(name: &str) -> State {
     match name == "keyring" && cfg!(not(feature = "keyring")) {
         true => State::Malformed,
@@ -169,7 +168,7 @@ fn a_malformed_source_stops_the_chain_wherever_it_stands() {
     }
 }
 
-/// Something malformed in the source, if that is possible.
+/// Puts malformed text into the source, if that is possible.
 fn spoil(world: World, name: &str) -> Option<World> {
     match LATE.iter().find(|row| row.name == name) {
         Some(row) => row.malformed.map(|malformed| malformed(world)),
@@ -177,7 +176,7 @@ fn spoil(world: World, name: &str) -> Option<World> {
     }
 }
 
-/// Each source of an explanation in full, and its end.
+/// Each line about a source in the full explanation, and the last line.
 fn rows(world: &World) -> Vec<String> {
     let resolution = world.resolve();
     let rows = resolution.sources().iter().map(|report| {
@@ -196,7 +195,7 @@ fn rows(world: &World) -> Vec<String> {
     .collect()
 }
 
-/// What is said of these, without the rows that are as in an empty home.
+/// The report of these sources, without the rows that are as in an empty home directory.
 fn said(title: &str, world: &World) -> String {
     let empty = rows(&World::new());
     let differing = rows(world).into_iter().filter(|row| !empty.contains(row));
@@ -228,7 +227,7 @@ fn every_explanation_is_the_one_that_is_written_down() {
         }
     }
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rust/credentials/order.txt");
-    // What a build without a keyring says of one is another thing.
+    // A build without a keyring reports it in other words.
     let built =
         |text: &str| cfg!(feature = "keyring") || !text.lines().next().unwrap().contains("keyring");
     if std::env::var_os("FAL_UPDATE").is_some() && cfg!(feature = "keyring") {
@@ -289,7 +288,7 @@ fn of_a_profile_that_the_file_lacks_the_keyring_is_asked_if_the_user_wants_it() 
         rows(named(World::new()), "profile"),
         [format!("absent ~/.fal/config.toml; {REASON}"), used.clone()]
     );
-    // What is passed comes before every variable.
+    // Options of the caller come before every variable.
     let found = rows(
         passed(World::new().set("FAL_KEY", GOOD)),
         "explicit profile",
@@ -301,7 +300,7 @@ fn of_a_profile_that_the_file_lacks_the_keyring_is_asked_if_the_user_wants_it() 
         rows(passed(keyless()), "explicit profile")[0],
         format!("{used}; the profile has no key")
     );
-    // A file that cannot be read may hold it.
+    // The file cannot be read, so it may contain the profile.
     let broken = rows(named(World::new().config("[team\n")), "profile");
     assert!(
         broken[0].starts_with("malformed ~/.fal/config.toml:1:6"),

@@ -1,4 +1,5 @@
-//! What only a process of its own can show: its environment, and files that it may not read.
+//! Tests that need a process of their own, for its environment and for files without read
+//! permission.
 
 #[cfg(unix)]
 use std::path::Path;
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use super::world::{GOOD, SECRET, World};
 
-/// Resolves in the environment of this process, and prints the report; run by `report_of` only.
+/// Resolves in the environment of this process, and prints the report. Only `report_of` runs this.
 #[test]
 #[ignore = "the child process of the other tests"]
 fn child() {
@@ -19,7 +20,7 @@ fn child() {
     );
 }
 
-/// The report that a child process with nothing but these variables makes.
+/// Returns the report of a child process with these variables only.
 fn report_of(command: &mut Command, variables: &[(&str, &str)]) -> Value {
     let command = command.env_clear().envs(variables.iter().copied());
     let output = command
@@ -92,7 +93,7 @@ fn a_file_that_may_not_be_read() {
     );
 }
 
-/// Root may read everything: it hands the program to a user that may not.
+/// Root may read every file, so it runs the program as a user that may not.
 #[cfg(unix)]
 fn powerless(program: &Path) -> Command {
     use std::os::unix::fs::MetadataExt;

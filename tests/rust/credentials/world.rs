@@ -1,4 +1,4 @@
-//! The surroundings of a resolution, and what every report of one is searched for.
+//! The surroundings of a resolution, and the secret that every report is searched for.
 
 use std::ffi::OsString;
 use std::fs;
@@ -48,7 +48,7 @@ impl World {
         self
     }
 
-    /// The home directory is the working directory too.
+    /// Makes the home directory the working directory, too.
     pub(crate) fn in_home(self) -> Self {
         Self {
             in_home: true,
@@ -95,7 +95,7 @@ impl World {
         resolution
     }
 
-    /// The home directory's path is replaced by `~`.
+    /// The text with `~` in the place of the home directory's path.
     pub(crate) fn without_home(&self, text: &str) -> String {
         let text = text.replace(self.home.path().to_str().unwrap(), "~");
         if cfg!(windows) {
@@ -149,7 +149,7 @@ pub(crate) fn set_mode(_: &Path, _: u32) {}
 /// Puts a key, given as text, where the source finds it.
 pub(crate) type Put = fn(World, &str) -> World;
 
-/// Every source in its order.
+/// Every source, in order.
 pub(crate) const SOURCES: [(&str, Put); 6] = [
     ("explicit key", |world, key| {
         world.options(|options| options.key(key))
@@ -175,7 +175,7 @@ pub(crate) const SOURCES: [(&str, Put); 6] = [
     }),
 ];
 
-/// A TOML string.
+/// Quotes the text as a TOML string.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap()
 }

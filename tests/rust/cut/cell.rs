@@ -19,7 +19,7 @@ pub(crate) struct Cell {
     pub(crate) stage: Stage,
 }
 
-/// What is done to it there.
+/// How the operation is cut there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     Cancel,
@@ -40,7 +40,7 @@ pub(crate) struct Run {
     pub(crate) server: Server,
     client: Option<Client>,
     started: Option<Started>,
-    /// Held by the client and, through it, by all that goes on for it.
+    /// Held by the client and, through it, by all work for the client.
     alive: Arc<()>,
     folder: TempDir,
     calls: Arc<AtomicUsize>,
@@ -61,7 +61,7 @@ pub(crate) fn cells(row: &Arc<Row>) -> Vec<Cell> {
     cells
 }
 
-/// A client that knows nothing but this address, and holds `alive`.
+/// A client that knows this address only, and holds `alive`.
 pub(crate) fn client(address: SocketAddr, timeout: Option<Duration>, alive: &Arc<()>) -> Client {
     let variables = [
         ("FAL_KEY", "fake-id:fake-secret-0".to_owned()),
@@ -102,7 +102,7 @@ impl Run {
         let started = (row.start)(&client, &plan).unwrap();
         let calls = Arc::new(AtomicUsize::new(0));
         started.op.discard_events();
-        // A callback holds a handle.
+        // The callback holds a handle of the operation.
         if cut != Cut::Drop {
             let counted = calls.clone();
             dispatcher
@@ -147,7 +147,7 @@ impl Run {
         self.stage == Stage::Connecting
     }
 
-    /// Whether the operation was held where it should be.
+    /// Whether the operation is held at its stage.
     pub(crate) fn is_reached(&self) -> bool {
         self.reached
     }
@@ -163,7 +163,7 @@ impl Run {
         self.client = None;
     }
 
-    /// It ended once, and says why and what may have been done.
+    /// Asserts that the operation ended once, with this code and the right `may_have_executed`.
     pub(crate) fn assert_ended_once(&mut self, code: Code, dispatcher: &Dispatcher) {
         let name = &self.name;
         let op = &self.started.as_ref().unwrap().op;
@@ -192,7 +192,8 @@ impl Run {
             op.poll().unwrap() && op.wait(Some(Duration::ZERO)).unwrap(),
             "{name}"
         );
-        // Where nothing could be sent, it can from now on.
+        // If no request could be sent because of the full backlog, requests can be sent from here
+        // on.
         if self.stage == Stage::Connecting {
             self.server.release();
         }
@@ -202,7 +203,7 @@ impl Run {
         assert_eq!(self.calls.load(SeqCst), 1, "{}: callbacks", self.name);
     }
 
-    /// The operation goes on although nobody holds it.
+    /// Asserts that the operation continues without a handle.
     pub(crate) fn assert_untouched(&self) {
         let by_itself = self.session && self.stage != Stage::Connecting;
         assert!(
@@ -212,23 +213,24 @@ impl Run {
         );
     }
 
-    /// Nothing is left of it; `cut` is whether it was ended, and did not end by itself.
+    /// Asserts that nothing of the operation is left. `cut` says whether it was cut or ended by
+    /// itself.
     pub(crate) fn assert_nothing_is_left(&mut self, cut: bool) {
         self.drop_handles();
         let name = &self.name;
         if self.stage == Stage::Sending {
-            // Of a request's body the HTTP stack still offers what it has taken over; a session has
-            // nothing like that.
+            // The HTTP stack still sends the part of a request's body that it has accepted. A
+            // session has no such part.
             if cut && self.session {
                 wait(&format!("{name}: its connection is kept"), || {
                     self.server.is_left()
                 });
             }
-            // What the system holds for the server has to be read before it is told of the end.
+            // The server has to read what the system has buffered before it sees the end.
             self.server.release();
         }
-        // Where much was being sent, the server sees the end behind what was under way: below, with
-        // the other connections.
+        // After a large upload, the server sees the end after the data that was under way. The
+        // check of the other connections, below, covers that.
         if cut && matches!(self.stage, Stage::Waiting | Stage::Reading) {
             wait(&format!("{name}: its connection stays open"), || {
                 self.server.is_closed()
@@ -244,7 +246,8 @@ impl Run {
         wait(&format!("{name}: connections stay open"), || {
             self.server.open() == 0
         });
-        // A channel sends what it has begun to send, for the others on it.
+        // A channel completes a message that it has begun to send, because other requests share the
+        // connection.
         if cut && self.stage == Stage::Sending && !self.channel {
             assert_eq!(
                 self.server.arrived(),
@@ -267,7 +270,7 @@ impl Run {
     }
 }
 
-/// Waits until all that have not ended are held where they should be.
+/// Waits until all operations that have not ended are held at their stages.
 pub(crate) fn wait_until_reached(runs: &mut [Run]) {
     let end = Instant::now() + PATIENCE;
     loop {

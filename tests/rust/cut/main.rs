@@ -1,9 +1,9 @@
 //! Every operation, cut short at every stage of each of its requests by a cancellation, a deadline,
-//! a shutdown or the loss of its handle: it has exactly one end, says truly what may have been
-//! done, and leaves nothing behind.
+//! a shutdown or the drop of its handle: it ends exactly once, reports truly what may have been
+//! executed, and leaves nothing behind.
 //!
-//! `table.rs` lists the operations, `server.rs` holds them where they are to be cut, `cell.rs`
-//! looks at one of them.
+//! `table.rs` lists the operations, `server.rs` holds them at a stage, and `cell.rs` checks one of
+//! them.
 
 #![allow(
     clippy::unwrap_used,
@@ -31,14 +31,15 @@ use fal::{Code, Dispatcher, runtime};
 use self::cell::{Cell, Cut, Run, cells, wait_until_reached};
 use self::table::rows;
 
-/// Long enough for anything that happens at all.
+/// How long a test waits for an event before it fails.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// Cells at once.
+/// The number of concurrent cells.
 const TOGETHER: usize = 64;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Waits for its turn, and begins without a runtime of libfal's and with one of the servers'.
+/// Waits until no other test runs, and returns with libfal's runtime stopped and the servers'
+/// running.
 fn turn() -> MutexGuard<'static, ()> {
     let turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     runtime::shutdown(PATIENCE).unwrap();
@@ -46,7 +47,7 @@ fn turn() -> MutexGuard<'static, ()> {
     turn
 }
 
-/// This process's threads, and its sockets.
+/// The number of this process's threads, and of its sockets.
 fn counted() -> (usize, usize) {
     let threads = std::fs::read_dir("/proc/self/task").unwrap().count();
     let files = std::fs::read_dir("/proc/self/fd").unwrap();
@@ -59,7 +60,7 @@ fn counted() -> (usize, usize) {
     )
 }
 
-/// Does `cut` to every cell, some at a time, and looks at what is left of all of them.
+/// Applies `cut` to every cell, some at a time, and checks what is left of all of them.
 fn each(cut: impl Fn(&[Cell], &Dispatcher)) {
     let _turn = turn();
     let before = counted();
@@ -140,8 +141,8 @@ fn out_of_time() {
                 .collect();
             runs.retain(Run::is_reached);
             finish(&mut runs, Code::Deadline, dispatcher);
-            // A machine that is too busy for all to be where they should be by then gets more of
-            // it.
+            // On a machine that is too busy for all operations to reach their stages, the time is
+            // doubled.
             time *= 2;
             assert!(time < PATIENCE, "{} are never reached", left.len());
         }
@@ -176,12 +177,12 @@ fn dropped() {
 fn dropped_and_shut_down() {
     each(|cells, dispatcher| {
         let mut runs = held(cells, Cut::Drop, dispatcher);
-        // One that is held tells when it has begun.
+        // The end of another operation shows that the shutdown has begun.
         let mut other = held(&cells[..1], Cut::ShutDown, dispatcher);
         runs.iter_mut().for_each(Run::drop_handles);
         let shutdown = std::thread::spawn(|| runtime::shutdown(PATIENCE));
         finish(&mut other, Code::ShutDown, dispatcher);
-        // Where nothing could be sent, fal can be told from now on.
+        // Where no request could be sent, a cancellation can be sent from here on.
         runs.iter()
             .filter(|run| run.is_connecting())
             .for_each(|run| run.server.release());
@@ -191,7 +192,7 @@ fn dropped_and_shut_down() {
     });
 }
 
-/// `pub fn *_start` in the sources, each of which has to be in the table.
+/// Every `pub fn *_start` in the sources has to be in the table.
 #[test]
 fn no_operation_is_missing() {
     fn look(folder: &std::path::Path, found: &mut Vec<String>, root: &std::path::Path) {

@@ -1,4 +1,4 @@
-//! Operations that are cut again and again take no more memory than those that were cut at first.
+//! Repeated cuts of an operation do not increase the memory in use.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
@@ -16,17 +16,17 @@ struct Counting;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is the system's own allocator's.
+// SAFETY: every method passes its arguments on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         IN_USE.fetch_add(layout.size(), SeqCst);
-        // SAFETY: the caller's promises are the same.
+        // SAFETY: the caller upholds the contract of `System.alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         IN_USE.fetch_sub(layout.size(), SeqCst);
-        // SAFETY: the caller's promises are the same.
+        // SAFETY: the caller upholds the contract of `System.dealloc`.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -34,12 +34,12 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// How often each operation is cut before it is measured, and then.
+/// How many times each operation is cut before the first measurement, and between the two.
 const ROUNDS: (usize, usize) = (30, 120);
-/// What an operation may seem to leave behind, in bytes: pieces of tables that grow are no leak.
+/// The growth in bytes for each operation that is not a leak: tables grow in steps.
 const EACH: usize = 64;
 
-/// An operation that never gets an answer, with a client and a server of its own that last.
+/// An operation that never gets a response, with a client and a server that are used again.
 struct Hanging {
     row: Row,
     server: Server,
@@ -86,8 +86,8 @@ impl Hanging {
 #[test]
 fn memory_does_not_grow() {
     let _turn = turn();
-    // The fetch of fal's keys for webhooks belongs to nobody who waits for it: there is one, and it
-    // goes on.
+    // The fetch of fal's keys for webhooks is shared by all callers and is not cancelled with one
+    // of them.
     let lasting = |row: &Row| row.name == "verify_webhook";
     let all: Vec<_> = rows()
         .into_iter()

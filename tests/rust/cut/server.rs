@@ -1,5 +1,5 @@
-//! A server that answers the requests of one operation by a script, and at one stage of one of them
-//! stops.
+//! A server that responds to the requests of one operation by a script, and stops at one stage of
+//! one of them.
 
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -17,16 +17,16 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_util::sync::CancellationToken;
 
-/// Where a request is when the operation is cut.
+/// The stage of a request at which the operation is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// The handshake of its connection is not answered.
     Connecting,
     /// Its connection is accepted and never read.
     Sending,
-    /// All of it is read and nothing is answered.
+    /// The whole request is read, and no response is sent.
     Waiting,
-    /// The head and half of the body are answered, and nothing more.
+    /// The head and half of the body are sent, and no more.
     Reading,
 }
 
@@ -39,7 +39,7 @@ impl Stage {
     ];
 }
 
-/// What a request, or a message over a WebSocket, is answered with.
+/// The response to a request, or to a message over a WebSocket.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
     Http {
@@ -47,9 +47,9 @@ pub(crate) enum Reply {
         headers: String,
         body: String,
     },
-    /// The connection becomes a WebSocket.
+    /// Accepts a WebSocket.
     Upgrade,
-    /// Messages, for one message.
+    /// Messages in response to one message.
     Messages(Vec<Message>),
 }
 
@@ -58,26 +58,27 @@ struct Shared {
     script: Vec<Reply>,
     hold: usize,
     stage: Stage,
-    /// The operation waits for a job, so that a cancellation of it is none of the script's.
+    /// The operation waits for a job, so the request that cancels the job is not part of the
+    /// script.
     job: bool,
     arrived: AtomicUsize,
     /// The request is at its stage.
     held: AtomicBool,
-    /// The client closed the connection on which it was.
+    /// The client closed the connection of the held request.
     closed: AtomicBool,
     /// The client's port of that connection.
     peer: AtomicU16,
     open: AtomicUsize,
     cancels: AtomicUsize,
-    /// No more connections are to be accepted …
+    /// Stop accepting connections …
     pause: CancellationToken,
-    /// … and none can be made.
+    /// … and no further connection can be made.
     full: CancellationToken,
     released: CancellationToken,
     stop: CancellationToken,
 }
 
-/// The servers' runtime: one thread for all of them, that is there before anything is counted.
+/// The servers' runtime: one thread for all of them, which exists before threads are counted.
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     let builder = &mut tokio::runtime::Builder::new_multi_thread();
     builder
@@ -98,8 +99,7 @@ impl Server {
     pub(crate) fn start(script: Vec<Reply>, hold: usize, stage: Stage, job: bool) -> Self {
         let listener = RUNTIME.block_on(async {
             let socket = TcpSocket::new_v4().unwrap();
-            // Else the system may take tens of megabytes in the place of a server that reads
-            // nothing.
+            // Otherwise the system may buffer tens of megabytes for a server that reads nothing.
             socket.set_recv_buffer_size(64 << 10).unwrap();
             socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
             socket.listen(64).unwrap()
@@ -135,7 +135,7 @@ impl Server {
         self.0.address
     }
 
-    /// Whether the request is at its stage; `connecting` are the ports to which connections are
+    /// Whether the request is at its stage. `connecting` are the ports to which connections are
     /// being made.
     pub(crate) fn is_reached(&self, connecting: &[u16]) -> bool {
         match self.0.stage {
@@ -150,42 +150,42 @@ impl Server {
         self.0.closed.load(SeqCst)
     }
 
-    /// Whether the client gave up that connection, which the server cannot see as long as it reads
-    /// nothing of what was sent before.
+    /// Whether the client closed that connection. The server cannot see that while it does not read
+    /// the bytes that were sent before.
     pub(crate) fn is_left(&self) -> bool {
         const ESTABLISHED: &str = "01";
         let ports = (self.0.peer.load(SeqCst), self.0.address.port());
         !connections(ESTABLISHED).contains(&ports)
     }
 
-    /// How many requests arrived whole, cancellations of jobs aside.
+    /// The number of complete requests, without cancellations of jobs.
     pub(crate) fn arrived(&self) -> usize {
         self.0.arrived.load(SeqCst)
     }
 
-    /// Connections that the client has not closed.
+    /// The number of connections that the client has not closed.
     pub(crate) fn open(&self) -> usize {
         self.0.open.load(SeqCst)
     }
 
-    /// How often a job was cancelled after the cut.
+    /// The number of times that a job was cancelled after the cut.
     pub(crate) fn cancels(&self) -> usize {
         self.0.cancels.load(SeqCst)
     }
 
-    /// Whether everything in the script has been asked for.
+    /// Whether every request of the script has arrived.
     pub(crate) fn is_finished(&self) -> bool {
         self.arrived() >= self.0.script.len()
     }
 
-    /// Begins the script again, for another operation.
+    /// Restarts the script for another operation.
     pub(crate) fn again(&self) {
         self.0.arrived.store(0, SeqCst);
         self.0.held.store(false, SeqCst);
         self.0.closed.store(false, SeqCst);
     }
 
-    /// Goes on as if nothing had been.
+    /// Stops holding the request, and responds as if it had not been held.
     pub(crate) fn release(&self) {
         self.0.released.cancel();
     }
@@ -206,7 +206,7 @@ pub(crate) fn connecting() -> Vec<u16> {
         .collect()
 }
 
-/// The ports, from and to, of this machine's sockets in a state.
+/// The local and remote ports of this machine's sockets in a state.
 fn connections(state: &str) -> Vec<(u16, u16)> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let lines = table
@@ -222,8 +222,8 @@ fn connections(state: &str) -> Vec<(u16, u16)> {
 }
 
 fn listen(listener: &TcpListener, backlog: i32) {
-    // SAFETY: the descriptor is the listener's own; listening again only changes the length of the
-    // queue.
+    // SAFETY: the descriptor belongs to the listener, and a second `listen` changes only the length
+    // of the queue.
     assert_eq!(unsafe { libc::listen(listener.as_raw_fd(), backlog) }, 0);
 }
 
@@ -233,8 +233,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             biased;
             () = shared.stop.cancelled() => return,
             () = shared.pause.cancelled(), if !shared.released.is_cancelled() => {
-                // A queue of no length takes one connection, and every further handshake stays
-                // without an answer.
+                // A queue of length 0 takes one connection, and no further handshake is answered.
                 listen(&listener, 0);
                 let filler = TcpStream::connect(shared.address).await.unwrap();
                 shared.full.cancel();
@@ -271,7 +270,7 @@ impl From<std::io::Error> for Gone {
 }
 
 impl Shared {
-    /// A request begins: its place in the script.
+    /// Registers a request and returns its place in the script.
     fn arrive(&self) -> usize {
         self.arrived.fetch_add(1, SeqCst)
     }
@@ -280,7 +279,7 @@ impl Shared {
         (place, stage) == (self.hold, self.stage)
     }
 
-    /// Does nothing until it is told to go on, and notices when the client goes.
+    /// Blocks until the server is released or the client closes the connection.
     async fn hold(&self, stream: &TcpStream) -> Result<(), Gone> {
         self.peer.store(stream.peer_addr()?.port(), SeqCst);
         self.held.store(true, SeqCst);
@@ -308,7 +307,8 @@ async fn http(mut stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
         if stream.peek(&mut [0]).await? == 0 {
             return Err(Gone);
         }
-        // Its place is known before it is read: what an operation sends comes one by one.
+        // Its place is known before it is read, because an operation sends its requests one after
+        // the other.
         if shared.holds(shared.arrived.load(SeqCst), Stage::Sending) && !shared.held.load(SeqCst) {
             shared.hold(&stream).await?;
         }
@@ -351,7 +351,7 @@ async fn http(mut stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
             None => whole(200, "content-type: application/json\r\n", "{}"),
         };
         if shared.holds(place, Stage::Reading) {
-            // Of a handshake half of the head.
+            // For a handshake, half of the head.
             let half = text.find("\r\n\r\n").filter(|head| head + 5 < text.len());
             let half = half.map_or(text.len() / 2, |head| {
                 head + 4 + (text.len() - head - 4) / 2
@@ -402,7 +402,7 @@ fn upgraded(head: &str) -> String {
     format!("HTTP/1.1 101 x\r\n{headers}\r\n\r\n")
 }
 
-/// Reads a request with its body, and gives back its head.
+/// Reads a request with its body, and returns its head.
 async fn request(stream: &mut TcpStream) -> Result<String, Gone> {
     let mut bytes = Vec::new();
     let (head, mut rest) = loop {
@@ -458,7 +458,7 @@ async fn messages(stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
     loop {
         let place = shared.arrived.load(SeqCst);
         let Some(Reply::Messages(replies)) = shared.script.get(place) else {
-            // The end is the client's business.
+            // The client closes the connection.
             while let Some(Ok(_)) = socket.next().await {}
             return Ok(());
         };
@@ -494,7 +494,7 @@ async fn messages(stream: TcpStream, shared: &Shared) -> Result<(), Gone> {
     }
 }
 
-/// A short message as it goes over the wire.
+/// A short message as a frame.
 fn frame(message: &Message) -> Vec<u8> {
     let kind = if message.is_text() { 0x81 } else { 0x82 };
     let data = message.clone().into_data();

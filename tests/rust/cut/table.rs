@@ -1,4 +1,4 @@
-//! Every operation of the core: the requests that it makes, and how it is begun.
+//! Every operation of the core: its requests, and how it is started.
 
 use std::any::Any;
 use std::path::Path;
@@ -11,17 +11,17 @@ use tokio_tungstenite::tungstenite::Message;
 use super::server::{Reply, Stage};
 use super::{uploads, webhook};
 
-/// What can have happened at fal when a request is cut short.
+/// What may have happened at fal when a request is cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Nothing that a second time would do harm.
+    /// Nothing, or nothing that a repetition would do twice.
     None,
-    /// What was asked for, once the request may have left.
+    /// The request may have been executed, once it may have been sent.
     Done,
-    /// The same; without a body there is no sign of when that is, so it counts as sent from the
-    /// beginning.
+    /// Like `Done`, for a request without a body: nothing shows when it was sent, so it counts as
+    /// sent from the beginning.
     DoneUnseen,
-    /// The job goes on unless fal is told …
+    /// The job keeps running unless it is cancelled …
     Job,
     /// … or it has ended.
     EndedJob,
@@ -32,7 +32,7 @@ pub(crate) enum Effect {
 pub(crate) struct Step {
     pub(crate) reply: Reply,
     pub(crate) effect: Effect,
-    /// It can be made too large for what lies between the two sides.
+    /// The body can be made larger than the buffers between the two sides.
     pub(crate) large: bool,
 }
 
@@ -40,15 +40,15 @@ impl Step {
     /// Whether the request can be held at this stage.
     pub(crate) fn has(&self, stage: Stage) -> bool {
         match stage {
-            // A message goes over a connection that stands.
+            // A message uses a connection that exists.
             Stage::Connecting => !matches!(self.reply, Reply::Messages(_)),
-            // What is small has left at once.
+            // A small body is sent at once.
             Stage::Sending => self.large,
             Stage::Waiting | Stage::Reading => true,
         }
     }
 
-    /// What its error says of it there.
+    /// The expected `may_have_executed` of a cut at this stage.
     pub(crate) fn may_have_executed(&self, stage: Stage) -> bool {
         match self.effect {
             Effect::None => false,
@@ -58,12 +58,12 @@ impl Step {
     }
 }
 
-/// How an operation is begun.
+/// How to start an operation.
 pub(crate) struct Plan<'a> {
-    /// What can be large is.
+    /// Makes bodies large where they can be.
     pub(crate) large: bool,
     pub(crate) folder: &'a Path,
-    /// What the client's time does not hold for gets it from here.
+    /// The timeout for operations to which the client's does not apply.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -78,10 +78,9 @@ impl Plan<'_> {
     }
 }
 
-/// An operation under way, and what has to be held so that it is not over.
+/// An operation under way, and what has to live as long as it.
 pub(crate) struct Started {
     pub(crate) op: Op,
-    /// Dropped with it.
     _held: Box<dyn Any>,
 }
 
@@ -98,10 +97,10 @@ type Start = Box<dyn Fn(&Client, &Plan) -> Result<Started> + Send + Sync>;
 
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// The source and the function that begins it.
+    /// The source file and the function that starts it.
     pub(crate) of: &'static str,
     pub(crate) steps: Vec<Step>,
-    /// It is a session, which its last handle closes.
+    /// It is a session, which dropping the last handle closes.
     pub(crate) session: bool,
     pub(crate) start: Start,
 }
@@ -150,7 +149,7 @@ fn http(effect: Effect, status: u16, headers: &str, body: String) -> Step {
     }
 }
 
-/// A request that is answered with JSON.
+/// A request with a JSON response.
 pub(crate) fn ask(effect: Effect, body: Value) -> Step {
     http(
         effect,
@@ -160,7 +159,7 @@ pub(crate) fn ask(effect: Effect, body: Value) -> Step {
     )
 }
 
-/// The same, whose body can be large.
+/// The same with a body that can be large.
 pub(crate) fn send(effect: Effect, body: Value) -> Step {
     Step {
         large: true,
@@ -296,7 +295,7 @@ fn runs() -> Vec<Row> {
         ));
     }
     let mut steps = uploads::direct();
-    // A file that nothing refers to is not what was asked for.
+    // An upload has no effect by itself, because nothing refers to its file yet.
     steps.iter_mut().for_each(|step| step.effect = None);
     steps.push(ask(Done, json!({})));
     rows.push(row(

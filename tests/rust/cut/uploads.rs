@@ -25,7 +25,7 @@ fn reader(plan: &Plan) -> Upload {
     Upload::reader(std::io::Read::take(std::io::repeat(0), size), Some(size))
 }
 
-/// A file of the plan's size.
+/// Creates a file of the plan's size.
 pub(crate) fn file(plan: &Plan) -> PathBuf {
     let path = plan.folder.join("sent");
     std::fs::File::create(&path)
@@ -41,7 +41,7 @@ fn announce(to: &str) -> Step {
     ask(Effect::None, json!({"upload_url": to, "file_url": FILE}))
 }
 
-/// Its answer is `token`.
+/// The request for a token, whose response contains `token`.
 pub(crate) fn token() -> Step {
     let kept = json!({
         "token": "fake-token", "token_type": "Bearer", "base_url": "https://v3.fal.media",
@@ -50,12 +50,12 @@ pub(crate) fn token() -> Step {
     ask(Effect::None, kept)
 }
 
-/// A body that replaces what an earlier one left.
+/// A PUT, which replaces what an earlier one stored.
 fn put() -> Step {
     send(Effect::None, json!({"etag": "e"}))
 }
 
-/// The file is there once this was executed.
+/// The completing request, after which the file exists.
 fn complete() -> Step {
     ask(Effect::Done, json!({}))
 }
@@ -99,7 +99,7 @@ pub(crate) fn rows() -> Vec<Row> {
         .flat_map(|way| SOURCES.map(|(source, of)| (*way, source, of)));
     let rows = all.map(|(way, source, of)| {
         let mut steps = steps(way);
-        // Of what a reader gives a whole part is read first, which is all there is.
+        // A whole part is read from a reader first, which is all of the content here.
         if way == UploadWay::Automatic && source == "a reader" {
             steps = signed();
         }

@@ -1,4 +1,4 @@
-//! A delivery, and the key that it is signed with.
+//! A delivery, and the key that signed it.
 
 use std::time::SystemTime;
 

@@ -1,5 +1,5 @@
-//! `docs/protocol.md §n` is how code and documents cite a fact of fal's protocol. Each citation
-//! leads somewhere.
+//! Code and documents cite a fact of fal's protocol as `docs/protocol.md §n`. Each cited section
+//! exists.
 
 use std::collections::BTreeSet;
 
@@ -54,8 +54,7 @@ fn sections() -> BTreeSet<String> {
     found
 }
 
-/// The text in one line, without what stands in front of the lines of a comment: a citation may be
-/// wrapped.
+/// The text in one line and without the comment markers, because a citation may be wrapped.
 fn joined(text: &str) -> String {
     let inner = |line: &str| {
         line.trim()
@@ -66,13 +65,13 @@ fn joined(text: &str) -> String {
     text.lines().map(inner).collect::<Vec<_>>().join(" ")
 }
 
-/// The numbers behind `§` in a line, but those of an RFC: `RFC 9113 §6.8, §8.7`.
+/// The numbers after `§` in a line, without those of an RFC: `RFC 9113 §6.8, §8.7`.
 fn cited(line: &str) -> Vec<&str> {
     let mut numbers = Vec::new();
     let mut before = "";
     let mut of_an_rfc = false;
     for part in line.split('§') {
-        // The first part has no sign in front of it.
+        // The text before the first sign has no number.
         if part.as_ptr() != line.as_ptr() {
             let joined = matches!(
                 before.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.'),
@@ -117,7 +116,7 @@ fn every_cited_section_exists() {
     let mut count = 0;
     let mut missing = Vec::new();
     for (path, text) in texts() {
-        // This file's own samples.
+        // This file contains samples.
         if path.ends_with("documents/citations.rs") {
             continue;
         }

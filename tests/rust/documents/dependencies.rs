@@ -1,4 +1,4 @@
-//! The dependencies keep to deny.toml: licences, bans and sources, without a network.
+//! The dependencies comply with deny.toml: licences, bans and sources. The test needs no network.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::files::{read, root};
 
-/// All packages of the workspace's tree, on every system and with every feature.
+/// All packages that the workspace depends on, on every system and with every feature.
 fn packages() -> Vec<Value> {
     let metadata = |offline: &[&str]| {
         Command::new(env!("CARGO"))
@@ -25,7 +25,7 @@ fn packages() -> Vec<Value> {
     };
     let mut output = metadata(&["--offline"]);
     if !output.status.success() {
-        // Crates of other systems may not have been downloaded yet.
+        // Crates for other systems may not have been downloaded yet.
         output = metadata(&[]);
     }
     assert!(
@@ -49,13 +49,13 @@ fn strings(list: &List<'_>) -> BTreeSet<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// The crate that a rule is about.
+/// The crate that a rule applies to.
 fn subject<'a>(rule: &'a DeValue<'_>) -> &'a str {
     rule.get("crate").unwrap().get_ref().as_str().unwrap()
 }
 
-/// Whether a licence expression can be met by the allowed licences: `A OR B`, `A AND B`,
-/// parentheses, and the old `A/B`.
+/// Whether the allowed licences satisfy a licence expression: `A OR B`, `A AND B`, parentheses, and
+/// the old `A/B`.
 fn is_met(expression: &str, allowed: &BTreeSet<String>) -> bool {
     fn either(words: &mut &[String], allowed: &BTreeSet<String>) -> bool {
         let mut met = both(words, allowed);
@@ -177,7 +177,7 @@ fn dependencies_keep_to_deny_toml() {
     );
 }
 
-/// The page of dependencies gives a reason for each one of the library's own.
+/// The page of dependencies gives a reason for each dependency of the library.
 #[test]
 fn each_dependency_has_a_reason() {
     let page = read("docs/decisions/0023-dependencies.md");

@@ -1,9 +1,9 @@
-//! Which files the repository has, as far as the documents are concerned.
+//! The files of the repository that the tests of the documents consider.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What builds leave behind.
+/// The folders that builds create.
 const BUILT: [&str; 5] = [
     "target",
     "build",
@@ -20,8 +20,7 @@ pub(crate) fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every file below `folder`, relative to the root, in order. What builds leave behind is not among
-/// them.
+/// Every file below `folder`, relative to the root, sorted, without the folders that builds create.
 pub(crate) fn below(folder: &str) -> Vec<String> {
     fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {

@@ -1,4 +1,4 @@
-//! The documents agree with the repository: cited sections exist, named files exist.
+//! The documents agree with the repository: cited sections and named files exist.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

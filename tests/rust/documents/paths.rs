@@ -1,10 +1,10 @@
-//! What the documents name exists: files, folders, headings, functions of `fal.h`.
+//! The files, folders, headings and functions of `fal.h` that the documents name exist.
 
 use std::collections::BTreeSet;
 
 use crate::files::{below, pages_at_the_root, read, root};
 
-/// Folders at the root whose files are named by their whole path.
+/// Folders at the root whose files are named by their full path.
 const FOLDERS: [&str; 9] = [
     "src/",
     "tests/",
@@ -16,7 +16,7 @@ const FOLDERS: [&str; 9] = [
     ".github/",
     ".ci/",
 ];
-/// Pages about what others have: fal's addresses, files and variables.
+/// Pages about fal's own URLs, files and variables.
 const ABOUT_FAL: [&str; 5] = [
     "docs/protocol.md",
     "docs/platform.md",
@@ -52,14 +52,14 @@ fn prose(text: &str) -> String {
         .join("\n")
 }
 
-/// What stands between single backticks.
+/// The texts between single backticks.
 fn code(text: &str) -> Vec<&str> {
     text.lines()
         .flat_map(|line| line.split('`').skip(1).step_by(2))
         .collect()
 }
 
-/// The anchor that a heading has on GitHub.
+/// The anchor of a heading on GitHub.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
     kept.chars()
@@ -85,7 +85,7 @@ fn links(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// `docs/decisions/` and `../x.md` to a path from the root.
+/// Resolves a link in `docs/decisions/`, such as `../x.md`, to a path from the root.
 fn resolved(page: &str, target: &str) -> String {
     let mut parts: Vec<&str> = page.split('/').collect();
     parts.pop();
@@ -137,7 +137,7 @@ fn named_files_exist() {
     let mut count = 0;
     for (page, text) in pages() {
         for name in code(&prose(&text)) {
-            // What has a blank, or stands for several, is no path.
+            // A name with a blank or a placeholder is not a path.
             if name.contains([' ', '*', '<', '…', '(', '{', '$', '=']) {
                 continue;
             }
@@ -218,7 +218,7 @@ fn named_commands_are_targets_of_make() {
         for command in spans.chain(lines) {
             let target = command.split_whitespace().next().unwrap_or_default();
             count += 1;
-            // A file is made by a pattern.
+            // A pattern rule makes a file.
             if !target.contains('/') && !targets.contains(target) {
                 missing.push(format!("{page}: make {target}"));
             }
@@ -232,7 +232,7 @@ fn named_commands_are_targets_of_make() {
     assert!(count > 10, "only {count} commands were found");
 }
 
-/// A step of a walk names files first, and then what is in them.
+/// A step of a walk names files first, and then items in them.
 #[test]
 fn walks_name_what_is_there() {
     let page = read("CONTRIBUTING.md");

@@ -1,4 +1,4 @@
-//! The programs of the README are files of `examples/`, which `make test-examples` runs.
+//! The programs in the README are files of `examples/`, which `make test-examples` runs.
 
 use crate::files::read;
 
@@ -24,7 +24,7 @@ fn the_programs_of_the_readme_are_the_examples() {
     );
     for ((language, shown), (expected, path)) in blocks.iter().zip(PROGRAMS) {
         assert_eq!(*language, expected);
-        // A file has a heading, and may allow a lint, in front of it.
+        // A file has a heading, and may allow a lint, before the program.
         assert!(
             read(path).ends_with(&format!("\n{shown}\n")),
             "{path} is another program than the README's"

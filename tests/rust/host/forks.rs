@@ -1,10 +1,10 @@
-//! A process that forks while the host's functions run: what they hold in the parent is held for
-//! ever in the child.
+//! A process that forks while the host's functions run: a lock that they hold in the parent is
+//! never released in the child.
 
 use super::*;
 use crate::alone::exit_code;
 
-/// The log function holds a lock while it is called, which it holds in the child for ever.
+/// The log function holds a lock while it is called, which is never released in the child.
 #[test]
 fn a_child_calls_while_a_line_is_written() {
     const FORKS: usize = 200;
@@ -34,7 +34,8 @@ fn a_child_calls_while_a_line_is_written() {
             while round % 2 == 0 && lock.try_lock().is_ok() && began.elapsed() < PATIENCE {
                 std::hint::spin_loop();
             }
-            // SAFETY: the child uses the library, which is made for that, and leaves by _exit.
+            // SAFETY: the child only uses the library, which supports forked processes, and exits
+            // with _exit.
             let child = unsafe { libc::fork() };
             if child == 0 {
                 let locked = lock.try_lock().is_err();
@@ -58,8 +59,8 @@ fn a_child_calls_while_a_line_is_written() {
     runtime::shutdown(PATIENCE).unwrap();
 }
 
-/// What waits in the parent is told in the parent, and only there; and the child's own lines are
-/// told in the child.
+/// Lines that wait in the parent are written in the parent only, and the child's own lines in the
+/// child.
 #[test]
 fn lines_stay_in_the_process_in_which_they_arose() {
     let _turn = turn();
@@ -104,11 +105,11 @@ fn lines_stay_in_the_process_in_which_they_arose() {
             .filter(|line| line.starts_with(process))
             .count()
     };
-    // The child has the key that was found before.
+    // The child has the key that the parent found.
     assert_eq!((of("true"), of("false")), (3, 2), "{lines}");
 }
 
-/// Each of the host's other functions blocks in the parent, and a child calls.
+/// Each of the host's other functions blocks in the parent while a child calls.
 #[test]
 fn a_child_calls_while_functions_of_its_parents_block() {
     for function in ALL {

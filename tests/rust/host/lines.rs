@@ -1,4 +1,4 @@
-//! The lines of the log: in order, all of them if they are taken, counted if not.
+//! The lines of the log: in order, complete if the host reads them, and counted if it does not.
 
 use super::*;
 

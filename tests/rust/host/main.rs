@@ -1,5 +1,5 @@
-//! Functions of the host's that are slow, block or panic: they run on threads of their own, and
-//! harm no call, no limit, no cancellation, no shutdown and no forked child.
+//! Functions of the host that are slow, block or panic: they run on threads of their own, and do
+//! not affect calls, deadlines, cancellations, shutdowns or forked children.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(unix)]
@@ -42,12 +42,12 @@ fn within(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// What the host's functions wait at: closed until it is opened.
+/// A gate at which the host's functions wait until it is opened.
 #[derive(Clone, Default)]
 struct Gate(Arc<(Mutex<bool>, Condvar, AtomicUsize)>);
 
 impl Gate {
-    /// In a function of the host's: comes here and waits.
+    /// Called in a function of the host: reports its arrival and waits.
     fn pass(&self) {
         self.0.2.fetch_add(1, Ordering::SeqCst);
         let open = self.0.0.lock().unwrap();
@@ -64,7 +64,7 @@ impl Gate {
     }
 }
 
-/// Its end waits at the gate.
+/// Waits at the gate when it is dropped.
 struct Ends(Gate);
 
 impl Drop for Ends {
@@ -73,7 +73,7 @@ impl Drop for Ends {
     }
 }
 
-/// The functions that a host has.
+/// The kinds of functions that a host has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Function {
     Log,
@@ -91,7 +91,7 @@ const ALL: [Function; 5] = [
     Function::Release,
 ];
 
-/// A reader that does something when it is read.
+/// A reader that calls the function when it is read.
 struct Reading<F>(F);
 
 impl<F: Fn()> Read for Reading<F> {
@@ -101,7 +101,7 @@ impl<F: Fn()> Read for Reading<F> {
     }
 }
 
-/// Bytes that do something when they end.
+/// Bytes that call the function when they are dropped.
 struct Lent<F: Fn()>(F);
 
 impl<F: Fn()> AsRef<[u8]> for Lent<F> {
@@ -116,11 +116,11 @@ impl<F: Fn()> Drop for Lent<F> {
     }
 }
 
-/// What has to stay while the function is called.
+/// Values that have to live while the function is called.
 type Held = Box<dyn std::any::Any>;
 
 impl Function {
-    /// Has libfal call `act` as such a function, and gives the operation that it belongs to.
+    /// Makes libfal call `act` as such a function, and returns the operation that it belongs to.
     fn provoke(self, emulator: &Emulator, act: impl Fn() + Send + Sync + 'static) -> (Op, Held) {
         let plain = || builder(emulator).build().unwrap();
         match self {
@@ -158,7 +158,7 @@ impl Function {
                 dispatcher.when_done(&op, |_| {}).unwrap();
                 (op, Box::new(dispatcher))
             }
-            // The operation has the last handle.
+            // The operation holds the last handle.
             Function::Release => {
                 let bytes = bytes::Bytes::from_owner(Lent(act));
                 (

@@ -1,10 +1,9 @@
-//! What becomes of others while functions of the host's block.
+//! Other calls while functions of the host block.
 
 use super::*;
 
-/// Each of the host's functions, as often as it needs to be to have stopped every thread that
-/// carries out calls, blocks; the calls of others, their limits and cancellations are as ever, and
-/// a shutdown ends within its limit.
+/// Each function of the host blocks as many times as the runtime has threads. Other calls, their
+/// deadlines and cancellations still work, and a shutdown ends within its limit.
 #[test]
 fn one_that_blocks_holds_up_nothing() {
     for function in ALL {
@@ -46,7 +45,7 @@ fn one_that_blocks_holds_up_nothing() {
             cancelled.take().unwrap().unwrap_err().code(),
             Code::Cancelled
         );
-        // Those to which the functions belong can be cancelled too.
+        // The operations to which the functions belong can be cancelled, too.
         held.iter().for_each(|(op, _)| op.cancel());
         for (op, _) in &held {
             assert!(
@@ -68,7 +67,7 @@ fn one_that_blocks_holds_up_nothing() {
             "{function:?}: {:?}",
             began.elapsed()
         );
-        // Another life begins meanwhile.
+        // The runtime starts again meanwhile.
         call(&other).unwrap();
         gate.open();
         drop(held);
@@ -77,8 +76,8 @@ fn one_that_blocks_holds_up_nothing() {
     }
 }
 
-/// Without a limit a shutdown waits for whatever the host's function waits for; another one that
-/// has a limit ends there.
+/// A shutdown without a limit waits for the host's function, and one with a limit ends at the
+/// limit.
 #[test]
 fn a_shutdown_without_a_limit_waits_and_one_with_a_limit_does_not() {
     for function in ALL {
@@ -130,8 +129,8 @@ fn one_that_panics_harms_nobody() {
     }
 }
 
-/// What ends with an operation, on its thread: a log function and the callbacks of a dispatcher
-/// that nobody runs any more.
+/// A log function and the callbacks of a dispatcher that is no longer run are dropped with their
+/// operation, on its thread.
 #[test]
 fn what_the_host_gave_ends_on_a_thread_of_its_own() {
     let _turn = turn();
@@ -160,7 +159,7 @@ fn what_the_host_gave_ends_on_a_thread_of_its_own() {
     runtime::shutdown(PATIENCE).unwrap();
 }
 
-/// A function that asks a person is no reason for the questions of others to wait.
+/// A function that asks the user does not delay the other questions to the host.
 #[test]
 fn many_questions_are_asked_at_once() {
     let _turn = turn();

@@ -1,8 +1,8 @@
-//! On which threads the host's functions run.
+//! The threads on which the host's functions run.
 
 use super::*;
 
-/// The names of this process's threads that are libfal's.
+/// The names of libfal's threads in this process.
 fn names() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
     let names =
@@ -12,13 +12,13 @@ fn names() -> Vec<String> {
         .collect()
 }
 
-/// The kernel lists a thread that has been joined for a moment longer.
+/// Waits, because the kernel lists a joined thread for a moment longer.
 #[track_caller]
 pub(super) fn assert_none_left() {
     within(&format!("{:?} are left", names()), || names().is_empty());
 }
 
-/// Whether a signal is blocked here.
+/// Whether a signal is blocked on this thread.
 fn blocked(signal: libc::c_int) -> bool {
     // SAFETY: with a null new set nothing is changed, and `set` is a local.
     unsafe {
@@ -80,7 +80,7 @@ fn none_runs_where_calls_are_carried_out_and_signals_are_as_the_host_has_them() 
     }
 }
 
-/// Nothing is called before something is there to be told, and the threads end with the others.
+/// The threads start with the first call of a function of the host, and end with the runtime.
 #[test]
 fn they_are_made_when_they_are_needed_and_are_few() {
     let _turn = turn();

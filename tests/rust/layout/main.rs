@@ -1,5 +1,5 @@
-//! Imports point one way: from a module of `src/` to those that `DESIGN.md` names before it, and in
-//! no circle of files. The files of the Python crate form no circle either.
+//! Imports go one way: a module of `src/` imports from modules that `DESIGN.md` lists before it,
+//! and files form no circle. The files of the Python crate form no circle either.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -10,11 +10,11 @@ use std::path::Path;
 
 use tree::{Imports, Tree};
 
-/// The page that states the order, and the line in front of it.
+/// The page that states the order, and the line before the order.
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/DESIGN.md");
 const ORDER: &str = "```imports\n";
 
-/// The imports of the crate in a folder of the repository.
+/// The imports of the crate in this folder of the repository.
 fn imports_below(folder: &str) -> Imports {
     let mut files = tree::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
     assert!(!files.is_empty(), "{folder} has no source files");
@@ -33,12 +33,12 @@ fn stated_order() -> Vec<String> {
     block.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The folder or file at the top of `src/` that a file is in.
+/// The top folder or file in `src/` that contains a file.
 fn module_of(file: &str) -> &str {
     file.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// Imports of a module that comes later in the order, or has no place in it.
+/// Imports from a module that comes later in the order or is missing from it.
 fn against(order: &[String], imports: &Imports) -> Vec<String> {
     let place = |file: &str| order.iter().position(|module| module == module_of(file));
     let wrong = |from: &str, to: &str| match (place(from), place(to)) {
@@ -53,7 +53,7 @@ fn against(order: &[String], imports: &Imports) -> Vec<String> {
         .collect()
 }
 
-/// The files of each circle, with what leads from each to others of it.
+/// The files of each circle, with the imports among them.
 fn circles(imports: &Imports) -> Vec<Vec<String>> {
     let reached: BTreeMap<_, _> = imports
         .keys()
@@ -72,7 +72,7 @@ fn circles(imports: &Imports) -> Vec<Vec<String>> {
     circles.into_iter().collect()
 }
 
-/// Every file that a file leads to.
+/// Every file that a file imports, directly or through others.
 fn reach(imports: &Imports, from: &str) -> BTreeSet<String> {
     let mut reached = BTreeSet::new();
     let mut next = vec![from];
@@ -117,7 +117,7 @@ fn no_circle_of_files() {
     }
 }
 
-/// A crate of a few files.
+/// A crate of these files.
 fn planted(files: &[(&str, &str)]) -> Imports {
     let files = files
         .iter()

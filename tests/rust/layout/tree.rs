@@ -1,6 +1,7 @@
-//! The files of a crate and what each takes from the others, read from the source.
+//! The files of a crate and the imports between them, read from the source.
 //!
-//! Tests are left out. A re-export is no import: it gives a name away and takes nothing.
+//! Tests are left out. A re-export does not count as an import, because the file does not use the
+//! name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path as FilePath;
@@ -10,7 +11,7 @@ use syn::{Attribute, Item, ItemMod, ItemUse, Macro, Path, UseTree, Visibility};
 
 type Segments = Vec<String>;
 
-/// A crate by the modules that are files of their own.
+/// A crate, by the modules that have files of their own.
 pub(crate) struct Tree {
     modules: BTreeMap<Segments, Module>,
 }
@@ -28,7 +29,7 @@ enum Name {
     Import(Segments),
 }
 
-/// What imports what, by file.
+/// The files that each file imports.
 pub(crate) type Imports = BTreeMap<String, BTreeSet<String>>;
 
 impl Tree {
@@ -65,13 +66,13 @@ impl Tree {
         imports
     }
 
-    /// The file in which what `path` names is defined.
+    /// The file that defines what `path` names.
     fn file_of(&self, path: &[String], depth: usize) -> Option<String> {
         let known = (0..=path.len())
             .rev()
             .find(|end| self.modules.contains_key(&path[..*end]))?;
         let module = &self.modules[&path[..known]];
-        // The module itself: what is used of it is a path of its own.
+        // The path names the module itself. Items used through it have paths of their own.
         let name = path.get(known)?;
         let rest = &path[known + 1..];
         match module.names.get(name) {
@@ -121,7 +122,7 @@ fn module_of(file: &str) -> Segments {
         .collect()
 }
 
-/// The modules that only tests and fuzzers have.
+/// The modules that only tests and fuzzers compile.
 fn tests(parsed: &BTreeMap<Segments, (String, syn::File)>) -> Vec<Segments> {
     let children = parsed.iter().flat_map(|(path, (_, syntax))| {
         let modules = syntax.items.iter().filter_map(|item| match item {
@@ -150,7 +151,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
         })
 }
 
-/// Collects what a file defines and uses. A module within the file is part of it.
+/// Collects what a file defines and uses. An inline module is part of its file.
 struct Reader<'a> {
     path: &'a [String],
     module: Module,
@@ -206,7 +207,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The path from the root of the crate, or none if it leads out of it.
+    /// The path from the root of the crate, or `None` if it leads out of the crate.
     fn absolute(&self, path: Segments) -> Option<Segments> {
         let (first, rest) = path.split_first()?;
         let start = match first.as_str() {
@@ -226,7 +227,8 @@ impl<'a> Reader<'a> {
             _ => match self.module.names.get(first) {
                 Some(Name::Import(target)) => target.clone(),
                 Some(Name::Here) => return None,
-                // A child by its name, which is nothing if there is none.
+                // The name of a child module. If there is no such module, the path resolves to
+                // nothing.
                 None => [self.path, &path[..1]].concat(),
             },
         };
@@ -307,7 +309,7 @@ fn paths(text: &str) -> Vec<Segments> {
         .collect()
 }
 
-/// The names that a `use` brings, and their paths. A glob has no name.
+/// The names that a `use` imports, and their paths. A glob has no name.
 fn flat(tree: &UseTree, before: Segments) -> Vec<(Option<String>, Segments)> {
     let with = |ident: &syn::Ident| before.iter().cloned().chain([ident.to_string()]).collect();
     match tree {

@@ -1,5 +1,5 @@
-//! Files that are being written when the library is shut down: they are the old or the new ones,
-//! and nothing is left beside them.
+//! Files that are being written during a shutdown: each has its old or its new content, and no
+//! temporary file is left.
 
 use super::*;
 use fal::credentials::store::{Activate, Store};
@@ -17,7 +17,7 @@ fn names(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// The limit of a shutdown, in turns: as long as it takes, and less than anything takes.
+/// Alternates between a limit that no shutdown exceeds and one that every shutdown does.
 fn limit(round: u64) -> Duration {
     if round.is_multiple_of(2) {
         PATIENCE
@@ -26,8 +26,8 @@ fn limit(round: u64) -> Duration {
     }
 }
 
-/// A shutdown that is told to take no time says so if it did not end what was begun; the next one
-/// waits for the rest.
+/// Shuts down. A shutdown with a short limit reports that work was left, and the next one waits for
+/// that work.
 fn shut_down(round: u64) {
     if let Err(error) = runtime::shutdown(limit(round)) {
         assert!(
@@ -50,7 +50,7 @@ fn a_download_is_moved_into_place_or_not_at_all() {
     let what = Download::new(stored.get_str("/url").unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("file");
-    // How long one takes decides when the others are cut short.
+    // The duration of one download determines when the others are cut short.
     let began = Instant::now();
     Op::finish(|| client.download_start(what.clone().to(&place))).unwrap();
     let whole = began.elapsed();
@@ -81,8 +81,8 @@ fn a_download_is_moved_into_place_or_not_at_all() {
     }
 }
 
-/// The host's own threads write the file of keys: a shutdown neither waits for them nor harms them,
-/// and who reads sees whole files.
+/// The host's own threads write the file of keys: a shutdown neither waits for them nor disturbs
+/// them, and readers see complete files.
 #[test]
 fn keys_are_stored_whole_while_the_library_comes_and_goes() {
     let _turn = turn();

@@ -1,4 +1,4 @@
-//! What may be in the place of the file.
+//! Other objects and contents in the place of the file.
 
 use std::fs::{self, File};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! A folder with a login in it, and tokens to put there.
+//! A folder with a login, and tokens for it.
 
 use std::fmt::Debug;
 use std::fs;
@@ -16,7 +16,7 @@ pub(crate) const REFRESH: &str = "fake-secret-refresh-1";
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-/// A wait that nobody cancels.
+/// A wait without cancellation.
 pub(crate) fn up_to(limit: Duration) -> Wait<'static> {
     Wait {
         limit,
@@ -41,7 +41,7 @@ impl Home {
         home
     }
 
-    /// As the official clients write a login.
+    /// Writes a login in the format of the official clients.
     pub(crate) fn of(login: &Login) -> Self {
         Self::with(format!("{}\n{}", login.refresh_token, login.access_token))
     }
@@ -67,7 +67,7 @@ impl Home {
         fs::read_to_string(self.path()).unwrap()
     }
 
-    /// The files in the folder but for the locks.
+    /// The files in the folder, without the locks.
     pub(crate) fn files(&self) -> Vec<String> {
         let names = fs::read_dir(self.folder()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -99,7 +99,7 @@ impl Home {
     }
 }
 
-/// A token that expires so many seconds from now.
+/// A token that expires in `seconds` seconds.
 pub(crate) fn access_token(seconds: i64) -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! The locks, against ourselves.
+//! The locks, between threads and processes of libfal.
 
 use std::fs;
 #[cfg(unix)]
@@ -99,7 +99,7 @@ fn waiting_does_not_burn_the_processor() {
     }
 }
 
-/// Of this process, in ticks of 10 ms; on Linux.
+/// The processor time of this process, in ticks of 10 ms; on Linux only.
 fn processor_time() -> Option<u64> {
     if !cfg!(target_os = "linux") {
         return None;
@@ -115,7 +115,7 @@ fn processor_time() -> Option<u64> {
     Some(times.iter().sum())
 }
 
-/// As portalocker 2 does when an interpreter ends, whoever holds the lock.
+/// When an interpreter ends, portalocker 2 removes the file whoever holds the lock.
 #[cfg(unix)]
 #[test]
 fn removing_the_official_lock_file_does_not_break_our_lock() {
@@ -130,7 +130,7 @@ fn removing_the_official_lock_file_does_not_break_our_lock() {
     assert!(matches!(error, LoginError::Locked { .. }), "{error:?}");
 }
 
-/// As portalocker does on every release.
+/// portalocker removes the file on every release.
 #[cfg(unix)]
 #[test]
 fn the_lock_of_whoever_removes_the_file_ends() {
@@ -143,7 +143,7 @@ fn the_lock_of_whoever_removes_the_file_ends() {
         let waiting = scope.spawn(move || home.refresh());
         std::thread::sleep(Duration::from_millis(200));
         fs::remove_file(&path).unwrap();
-        // The path is free again, so that the lock on the removed file no longer matters.
+        // The path is free again, so the lock on the removed file no longer matters.
         let refresh = waiting.join().unwrap();
         assert!(started.elapsed() >= Duration::from_millis(200));
         let held = File::open(&path).unwrap().try_lock();
@@ -178,7 +178,7 @@ fn a_lock_file_that_may_only_be_read_is_locked_all_the_same() {
     ));
 }
 
-/// As on some network disks. The official clients go on without a lock, too.
+/// Some network disks refuse locks. The official clients then continue without a lock, too.
 #[cfg(target_os = "linux")]
 #[test]
 fn where_there_are_no_locks_it_is_renewed_without_one() {

@@ -118,7 +118,7 @@ fn they_wait_for_our_lock() {
     assert!(waiting.ends(""));
 }
 
-/// With the CLI, which holds its lock while it renews.
+/// The CLI holds its lock while it renews.
 #[test]
 #[ignore = "needs the official packages"]
 fn the_cli_and_we_make_one_request() {
@@ -135,7 +135,7 @@ fn the_cli_and_we_make_one_request() {
     }
 }
 
-/// With the Python client, which does not, so that we send the token that it has used up.
+/// The Python client takes no lock, so libfal sends a token that the client has used up.
 #[test]
 #[ignore = "needs the official packages"]
 fn the_python_client_cannot_rob_us_of_the_login() {
@@ -152,7 +152,7 @@ fn expired_login(settings: Settings) -> (Emulator, Home) {
         ..settings
     };
     let emulator = Emulator::builder().settings(settings).start().unwrap();
-    // Long enough for the other side to do its worst.
+    // Long enough for the official client to finish its renewal.
     emulator.inject(
         Fault::delay(Duration::from_millis(500))
             .path("/oauth/token")
@@ -162,7 +162,7 @@ fn expired_login(settings: Settings) -> (Emulator, Home) {
     (emulator, home)
 }
 
-/// What the official client has done when we begin.
+/// What the official client has done when libfal begins.
 #[derive(PartialEq)]
 enum Lead {
     None,
@@ -170,7 +170,8 @@ enum Lead {
     Request,
 }
 
-/// What an official client says, and what ten threads of ours get while it renews as well.
+/// Runs an official client and ten threads of libfal concurrently, and returns the client's output
+/// and the threads' results.
 fn beside(
     client: &str,
     home: &Home,

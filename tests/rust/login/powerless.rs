@@ -1,4 +1,4 @@
-//! A user without permissions. Root may do everything, and hands the program to one who may not.
+//! A user without permissions. Root may do everything, so it runs the program as such a user.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -24,7 +24,7 @@ fn child() {
     println!("begun: {begun}");
 }
 
-/// What `begin` says to a user who owns nothing.
+/// The result of `begin` for a user who owns nothing.
 fn begun(home: &Home) -> String {
     set_mode(home.folder(), 0o755);
     let place = Home::new();
@@ -69,7 +69,7 @@ fn a_folder_that_may_not_be_written() {
         begun(&home),
         "cannot lock the fal login ~/.libfal.lock: permission denied"
     );
-    // A token that is fresh needs neither lock nor writing.
+    // A fresh token needs neither the lock nor a write.
     set_mode(&home.path(), 0o600);
     home.write(format!("{REFRESH}\n{}", access_token(3600)));
     set_mode(&home.path(), 0o444);
@@ -95,7 +95,7 @@ fn a_folder_that_may_be_read_and_locked_but_not_written() {
 #[test]
 fn a_file_that_root_renews_stays_its_owners() {
     let home = Home::with(REFRESH);
-    // Only root can give files away; anybody else has nothing to break here.
+    // Only root can change the owner of a file, so other users cannot break anything here.
     let is_root = std::os::unix::fs::chown(home.path(), Some(NOBODY), Some(NOBODY)).is_ok();
     let before = fs::metadata(home.path()).unwrap();
     let body = format!(r#"{{"access_token":"{}"}}"#, access_token(3600));

@@ -15,7 +15,7 @@ const FOLDER: &str = "TEST_FAL_HOME";
 const EMULATOR: &str = "TEST_FAL_EMULATOR";
 const THREADS: &str = "TEST_THREADS";
 
-/// This program again, to run an ignored test of this file. Its standard output is piped.
+/// This program as a child, which runs an ignored test of this file. Its standard output is piped.
 fn child(test: &str, home: &Home) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([
@@ -35,7 +35,7 @@ fn folder() -> String {
     std::env::var(FOLDER).unwrap()
 }
 
-/// The access token, renewed if need be, as a program gets it.
+/// Returns the access token, renewed if necessary, as a program gets it.
 pub(crate) fn token(login: &LoginFile, emulator: &str) -> String {
     match login.begin(SystemTime::now(), None, patient()).unwrap() {
         Begun::Fresh(access) => access.expose().to_owned(),
@@ -98,7 +98,7 @@ fn renewing_child() {
 
 #[test]
 fn threads_and_processes_at_once_make_one_request() {
-    // A second use of the refresh token would be fatal.
+    // A second use of the refresh token ends the login.
     let settings = Settings {
         reuse_ends_login: true,
         access_token_seconds: Some(3600),
@@ -196,14 +196,14 @@ fn a_process_killed_while_it_writes_leaves_a_whole_file() {
             refresh_token.starts_with(REFRESH) && refresh_token.ends_with("-end"),
             "{content:?}"
         );
-        // The lock died with its holder.
+        // The lock was released when its holder died.
         let started = Instant::now();
         drop(home.refresh());
         assert!(started.elapsed() < Duration::from_secs(2));
     }
     let left = home.files().len() - 1;
     assert!(left > 0, "no process was hit while it wrote");
-    // Nothing but files of ours, which a later renewal removes.
+    // Only temporary files of libfal are left, which a later renewal removes.
     assert!(
         home.files()
             .iter()

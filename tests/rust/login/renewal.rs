@@ -1,4 +1,4 @@
-//! One renewal, from begin to the file it leaves.
+//! One renewal, from `begin` to the resulting file.
 
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +16,7 @@ fn answer(tokens: &Value) -> Vec<u8> {
     tokens.to_string().into_bytes()
 }
 
-/// Renews, and returns the new access token as well.
+/// Renews, and also returns the new access token.
 fn renew(home: &Home) -> (Renewed, String) {
     let access = access_token(3600);
     let body = answer(
@@ -189,7 +189,7 @@ fn a_refresh_token_whose_successor_cannot_be_stored_is_not_used() {
     let error = home.begin().unwrap_err();
     assert!(matches!(error, LoginError::NotWritable { .. }), "{error:?}");
     assert_eq!(home.content(), REFRESH);
-    // A token that is fresh needs no writing.
+    // A fresh token is not written.
     set_mode(&home.path(), 0o600);
     home.write(format!("{REFRESH}\n{}", access_token(3600)));
     set_mode(&home.path(), 0o400);

@@ -1,4 +1,4 @@
-//! Answers of every kind, and what is repeated.
+//! Responses of every kind, and which requests are sent again.
 
 use std::io::Write;
 
@@ -157,7 +157,7 @@ fn a_file_is_sent_as_a_form_from_disk_and_from_memory() {
     assert_eq!(server.arrived().len(), 2);
 }
 
-/// A file's name is one value of one header, whatever it says.
+/// Any file name becomes exactly one value of one header.
 #[test]
 fn a_file_name_puts_nothing_into_the_form() {
     let server = Server::json(|_, _| "true".to_owned());
@@ -189,7 +189,7 @@ fn a_file_name_puts_nothing_into_the_form() {
     }
 }
 
-/// The answer is lost once, after the request was read.
+/// A server that reads the request and loses its first response.
 fn losing() -> Server {
     Server::start(|number, _, connection| match number {
         0 => drop(connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{")),
@@ -229,7 +229,7 @@ fn only_what_can_be_repeated_without_harm_is() {
         "{error}"
     );
 
-    // fal would have forgotten the idempotency key by then.
+    // By then fal would have forgotten the idempotency key.
     let server = losing();
     let patient = builder(&server.host, "fake-id:fake-secret")
         .timeout(Duration::from_secs(601))
@@ -242,7 +242,7 @@ fn only_what_can_be_repeated_without_harm_is() {
     );
 }
 
-/// fal executes the request, and the connection ends before the answer.
+/// fal executes the request, and the connection ends before the response.
 #[test]
 fn what_is_repeated_under_its_key_is_executed_once() {
     let emulator = Emulator::start().unwrap();
@@ -268,7 +268,7 @@ fn what_is_repeated_under_its_key_is_executed_once() {
             made
         );
     }
-    // What takes no such key is sent once.
+    // A request without an idempotency key is sent once.
     emulator.clear_arrivals();
     emulator.inject(Fault::reset_after_body().path("/v1/*"));
     let error = block(admin.create_key("lost")).unwrap_err();
@@ -284,8 +284,8 @@ fn what_is_repeated_under_its_key_is_executed_once() {
     assert_eq!(lost.count(), 1, "as the error says");
 }
 
-/// The next call has another key, so that a machine that may be there must not be made again for
-/// want of a word.
+/// The next call has another key. The error must say that the machine may exist, so that the caller
+/// does not create a second one.
 #[test]
 fn what_may_have_been_executed_under_its_key_says_so_to_the_end() {
     let emulator = Emulator::start().unwrap();
@@ -297,8 +297,8 @@ fn what_may_have_been_executed_under_its_key_says_so_to_the_end() {
     };
     let lost = Fault::reset_after_body().path("/v1/*");
     let refused = Fault::status(429).path("/v1/*").always();
-    // Every answer is lost; the first is, and what comes then says nothing of it; none comes within
-    // the time.
+    // Every response is lost; the first is lost and the second says nothing about the first
+    // attempt; no response arrives in time.
     let courses = [
         vec![lost.clone().always()],
         vec![lost, refused],
@@ -325,7 +325,7 @@ fn what_may_have_been_executed_under_its_key_says_so_to_the_end() {
     op.cancel();
     op.wait(None).unwrap();
     assert!(op.take().unwrap().unwrap_err().may_have_executed());
-    // What was refused is known.
+    // A refused request was not executed.
     emulator.clear_faults();
     emulator.inject(Fault::status(429).path("/v1/*").always());
     let error = call(

@@ -1,9 +1,10 @@
-//! What is wrong is told before anything is sent; what is right arrives where it belongs.
+//! Invalid arguments are reported before a request is sent, and valid ones are sent in their
+//! places.
 
 use super::server::Server;
 use super::*;
 
-/// What a call that must not be sent says.
+/// Returns the error of a call that must not be sent.
 fn refused(name: &str, params: Value) -> String {
     let server = Server::json(|_, _| "{}".to_owned());
     let client = builder(&server.host, "fake-id:fake-secret")
@@ -300,7 +301,7 @@ fn each_parameter_arrives_in_its_place() {
     }
 }
 
-/// Whatever a parameter of the path says, it is that one segment of that one operation.
+/// Any value of a path parameter stays that one segment of that one operation.
 #[test]
 fn a_path_parameter_never_becomes_another_path() {
     let server = Server::json(|_, _| "{}".to_owned());

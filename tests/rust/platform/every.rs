@@ -1,5 +1,5 @@
-//! Each of the 82 operations, from the table: who may call it, what is refused beforehand, and the
-//! shape of its answer.
+//! Each of the 82 operations, from the table: who may call it, which parameters are rejected, and
+//! the shape of its response.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,7 +8,7 @@ use super::*;
 use fal::Upload;
 use fal::platform::{Operation, Place, operations};
 
-/// A value that fits a parameter, by its name.
+/// A valid value for a parameter, by its name.
 fn fitting(operation: &Operation, name: &str) -> Value {
     match name {
         "request_id" => json!("11111111-2222-4333-8444-555555555555"),
@@ -36,7 +36,7 @@ fn workflow() -> Value {
     json!({"name": "w", "version": "1.0.0", "nodes": {}, "output": {}, "schema": schema})
 }
 
-/// Parameters that the client lets pass.
+/// Valid parameters for an operation.
 fn sample(operation: &Operation) -> Value {
     let required = operation
         .parameters()
@@ -63,7 +63,7 @@ fn estimate() -> Value {
     json!({"estimate_type": "unit_price", "endpoints": {"fal-ai/flux/schnell": {"unit_quantity": 2.5}}})
 }
 
-/// Calls it with parameters that fit; a key is made in the way that there is for it.
+/// Calls an operation with valid parameters. Creating a key has a function of its own.
 fn outcome(client: &Client, operation: &Operation) -> Result<Response, Error> {
     match operation.name() {
         "keys.create" => {
@@ -164,7 +164,7 @@ fn each_refuses_what_is_missing_or_wrong_before_anything_is_sent() {
         };
         let good = sample(one);
         for parameter in one.parameters() {
-            // Wrong for whatever is not anything at all.
+            // Invalid for every parameter that does not accept everything.
             if parameter.expects() != "anything" || parameter.name() == "file_upload" {
                 let mut wrong = good.clone();
                 wrong[parameter.name()] = json!({"no": {"such": [7]}});
@@ -197,7 +197,7 @@ fn each_refuses_what_is_missing_or_wrong_before_anything_is_sent() {
     assert!(paths > 30);
 }
 
-/// An account in which something has happened.
+/// An account with some history.
 struct World {
     admin: Client,
     api: Client,
@@ -205,7 +205,7 @@ struct World {
 }
 
 impl World {
-    /// The answer of an operation, which has its published status and shape.
+    /// Returns the response of an operation, which has its published status and shape.
     fn get(&self, name: &str, params: Value) -> Response {
         let operation = operations().iter().find(|one| one.name() == name).unwrap();
         let client = if operation.scope() == Some(fal::Scope::Admin) {
@@ -289,7 +289,7 @@ fn each_answers_in_its_published_shape() {
         "models.requests.payloads.delete",
         json!({"request_id": request}),
     );
-    // By its address: by its name it is refused.
+    // By its URL, because this operation is refused by its name.
     let mut raw = fal::Request::new("POST", "/v1/keys").unwrap();
     raw.set_json(json!({"alias": "shape"}));
     let made = Op::finish(|| world.admin.send_start(raw)).unwrap();

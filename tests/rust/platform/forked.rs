@@ -1,4 +1,4 @@
-//! What is made when it is first used must not be left half-made in a forked child.
+//! A value that is created on first use must not be left half-made in a forked child.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,19 +39,19 @@ fn forks_in_a_fresh_process() {
     while !BEGINS.load(Ordering::SeqCst) {
         std::hint::spin_loop();
     }
-    // Into the middle of it.
+    // Forks in the middle of the creation.
     std::thread::sleep(std::time::Duration::from_micros(300));
-    // SAFETY: the child calls the library, which promises to work there, and ends.
+    // SAFETY: the child only calls the library, which supports forked processes, and exits.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        // SAFETY: both take a number. A child that hangs is ended by the alarm.
+        // SAFETY: both take a number. The alarm ends a child that hangs.
         unsafe {
             libc::alarm(20);
             libc::_exit(i32::from(fal::platform::operations().is_empty()));
         }
     }
     let mut status = -1;
-    // SAFETY: the status is written to while the call runs.
+    // SAFETY: `status` is writable while the call runs.
     assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
     assert_eq!(status, 0, "the child's wait status");
     assert_eq!(reader.join().unwrap(), 82);

@@ -1,4 +1,4 @@
-//! Making, listing and revoking keys.
+//! Creating, listing and revoking keys.
 
 use super::server::{Server, respond};
 use super::*;

@@ -1,4 +1,4 @@
-//! Lists that come in pages.
+//! Lists in pages.
 
 use super::server::Server;
 use super::*;
@@ -19,7 +19,7 @@ fn a_thousand_keys_are_read_page_by_page() {
         .unwrap();
     let mut ids: Vec<String> = Vec::new();
     while let Some(event) = next(&op) {
-        // However slowly they are read: at most the page after this one was asked for.
+        // However slowly the host reads, at most the page after the current one was requested.
         if ids.len() == 150 {
             std::thread::sleep(Duration::from_millis(300));
         }
@@ -109,8 +109,8 @@ fn a_cursor_that_repeats_ends_in_an_error() {
     assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Protocol);
 }
 
-/// Each page names another: as long as there are elements, that is a list, which nobody has to read
-/// to its end.
+/// Each page names another one. While pages have elements this is a valid list, which the host need
+/// not read to its end.
 #[test]
 fn pages_without_an_element_are_no_list() {
     let server = Server::json(|number, _| {
@@ -195,7 +195,7 @@ fn more_that_nobody_can_ask_for_is_an_error() {
     }
 }
 
-/// Whichever of the two is right, nothing is left out.
+/// Whichever of the two fields is right, no element is left out.
 #[test]
 fn a_cursor_where_no_more_is_told_is_looked_behind() {
     for (second, items_in_all) in [
@@ -218,8 +218,8 @@ fn a_cursor_where_no_more_is_told_is_looked_behind() {
     }
 }
 
-/// A service may give less than it was asked for, and says nowhere how much there is
-/// (docs/protocol.md §14.7).
+/// A service may return fewer elements than requested, and documents no total (docs/protocol.md
+/// §14.7).
 #[test]
 fn offsets_are_counted_until_a_page_is_empty() {
     let server = Server::json(|number, _| match number {
@@ -319,8 +319,8 @@ fn a_total_ends_a_list_and_is_kept() {
     }
 }
 
-/// A list that is read from its beginning has at least what the least of its totals says: one that
-/// grows meanwhile has more.
+/// A complete list has at least as many elements as the smallest of its totals. A list that grows
+/// meanwhile has more.
 #[test]
 fn a_list_that_ends_before_its_total_is_not_whole() {
     for (name, page, told) in [
@@ -386,7 +386,7 @@ fn a_list_that_ends_before_its_total_is_not_whole() {
             json!({}),
             r#"{"assets": [1], "total_count": null, "scope_truncated": false, "has_more": false}"#,
         ),
-        // Nobody looked at all that is counted.
+        // The service did not examine all counted elements.
         (
             "assets.list",
             json!({}),
@@ -398,7 +398,7 @@ fn a_list_that_ends_before_its_total_is_not_whole() {
         items(&op);
         assert!(op.take().unwrap().is_ok(), "{page}");
     }
-    // It grows, or shrinks, while it is read.
+    // The list grows or shrinks while it is read.
     for (first, last, whole) in [(2, 5, true), (5, 2, true), (3, 5, false)] {
         let server = Server::json(move |number, _| match number {
             0 => format!(
@@ -414,11 +414,11 @@ fn a_list_that_ends_before_its_total_is_not_whole() {
     }
 }
 
-/// Of what a page by offset says of more, nothing is documented (docs/protocol.md §14.7): what may
-/// be behind it is looked at.
+/// It is not documented what a page by offset says about further pages (docs/protocol.md §14.7), so
+/// libfal requests the page that may follow.
 #[test]
 fn more_behind_a_page_by_offset_is_looked_for() {
-    // It says that there is more, and there is nothing.
+    // The page says that there is more, and the next page is empty.
     for page in [
         r#"{"collections": [], "has_more": true}"#,
         r#"{"collections": [], "next_cursor": "a"}"#,
@@ -434,7 +434,7 @@ fn more_behind_a_page_by_offset_is_looked_for() {
         );
         assert!(error.message().contains("without an element"), "{error}");
     }
-    // It has all that it counts, and says that there is more.
+    // The page has all counted elements, and says that there is more.
     for (second, whole, all) in [
         (
             r#""collections": [2], "total": 1, "has_more": false"#,
@@ -460,7 +460,7 @@ fn more_behind_a_page_by_offset_is_looked_for() {
         assert_eq!(items(&op).len(), all, "{second}");
         assert_eq!(op.take().unwrap().is_ok(), whole, "{second}");
     }
-    // It says that there is no more, and counts more.
+    // The page says that there is no more, and counts more.
     for (second, whole) in [("2", true), ("", false)] {
         let server = Server::json(move |number, _| {
             let collections = if number == 0 { "1" } else { second };

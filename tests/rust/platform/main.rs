@@ -1,5 +1,5 @@
 //! The Platform API over real sockets (docs/protocol.md §14): against the emulator, and against a
-//! server of the tests' own where fal would have to make a mistake.
+//! server of the tests' own for responses that fal would send only by mistake.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -24,7 +24,7 @@ use fal::{Client, ClientBuilder, Code, Error, Event, EventKind, NextEvent, Op, R
 use fal_emulator::{DEFAULT_ACCOUNT, Emulator, Fault, OddPages, Scope, Seed};
 use serde_json::{Value, json};
 
-/// Long enough for anything that happens at all.
+/// How long a test waits for an event before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn builder(host: &str, key: &str) -> ClientBuilder {
@@ -46,7 +46,7 @@ fn call(client: &Client, name: &str, params: Value) -> Result<Response, Error> {
     Op::finish(|| client.platform_start(name, params))
 }
 
-/// A future's end, waited for on a runtime of the test's own.
+/// Waits for a future on a runtime of the test's own.
 fn block<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .build()
@@ -54,7 +54,7 @@ fn block<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-/// The next event, waited for.
+/// Waits for the next event.
 fn next(op: &Op) -> Option<Event> {
     match op.wait_event(Some(PATIENCE)).unwrap() {
         NextEvent::Event(event) => Some(event),
@@ -63,7 +63,7 @@ fn next(op: &Op) -> Option<Event> {
     }
 }
 
-/// Every item up to the end.
+/// Collects every item up to the end.
 fn items(op: &Op) -> Vec<Value> {
     let events = std::iter::from_fn(|| next(op)).filter(|event| event.kind() == EventKind::Item);
     events.map(|event| event.get("").unwrap().clone()).collect()

@@ -1,4 +1,4 @@
-//! What a key may do: learned, never guessed, and held to if the caller asks for it.
+//! What a key may do: learned from fal, never guessed, and enforced if the caller asks for it.
 
 use super::server::{Server, respond};
 use super::*;
@@ -26,7 +26,7 @@ fn a_success_proves_admin_and_a_403_proves_api() {
         (error.code(), client.known_scope()),
         (Code::Forbidden, Some(fal::Scope::Api))
     );
-    // The scope is the key's, not the client's.
+    // The scope belongs to the key, not to the client.
     client.set_credentials(fal::credentials::Options::new().key(emulator.admin_key()));
     assert_eq!(
         client.known_scope(),
@@ -114,7 +114,7 @@ fn strictness_refuses_before_anything_is_sent() {
         .strict_scopes(true)
         .build()
         .unwrap();
-    // As long as nothing is known, fal decides.
+    // While nothing is known about the key, fal decides.
     assert_eq!(
         call(&client, "account.billing", json!({}))
             .unwrap_err()
@@ -148,13 +148,14 @@ fn strictness_refuses_before_anything_is_sent() {
     }
     assert!(emulator.arrivals().is_empty());
     call(&client, "models.list", json!({})).unwrap();
-    // Without strictness it is asked each time.
+    // Without the strict setting, fal decides every time.
     let client = super::client(&emulator, key);
     (0..2).for_each(|_| drop(call(&client, "keys.list", json!({})).unwrap_err()));
     assert_eq!(emulator.arrivals().len(), 3);
 }
 
-/// Strictness holds to what is known, and of what is no key nothing is ever known.
+/// The strict setting applies to known scopes only, and nothing is known about a credential that is
+/// not a key.
 #[test]
 fn strictness_leaves_to_fal_what_is_no_key() {
     let emulator = refusing(403);
@@ -213,7 +214,8 @@ fn strictness_leaves_to_fal_what_is_no_key() {
         }
     }
 
-    // A short-lived token opens apps, and no operation of the Platform API: that is known of any.
+    // A short-lived token works for apps and for no operation of the Platform API. That is known of
+    // every token.
     let token = strict(&[], none().app_token("fake-secret-token"));
     let before = emulator.arrivals().len();
     let error = call(&token, "models.pricing", json!({"endpoint_id": "a/b"})).unwrap_err();
@@ -237,7 +239,7 @@ fn strictness_leaves_to_fal_what_is_no_key() {
     );
 }
 
-/// What a check found out about one key is not held against the one that took its place meanwhile.
+/// The result of a check of one key does not apply to a key that replaced it meanwhile.
 #[test]
 fn a_check_is_about_the_key_that_it_reports() {
     let client = std::sync::Arc::new(std::sync::OnceLock::<Client>::new());

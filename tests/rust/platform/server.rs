@@ -1,4 +1,4 @@
-//! A server that answers what a test says, one request a connection, and keeps what arrived.
+//! A server with the test's responses, one request for each connection. It keeps the requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -29,8 +29,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `answer` gets the number of the request, from 0, and the request; it writes the whole
-    /// answer.
+    /// `answer` receives the number of the request, from 0, and the request. It writes the whole
+    /// response.
     pub(crate) fn start(answer: impl Fn(usize, &Arrived, &mut TcpStream) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();
@@ -53,7 +53,7 @@ impl Server {
         Server { host, arrived }
     }
 
-    /// A server of JSON.
+    /// A server of JSON bodies.
     pub(crate) fn json(answer: impl Fn(usize, &Arrived) -> String + Send + 'static) -> Self {
         Server::start(move |number, request, connection| {
             respond(
@@ -75,7 +75,7 @@ pub(crate) fn respond(connection: &mut TcpStream, status: &str, kind: &str, body
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    // The client may have left.
+    // The client may have closed the connection.
     let _ = connection
         .write_all(head.as_bytes())
         .and_then(|()| connection.write_all(body));

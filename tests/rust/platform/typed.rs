@@ -107,7 +107,7 @@ fn an_own_apps_queue_is_measured_and_flushed() {
         (app.as_str(), block(client.app_queue_size(&app)).unwrap()),
         ("acme/job", 0)
     );
-    // What waits for an hour is cancelled for those who wait for it.
+    // The jobs would take an hour. Flushing the queue cancels them, which ends the waiting calls.
     let waiting: Vec<Op> = (0..3)
         .map(|_| {
             client
@@ -145,7 +145,7 @@ fn job(input: Value) -> fal::Request {
     request
 }
 
-/// What fal adds one day does no harm, and null says as little as nothing does.
+/// Unknown fields are ignored, and null counts as a missing field.
 #[test]
 fn answers_may_have_more_and_less_than_is_known() {
     let server = Server::json(|_, request| {

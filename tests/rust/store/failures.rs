@@ -1,4 +1,4 @@
-//! Failures: the old file stays as it was, and nothing is left behind.
+//! Failures: the old file stays as it was, and no temporary file is left.
 #![cfg(unix)]
 
 use std::fs;
@@ -10,7 +10,7 @@ use fal::credentials::store::{Activate, StoreError};
 
 use super::place::{NEW, Place, key, set_mode};
 
-/// Runs one test of this program once more, in a process of its own.
+/// Runs one test of this program again, in a child process.
 fn again(test: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -39,7 +39,7 @@ fn run(mut command: Command) {
 #[test]
 fn a_full_disk_loses_nothing() {
     if !is_child() {
-        // A file may not grow beyond 0 blocks; without the trap the kernel would end the process.
+        // A file may not grow beyond 0 blocks. Without the trap the kernel would end the process.
         let mut shell = Command::new("sh");
         let inner = again("failures::a_full_disk_loses_nothing");
         shell
@@ -172,7 +172,7 @@ fn a_text_that_is_no_text_stays() {
         (&b"[a]\nkey = '\xff'\n"[..], "not UTF-8 text at byte 12"),
         (b"\xff\xfe[\0a\0]\0", "UTF-16 text: save it as UTF-8"),
         (&vec![b'#'; (1 << 20) + 1], "larger than 1048576 bytes"),
-        // Small enough to be read, but the key would make it too large to be read again.
+        // Small enough to be read, but with the key it would be too large to be read again.
         (&vec![b'#'; 1 << 20], "larger than 1048576 bytes"),
     ] {
         let place = Place::with(bytes);
@@ -232,7 +232,7 @@ fn a_lock_that_is_a_trap_is_refused() {
     assert_eq!(place.text(), "[a]\n");
 }
 
-/// As on some network disks. Two programs that change the file would undo each other's changes.
+/// Some network disks refuse locks. Without a lock two programs could undo each other's changes.
 #[cfg(target_os = "linux")]
 #[test]
 fn where_there_are_no_locks_nothing_is_changed_and_that_is_said() {

@@ -24,7 +24,7 @@ fn a_loose_file_is_tightened_and_that_is_said() {
     assert_eq!(place.put("team").unwrap().tightened_from, Some(0o644));
     assert_eq!((mode(place.folder()), mode(&place.file)), (0o755, 0o600));
     assert_eq!(place.put("team").unwrap().tightened_from, None);
-    // Even if there is nothing else to change.
+    // Even if the text does not change.
     set_mode(&place.file, 0o660);
     let change = place.put("team").unwrap();
     assert_eq!((change.written, change.tightened_from), (true, Some(0o660)));
@@ -67,7 +67,7 @@ fn the_old_file_is_replaced_not_rewritten() {
     let place = Place::with("[a]\n");
     let open = fs::File::open(&place.file).unwrap();
     place.put("team").unwrap();
-    // Who has the old one open still reads it whole.
+    // A reader that has the old file open still reads all of it.
     assert_eq!(std::io::read_to_string(open).unwrap(), "[a]\n");
 }
 
@@ -86,7 +86,7 @@ fn root_leaves_the_file_to_its_owner() {
     );
 }
 
-/// As in a folder of dotfiles that something else manages.
+/// The file may be a link into a folder of dotfiles that another program manages.
 #[test]
 fn a_file_that_nobody_may_write_stays() {
     use fal::credentials::store::StoreError;

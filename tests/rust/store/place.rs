@@ -1,4 +1,4 @@
-//! A configuration file of a test's own.
+//! A configuration file of the test's own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ impl Place {
         Self { home, file }
     }
 
-    /// The same with a file of this text, for its owner only.
+    /// A home directory with a file of this text, which only its owner can read.
     pub(crate) fn with(text: impl AsRef<[u8]>) -> Self {
         let place = Self::empty();
         fs::create_dir(place.folder()).unwrap();
@@ -61,7 +61,7 @@ impl Place {
         clean(self.store().remove_key(profile))
     }
 
-    /// What the chain makes of the file.
+    /// Resolves the credentials with this file.
     pub(crate) fn resolve(&self, profile: &str) -> Resolution {
         resolve(&Options::new().profile(profile), &self.environment())
     }
@@ -76,7 +76,7 @@ impl Place {
         names
     }
 
-    /// The home directory's path is replaced by `~`.
+    /// The text with `~` in the place of the home directory's path.
     pub(crate) fn without_home(&self, text: impl ToString) -> String {
         let text = text
             .to_string()
@@ -93,7 +93,7 @@ pub(crate) fn key(text: &str) -> Key {
     Key::parse(text).unwrap().0
 }
 
-/// Holds whatever a function returns to the rule that it shows no secret.
+/// Asserts that the result of a function shows no secret.
 pub(crate) fn clean(result: Result<Change, StoreError>) -> Result<Change, StoreError> {
     assert_no_secret(&format!("{result:?} {result:#?}"));
     if let Err(error) = &result {

@@ -1,11 +1,12 @@
-//! What a change makes of a text, byte for byte.
+//! The text after a change, byte for byte.
 
 use fal::credentials::Credential;
 use fal::credentials::store::{Activate, StoreError, Table};
 
 use super::place::{NEW, Place, key};
 
-/// The text after a key was stored in the profile `team`; the chain has to find the key in it.
+/// The text after storing a key in the profile `team`. The credential chain has to find the key in
+/// it.
 fn stored(before: &str) -> String {
     let place = Place::with(before);
     let change = place.put("team").unwrap();
@@ -19,7 +20,7 @@ fn stored(before: &str) -> String {
     place.text()
 }
 
-/// The text after the key of the profile `team` was removed.
+/// The text after removing the key of the profile `team`.
 fn removed(before: &str) -> String {
     let place = Place::with(before);
     assert!(place.remove("team").unwrap().written);
@@ -194,7 +195,7 @@ fn a_profile_that_goes_is_no_longer_the_active_one() {
         Place::with("[__internal__]\nprofile = \"team\"\nteam = \"t\"\n\n[team]\nkey = \"x\"\n");
     assert_eq!(place.remove("team").unwrap().active, None);
     assert_eq!(place.text(), "[__internal__]\nteam = \"t\"\n");
-    // One that stays remains the active one.
+    // A profile that still has other entries stays the active one.
     let text = "[__internal__]\nprofile = \"team\"\n\n[team]\nhost = \"h\"\n";
     let place = Place::with(text.to_owned() + "key = \"x\"\n");
     assert_eq!(

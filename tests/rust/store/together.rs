@@ -1,4 +1,4 @@
-//! Many programs at once.
+//! Many programs that change the file concurrently.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Barrier;

@@ -1,5 +1,5 @@
-//! A service that repeats what it was sent, in every place where it can put text: nothing of it
-//! leaves the library.
+//! A service that repeats the request's secrets in every place that can hold text: no secret leaves
+//! the library.
 
 mod operations;
 mod seen;
@@ -19,7 +19,7 @@ use super::hostile::{answered, client_of, hostile_to};
 use super::hostile_sockets::accept;
 use super::*;
 
-/// What is answered: in which place, and with which status where that is open.
+/// The columns of the table: the title, the place of the echo, and the status of the response.
 fn columns() -> Vec<(String, EchoPlace, u16)> {
     let name = |place: EchoPlace| {
         serde_json::to_value(place)
@@ -39,7 +39,7 @@ fn columns() -> Vec<(String, EchoPlace, u16)> {
     columns
 }
 
-/// What one operation lets be seen of one place.
+/// Runs one operation against an echo in one place, and returns what the host can see.
 fn cell(emulator: &Emulator, operation: &Operation, place: EchoPlace, status: u16) -> Seen {
     emulator.clear_faults();
     let lines = Arc::new(Mutex::new(Vec::new()));
@@ -53,8 +53,7 @@ fn cell(emulator: &Emulator, operation: &Operation, place: EchoPlace, status: u1
     seen
 }
 
-/// Every row. They wait more than they work, so several are under way at once, each with an
-/// emulator of its own.
+/// Runs all rows. They mostly wait, so several run concurrently, each with an emulator of its own.
 fn rows(columns: &[(String, EchoPlace, u16)]) -> Vec<Vec<Seen>> {
     let (next, rows) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {
@@ -117,7 +116,7 @@ fn no_place_of_no_operation_shows_a_secret() {
         }
     }
     println!("{table}");
-    // Nobody reads a reason phrase, and a header that is named like that is left out.
+    // libfal does not read a reason phrase, and drops a header whose name is a secret.
     let silent = [EchoPlace::Reason, EchoPlace::HeaderName];
     let vain = columns
         .iter()
@@ -136,8 +135,8 @@ fn no_place_of_no_operation_shows_a_secret() {
     );
 }
 
-/// The answer of a session is libfal's own, with the headers of the last handshake, which may
-/// repeat what opened it.
+/// The response of a session is made by libfal. It has the headers of the last handshake, which may
+/// repeat the request's secrets.
 #[test]
 fn the_answer_of_a_session_shows_no_secret() {
     let host = hostile_to(|head, connection| {

@@ -1,4 +1,4 @@
-//! Every operation, and which of its requests meets a service that repeats what it carried.
+//! Every operation, with those of its requests to which a service responds with an echo.
 
 use std::time::SystemTime;
 
@@ -11,10 +11,10 @@ use super::super::queue::{job_of, submit};
 use super::super::sources::log_in;
 use super::*;
 
-/// Where the service goes on for ever, as it may where a place shows nothing.
+/// The time limit where the service never ends its response.
 const SHORT: Duration = Duration::from_secs(2);
 
-/// Whose credential the requests carry.
+/// The credential that the requests carry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum As {
     Key,
@@ -23,23 +23,22 @@ enum As {
     Login,
 }
 
-/// What is started: its operation, and what has to live as long as it.
+/// A running operation, and what has to live as long as it.
 type Started = (Op, Box<dyn std::any::Any>);
 
-/// A row of the table.
 pub(super) struct Operation {
     pub(super) name: &'static str,
     who: As,
-    /// Method, host and path of the requests that are answered so.
+    /// Method, host and path of the requests that get the echo.
     method: &'static str,
     host: &'static str,
     path: &'static str,
-    /// Whether those carry a credential at all.
+    /// Whether these requests carry a credential.
     pub(super) carries: bool,
     start: fn(&Client, &Prepared) -> Result<Started, Error>,
 }
 
-/// What was there before the service began to repeat things.
+/// What was set up before the service begins to echo.
 struct Prepared {
     job: fal::Job,
     file: String,
@@ -356,7 +355,7 @@ fn upload(client: &Client, way: UploadWay) -> Result<Started, Error> {
 }
 
 impl Operation {
-    /// The fault for the requests of this row only.
+    /// Restricts the fault to the requests of this row.
     pub(super) fn met(&self, fault: Fault) -> Fault {
         let fault = fault.path(self.path);
         let fault = if self.method.is_empty() {
@@ -371,7 +370,7 @@ impl Operation {
         }
     }
 
-    /// Runs it to its end, and looks at all that it let be seen.
+    /// Runs the operation to its end and collects everything that it shows.
     pub(super) fn run(
         &self,
         emulator: &Emulator,
@@ -436,7 +435,7 @@ impl Operation {
     }
 }
 
-/// A file of this account's.
+/// Uploads a file and returns its URL.
 fn file(client: &Client) -> String {
     let what = Upload::bytes(&b"12345"[..]).file_name("a.png");
     Op::finish(|| client.upload_start(what))

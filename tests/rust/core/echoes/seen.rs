@@ -1,12 +1,12 @@
-//! All that a host can see of an operation, searched for secrets in each of their forms.
+//! Everything that a host can see of an operation, searched for secrets in each of their encodings.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use fal::{Error, Event};
 
-/// As in tests/secrets/search: each secret of the tests and of the emulator contains one of them.
-/// The last is how its tokens begin, so that half of one is seen, too: a WebSocket's close has room
-/// for no more.
+/// The same marks as in tests/secrets/search: each secret of the tests and of the emulator contains
+/// one of them. The last mark is the beginning of the emulator's tokens, so that a truncated token
+/// is found, too: the reason of a WebSocket close is short.
 const MARKS: [&str; 4] = [
     "fake-secret",
     "fake-signature-",
@@ -14,23 +14,23 @@ const MARKS: [&str; 4] = [
     "eyJhbGciOiJub25l",
 ];
 
-/// What was looked through.
+/// The result of the search.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// Something was taken out.
+    /// Whether a mask replaces a secret somewhere.
     pub(super) masked: bool,
-    /// Where a secret is.
+    /// The places that contain a secret.
     pub(super) leaks: Vec<String>,
 }
 
 impl Seen {
-    /// What the service had a say in.
+    /// Searches text that the service can influence.
     pub(super) fn text(&mut self, place: &str, text: &str) {
         self.masked |= text.contains("****");
         self.own(place, text);
     }
 
-    /// What it had none in, where a mask may stand for what nobody repeated.
+    /// Searches text that the service cannot influence. A mask in it proves nothing.
     pub(super) fn own(&mut self, place: &str, text: &str) {
         let plain = unescaped(&unescaped(text));
         let found = |mark: &str| {
@@ -107,7 +107,8 @@ fn forms(mark: &str) -> Vec<String> {
     [vec![mark.to_owned()], once, twice].concat()
 }
 
-/// What of the text's base64 does not depend on its neighbours, at each of the three alignments.
+/// The part of the text's base64 that does not depend on neighbouring bytes, at each of the three
+/// alignments.
 fn encoded(text: &str) -> Vec<String> {
     let at = |before: usize| {
         let whole = [&vec![0; before][..], text.as_bytes()].concat();
@@ -121,7 +122,7 @@ fn encoded(text: &str) -> Vec<String> {
     (0..3).flat_map(at).collect()
 }
 
-/// The text without escapes of JSON, of Rust's `Debug` and of addresses.
+/// The text without the escapes of JSON, of Rust's `Debug` and of URLs.
 fn unescaped(text: &str) -> String {
     let bytes = text.as_bytes();
     let digits = |from: usize, count: usize| {

@@ -1,4 +1,4 @@
-//! Files on their way there and back, step by step.
+//! Uploads and downloads, request by request.
 
 use super::super::upload::upload;
 use super::*;
@@ -8,9 +8,9 @@ const TOKEN: &str = "POST rest.fal.ai/storage/auth/token";
 const ECHO: &str = "POST fal.run/emulator/echo";
 const REST: &str = "GET v3.fal.media/parts from there on";
 
-/// More than a connection takes of what nobody reads.
+/// More than the buffers of a connection hold.
 const LARGE: u64 = 32 << 20;
-/// The same, and not more than one part.
+/// The same, in one part of an upload.
 const PART: u64 = 10 << 20;
 
 fn signed(world: &World) -> Came {
@@ -121,7 +121,7 @@ const NO_ETAG: (Evidence, &str, Withhold) = (Evidence::Form, "no etag", |answer|
     answer.replace("etag: \"e\"\r\n", "")
 });
 
-/// What a step of an upload asks fal for itself: nothing is sent before it is there.
+/// A row for a request of an upload to fal's own service. No bytes are sent before its response.
 fn step(operation: &'static str, start: fn(&World) -> Came, request: &'static str) -> Row {
     Row::of(operation, start)
         .exchange(request, false)
@@ -129,7 +129,7 @@ fn step(operation: &'static str, start: fn(&World) -> Came, request: &'static st
         .ends()
 }
 
-/// What takes the bytes of an upload.
+/// A row for a request that carries the bytes of an upload.
 fn taking(row: Row, size: u64) -> Row {
     let code = Code::ServiceFailed;
     row.undone()
@@ -314,7 +314,7 @@ pub(super) fn rows() -> Vec<Row> {
     ]
 }
 
-/// Changes the beginning of the file that there is, which keeps its length.
+/// Overwrites the beginning of the file, which keeps its length.
 fn write_to(world: &World) {
     let file = std::fs::File::options().write(true).open(world.file());
     std::io::Write::write_all(&mut file.unwrap(), b"other").unwrap();

@@ -1,4 +1,4 @@
-//! A server that is in order but for the one thing that it withholds.
+//! A server that is correct but for the one piece of evidence that it withholds.
 
 use super::super::*;
 use fal::Upload;
@@ -14,29 +14,29 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 pub(super) const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream";
 
-/// The login that is there before it is renewed.
+/// The refresh token of the login before it is renewed.
 pub(super) const REFRESH: &str = "fake-secret-refresh-1";
-/// What there is to download.
+/// The file to download.
 pub(super) const FILE: &[u8] = b"0123456789";
-/// So much of it comes at first where the download has to go on.
+/// The number of bytes in the first response to a download that has to be resumed.
 const BEGUN: usize = 4;
 
-/// An answer before something of it is withheld.
+/// A complete response, from which a test removes something.
 pub(super) struct Answer {
     pub(super) line: &'static str,
     pub(super) headers: String,
     pub(super) body: Vec<u8>,
-    /// So many bytes fewer come than were announced.
+    /// How many of the announced bytes are not sent.
     pub(super) lacks: usize,
-    /// All announced bytes come, but what they unpack to has no end.
+    /// All announced bytes are sent, but the compressed data has no end.
     pub(super) is_cut_in_packing: bool,
-    /// It comes in one chunk, so that nothing says its length beforehand.
+    /// The body is one chunk, so that its length is not announced.
     pub(super) is_chunked: bool,
-    /// Nothing of the request's body is read.
+    /// The server does not read the request's body.
     pub(super) is_early: bool,
-    /// What happens on the disk once the request is there.
+    /// What happens on the disk once the request has arrived.
     pub(super) disk: Option<fn(&World)>,
-    /// Of a WebSocket: what comes when a message has arrived.
+    /// The frames that a WebSocket sends when a message has arrived.
     pub(super) frames: Vec<u8>,
 }
 
@@ -64,7 +64,7 @@ impl Answer {
         self
     }
 
-    /// One that consents to a WebSocket and then says this.
+    /// A response that accepts a WebSocket, which then sends these frames.
     fn socket(request: &Request, frames: Vec<u8>) -> Self {
         let key = request.header("sec-websocket-key").unwrap_or_default();
         let accept = derive_accept_key(key.as_bytes());
@@ -101,7 +101,7 @@ impl Answer {
             let mut packed = GzEncoder::new(Vec::new(), Compression::best());
             packed.write_all(&body)?;
             body = packed.finish()?;
-            // Neither all of the data nor what they are checked with.
+            // Removes some of the data, and the checksum.
             body.truncate(body.len() - 10);
             headers.push_str("content-encoding: gzip\r\n");
         }
@@ -124,7 +124,7 @@ impl Answer {
 
 /// A request that has arrived.
 pub(super) struct Request {
-    /// Method, host and path; of a part of a file also that.
+    /// Method, host and path, and the number of the part in an upload of parts.
     pub(super) line: String,
     head: String,
     begun: Vec<u8>,
@@ -168,7 +168,7 @@ impl Request {
         })
     }
 
-    /// Reads what is left of the body.
+    /// Reads the rest of the body.
     fn finish(&self, connection: &mut TcpStream) -> io::Result<()> {
         let length = self
             .header("content-length")
@@ -190,12 +190,12 @@ pub(super) fn text(content: &str) -> Vec<u8> {
     frame(TEXT, content.as_bytes())
 }
 
-/// An end that says so.
+/// A close frame for a normal end.
 pub(super) fn farewell() -> Vec<u8> {
     frame(CLOSE, &1000_u16.to_be_bytes())
 }
 
-/// What fal answers, everything in order.
+/// The complete response of fal.
 fn good(request: &Request, arrived: usize) -> Answer {
     let ok = |body: Value| Answer::json(body);
     let token = json!({"token": "fake-secret-token", "token_type": "Bearer"});
@@ -269,7 +269,7 @@ fn good(request: &Request, arrived: usize) -> Answer {
         }
         "POST v3.fal.media/files/upload" => ok(json!({"access_url": "https://v3.fal.media/f"})),
         "GET v3.fal.media/f" => Answer::of("200 OK", "a/b", FILE),
-        // It breaks off once.
+        // The first response breaks off.
         "GET v3.fal.media/parts" => {
             let lacks = if arrived == 1 { FILE.len() - BEGUN } else { 0 };
             Answer {
@@ -305,7 +305,7 @@ fn good(request: &Request, arrived: usize) -> Answer {
 
 pub(super) type Withhold = fn(&mut Answer);
 
-/// One server, what is there for its client, and what arrived.
+/// A server, the files and keys of its client, and the requests that arrived.
 pub(super) struct World {
     pub(super) folder: TempDir,
     host: Mutex<String>,
@@ -313,8 +313,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// With a file of so many bytes, and a server that withholds this of its answers to one
-    /// request.
+    /// Creates a file of `size` bytes, and a server that withholds this piece of its response to
+    /// one request.
     pub(super) fn new(size: u64, withheld: Option<(&'static str, Withhold)>) -> Arc<Self> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("to")).unwrap();
@@ -337,7 +337,7 @@ impl World {
                 let (Ok(mut connection), Some(world)) = (connection, weak.upgrade()) else {
                     return;
                 };
-                // The client leaves when it has had enough.
+                // The client may close the connection before the end.
                 std::thread::spawn(move || {
                     let _ = world.answer(&mut connection, withheld);
                     let _ = connection.shutdown(Shutdown::Write);
@@ -382,7 +382,7 @@ impl World {
         Ok(())
     }
 
-    /// Waits for a message, which need not come, and says what is to be said.
+    /// Waits for a message, which need not arrive, and sends the frames.
     fn talk(&self, answer: &Answer, connection: &mut TcpStream) -> io::Result<()> {
         connection.set_read_timeout(Some(Duration::from_millis(500)))?;
         let mut message = [0; 1024];
@@ -403,7 +403,7 @@ impl World {
         self.seen().iter().filter(|seen| *seen == line).count()
     }
 
-    /// What has arrived, in order.
+    /// The requests in order of arrival.
     pub(super) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
@@ -420,7 +420,7 @@ impl World {
         self.client_with(("FAL_KEY", "fake-id:fake-secret-for-nobody"))
     }
 
-    /// A client of the user who is logged in.
+    /// A client of a user with a login.
     pub(super) fn logged_in(&self) -> Client {
         self.client_with(("HOME", self.folder.path().to_str().unwrap()))
     }

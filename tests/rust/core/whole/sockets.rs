@@ -1,4 +1,4 @@
-//! Sessions over WebSockets, from the handshake to their end.
+//! Sessions over WebSockets, from the handshake to the end.
 
 use super::server::{CLOSE, farewell, frame, text};
 use super::*;
@@ -36,7 +36,7 @@ fn channel(world: &World) -> Came {
     ended(&channel.run_start(request).unwrap())
 }
 
-/// What an answer that agrees to no WebSocket lacks.
+/// Withholds the acceptance of a WebSocket.
 fn refused(row: Row) -> Row {
     row.all(
         &[
@@ -78,7 +78,7 @@ const CODED: (Evidence, &str, Withhold) = (Evidence::Coding, "", |answer| {
     answer.frames = vec![0xC1, 1, b'x'];
 });
 
-/// The frames of a channel's answer, and its end.
+/// The frames of a channel's response, and its end.
 fn frames(frames: &[&str]) -> Vec<u8> {
     frames
         .iter()
@@ -174,7 +174,7 @@ pub(super) fn rows() -> Vec<Row> {
     ]
 }
 
-/// An answer of this status, from its start to its end.
+/// A complete response with this status, from its start frame to its end.
 fn started(status: &str) -> Vec<u8> {
     let start = format!(r#"{{"type": "start", "request_id": "r-1", "status": {status}}}"#);
     frames(&[&start, "{}", r#"{"type": "end", "request_id": "r-1"}"#])
