@@ -119,28 +119,28 @@ class Call {
     template <class T> void accept(T *object, fal_status status)
     {
         if (object && status != FAL_OK)
-            broken(name, "an object came out of a call that failed");
+            broken(name, "a failed call returned an object");
         if (object)
             got(object);
     }
     void accept(const char *text, fal_status status)
     {
         if (text && status != FAL_OK)
-            broken(name, "a string came out of a call that failed");
+            broken(name, "a failed call returned a string");
         if (text)
             string(text, true);
     }
     void accept(const void *bytes, fal_status status)
     {
         if (bytes && status != FAL_OK)
-            broken(name, "bytes came out of a call that failed");
+            broken(name, "a failed call returned bytes");
         if (bytes)
             string(static_cast<const char *>(bytes), false);
     }
     template <class T> std::enable_if_t<std::is_arithmetic_v<T>> accept(T value, fal_status status)
     {
         if (status != FAL_OK && value != T{})
-            broken(name, "a number came out of a call that failed");
+            broken(name, "a failed call returned a number");
     }
 
     template <class T> void got(T *object)
@@ -156,11 +156,11 @@ class Call {
             return;
         size_t size = has_out_length ? out_length : strlen(text);
         if (terminated && text[size] != '\0')
-            broken(name, "a string without its NUL");
+            broken(name, "a returned string has no NUL");
         std::string copy(text, size);
         if (terminated && function != "fal_new_key_secret" && copy.find(PLANTED_SECRET) != std::string::npos &&
             (function.rfind("fal_error", 0) == 0 || function.rfind("fal_credentials", 0) == 0))
-            broken(name, "the secret of the key: " + copy);
+            broken(name, "contains the secret of the key: " + copy);
         world.hold(text, size, owner ? owner : &shared(), name);
     }
 

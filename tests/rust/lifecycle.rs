@@ -269,7 +269,7 @@ fn a_shutdown_waits_until_a_renewal_that_was_sent_is_stored() {
     assert_eq!(
         std::fs::read_to_string(token_file(home.path())).unwrap(),
         after,
-        "it is good"
+        "the login is still valid"
     );
 }
 
@@ -489,7 +489,7 @@ fn the_workers_are_configured_between_lives() {
             counter.fetch_add(1, Ordering::SeqCst);
             assert!(
                 counter.load(Ordering::SeqCst) != 2,
-                "a hook that panics harms nobody"
+                "a hook that panics has no effect"
             );
         });
         Some(hook)

@@ -246,7 +246,7 @@ fn assert_secret_forgotten(
     let found = found_by(child);
     assert!(
         found.in_use.sent > 0,
-        "the search does not see what must be there: {found:?}"
+        "the search misses the key that is in use: {found:?}"
     );
     assert_eq!(found.shut_down.ours, 0, "{found:?}");
     // Before the shutdown a task may not have ended yet.
@@ -270,7 +270,7 @@ fn found_by(mut child: Command) -> Found {
     println!("{found:?}");
     assert!(
         found.in_use.ours > 0,
-        "the search does not see what must be there: {found:?}"
+        "the search misses the key that is in use: {found:?}"
     );
     found
 }

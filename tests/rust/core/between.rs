@@ -137,7 +137,7 @@ fn a_page_in_place_of_an_apps_answer_is_told_from_the_apps_own() {
         .unwrap();
     assert!(
         matches!(op.wait_event(Some(PATIENCE)).unwrap(), fal::NextEvent::End),
-        "a page is no item"
+        "a page of HTML is not an item"
     );
     let error = op.take().unwrap().unwrap_err();
     assert_eq!(

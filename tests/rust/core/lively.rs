@@ -133,7 +133,7 @@ fn an_error_after_the_goodbye_is_the_sessions() {
         session.send(&json!({"n": 1})).unwrap();
         session.close();
         let (events, outcome) = drain(session.op());
-        assert!(events.len() <= 3, "nothing is connected anew");
+        assert!(events.len() <= 3, "no new connection is opened");
         match (outcome, code) {
             (Err(error), Some(code)) => assert_eq!(error.code(), code, "{last}: {error}"),
             (Ok(response), None) => assert_eq!(response.get("/ended").unwrap(), "closed", "{last}"),

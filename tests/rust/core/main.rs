@@ -132,6 +132,6 @@ impl Trap {
 
     fn assert_untouched(&self) {
         let caught = self.0.accept();
-        assert!(caught.is_err(), "somebody connected");
+        assert!(caught.is_err(), "a client connected to the trap");
     }
 }

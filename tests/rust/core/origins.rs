@@ -209,6 +209,6 @@ fn an_own_host_is_used_and_sees_the_key() {
     assert_eq!(
         error.code(),
         Code::ForeignOrigin,
-        "fal.run is no longer ours"
+        "fal.run is no longer the host of runs"
     );
 }

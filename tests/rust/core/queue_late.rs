@@ -450,7 +450,7 @@ fn a_pause_that_does_not_fit_is_not_begun() {
         .map(|_| ended())
         .take_while(|code| *code == Code::Deadline)
         .collect();
-    assert!(ends.len() < 5, "the pause was begun");
+    assert!(ends.len() < 5, "the pause was started");
 }
 
 /// `FAL_JOBS` sets the number of jobs. Each is polled without a pause from its submission to its

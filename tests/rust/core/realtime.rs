@@ -238,14 +238,18 @@ fn control_messages_end_the_session() {
             error.message().contains(text) && error.request_id().is_some(),
             "{error}"
         );
-        assert!(!error.may_have_executed(), "its result had come");
+        assert!(!error.may_have_executed(), "its result had arrived");
     }
     let session = start(&client);
     session
         .send(&input(1, json!({"outputs": 0, "error": "INTERNAL_ERROR"})))
         .unwrap();
     assert!(drain(session.op()).1.unwrap_err().may_have_executed());
-    assert_eq!(handshakes(&emulator).len(), 7, "nothing is connected anew");
+    assert_eq!(
+        handshakes(&emulator).len(),
+        7,
+        "no new connection is opened"
+    );
     no_socket_is_left(&emulator);
 }
 

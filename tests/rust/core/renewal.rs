@@ -36,7 +36,11 @@ fn all_who_wait_share_one_question_and_the_answer_is_kept() {
         });
     });
     assert_eq!(client.explain().used().unwrap().source, "explicit callback");
-    assert_eq!(asked.load(Ordering::SeqCst), 0, "explaining asks nobody");
+    assert_eq!(
+        asked.load(Ordering::SeqCst),
+        0,
+        "explain() must not call the callback"
+    );
     thread::scope(|scope| {
         for _ in 0..50 {
             scope.spawn(|| echo(&client).unwrap());

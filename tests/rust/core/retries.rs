@@ -70,7 +70,10 @@ fn a_large_post_that_is_reset_before_it_was_read_arrives_once() {
     )
     .unwrap_err();
     assert_eq!(error.code(), Code::ConnectionLost);
-    assert!(error.may_have_executed(), "nobody can know how far it got");
+    assert!(
+        error.may_have_executed(),
+        "the request may have arrived completely"
+    );
     assert_eq!(emulator.arrivals().len(), 1);
 }
 
@@ -113,7 +116,7 @@ fn a_post_that_never_connected_is_sent_again() {
         .unwrap();
     assert!(
         !op.wait(Some(Duration::from_millis(50))).unwrap(),
-        "nobody listens yet"
+        "there is no listener yet"
     );
     let emulator = Emulator::builder().port(reserved.port()).start().unwrap();
     // The key is not one of this emulator's, so 401 shows that the request arrived.

@@ -450,7 +450,7 @@ fn streams_work_over_a_channel() {
     assert!(error.message().contains("3 items"), "{error}");
     assert!(
         end(&start_on(&channel, "emulator/stream", json!({}))).is_ok(),
-        "the next one connects anew"
+        "the next one opens a new connection"
     );
 }
 

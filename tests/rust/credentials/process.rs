@@ -29,7 +29,7 @@ fn report_of(command: &mut Command, variables: &[(&str, &str)]) -> Value {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert!(!text.contains(SECRET), "a secret shows: {text}");
+    assert!(!text.contains(SECRET), "a secret is shown: {text}");
     let (_, from_report) = text.split_once('{').unwrap();
     let (report, _) = from_report.rsplit_once('}').unwrap();
     serde_json::from_str(&format!("{{{report}}}")).unwrap()

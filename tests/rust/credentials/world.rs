@@ -119,7 +119,7 @@ impl World {
 }
 
 pub(crate) fn assert_no_secret(text: &str) {
-    assert!(!text.contains(SECRET), "a secret shows: {text}");
+    assert!(!text.contains(SECRET), "a secret is shown: {text}");
 }
 
 pub(crate) fn source<'r>(resolution: &'r Resolution, name: &str) -> &'r SourceReport {

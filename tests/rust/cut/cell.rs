@@ -176,7 +176,7 @@ impl Run {
             .take()
             .expect("ended")
             .err()
-            .unwrap_or_else(|| panic!("{name}: it ended well"));
+            .unwrap_or_else(|| panic!("{name}: it succeeded"));
         assert_eq!(error.code(), code, "{name}: {error}");
         assert_eq!(
             error.may_have_executed(),
@@ -237,7 +237,7 @@ impl Run {
             });
         }
         let told = usize::from(cut && self.step.effect == Effect::Job);
-        wait(&format!("{name}: fal is not told"), || {
+        wait(&format!("{name}: the job is not cancelled"), || {
             self.server.cancels() == told
         });
         wait(&format!("{name}: it still runs"), || {
@@ -252,13 +252,13 @@ impl Run {
             assert_eq!(
                 self.server.arrived(),
                 self.hold,
-                "{name}: what was cut arrived whole"
+                "{name}: the cut request arrived completely"
             );
         }
         if !cut {
             assert!(
                 self.server.is_finished(),
-                "{name}: it did not go on to its end"
+                "{name}: it did not continue to its end"
             );
         }
         assert_eq!(self.server.cancels(), told, "{name}");

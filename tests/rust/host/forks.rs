@@ -53,7 +53,7 @@ fn a_child_calls_while_a_line_is_written() {
         done.store(1, Ordering::SeqCst);
         assert!(
             inherited > 0,
-            "no child had the lock, so this shows nothing"
+            "no child was forked while the lock was held, so this proves nothing"
         );
     });
     runtime::shutdown(PATIENCE).unwrap();

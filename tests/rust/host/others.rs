@@ -32,14 +32,14 @@ fn one_that_blocks_holds_up_nothing() {
         let hanging = start(&limited, "emulator/echo/hang");
         assert!(
             hanging.wait(Some(PATIENCE)).unwrap(),
-            "{function:?} holds a limit up"
+            "{function:?} delays a deadline"
         );
         assert_eq!(hanging.take().unwrap().unwrap_err().code(), Code::Deadline);
         let cancelled = start(&other, "emulator/echo/hang");
         cancelled.cancel();
         assert!(
             cancelled.wait(Some(PATIENCE)).unwrap(),
-            "{function:?} holds a cancellation up"
+            "{function:?} delays a cancellation"
         );
         assert_eq!(
             cancelled.take().unwrap().unwrap_err().code(),
@@ -50,7 +50,7 @@ fn one_that_blocks_holds_up_nothing() {
         for (op, _) in &held {
             assert!(
                 op.wait(Some(PATIENCE)).unwrap(),
-                "{function:?} holds its own call up"
+                "{function:?} delays the cancellation of its own call"
             );
         }
         assert!(

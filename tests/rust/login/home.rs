@@ -111,7 +111,7 @@ pub(crate) fn access_token(seconds: i64) -> String {
 
 pub(crate) fn assert_no_secret(shown: &impl Debug) {
     let text = format!("{shown:?} {shown:#?}");
-    assert!(!text.contains("fake-secret"), "a secret shows: {text}");
+    assert!(!text.contains("fake-secret"), "a secret is shown: {text}");
 }
 
 #[cfg(unix)]

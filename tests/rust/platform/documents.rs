@@ -189,7 +189,7 @@ fn the_page_of_keys_says_which_key_opens_what() {
             .iter()
             .filter(|(name, ..)| covers(name, one))
             .max_by_key(|(name, ..)| name.len());
-        let (_, row, columns) = row.unwrap_or_else(|| panic!("{} is in no row", one.name()));
+        let (_, row, columns) = row.unwrap_or_else(|| panic!("no row contains {}", one.name()));
         let needed = one.scope().filter(|_| !one.is_key_optional());
         let opens = [needed.is_none(), needed != Some(fal::Scope::Admin), true];
         for (column, opens) in columns.iter().zip(opens) {

@@ -59,7 +59,7 @@ fn next(op: &Op) -> Option<Event> {
     match op.wait_event(Some(PATIENCE)).unwrap() {
         NextEvent::Event(event) => Some(event),
         NextEvent::End => None,
-        NextEvent::Pending => panic!("it does not go on"),
+        NextEvent::Pending => panic!("no event arrives"),
     }
 }
 

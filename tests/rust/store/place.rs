@@ -104,7 +104,7 @@ pub(crate) fn clean(result: Result<Change, StoreError>) -> Result<Change, StoreE
 }
 
 pub(crate) fn assert_no_secret(text: &str) {
-    assert!(!text.contains(SECRET), "a secret shows: {text}");
+    assert!(!text.contains(SECRET), "a secret is shown: {text}");
 }
 
 #[cfg(unix)]
