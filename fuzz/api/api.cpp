@@ -116,7 +116,7 @@ static Server &server()
     return *only;
 }
 
-/* Checks that no object is left and that libfal has released all memory that it was lent. */
+/* Checks that no object is left and that libfal has released all memory that it was given. */
 static void clean_up(World &world)
 {
     world.check_strings(nullptr);

@@ -115,7 +115,7 @@ fn processor_time() -> Option<u64> {
     Some(times.iter().sum())
 }
 
-/// When an interpreter ends, portalocker 2 removes the file whoever holds the lock.
+/// When an interpreter ends, portalocker 2 removes the file even if another process holds the lock.
 #[cfg(unix)]
 #[test]
 fn removing_the_official_lock_file_does_not_break_our_lock() {
