@@ -1,5 +1,5 @@
 //! Responses that end with their connection: with TLS that end is authentic, and without TLS
-//! anybody on the way may have caused it.
+//! any host on the way may have caused it.
 
 use super::hostile::{client_of, hostile_to};
 use super::tls::certificate_for;

@@ -45,7 +45,14 @@ fn comment(line: &str) -> Option<&str> {
 
 #[test]
 fn comments_and_pages_use_clear_words() {
-    let folders = ["src", "include", "bindings/python/src", "docs"].map(files::below);
+    let folders = [
+        "src",
+        "include",
+        "bindings/python/src",
+        "docs",
+        "tests/rust",
+    ]
+    .map(files::below);
     let mut found = Vec::new();
     for file in folders
         .concat()
