@@ -288,8 +288,8 @@ fn closing() -> Result<CancellationToken, String> {
     Ok(instance.closing().clone())
 }
 
-/// Runs blocking work. Work that waits for a person or a program must not delay work that only reads
-/// and writes files, so each has its own kind.
+/// Runs blocking work. Work that waits for a person or a program must not delay work that only
+/// reads and writes files, so each has its own kind.
 async fn blocking<T: Send + 'static>(
     kind: Kind,
     work: impl FnOnce() -> T + Send + 'static,

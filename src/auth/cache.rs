@@ -81,8 +81,8 @@ impl CredentialCache {
         CredentialCache::new(options, self.environment.clone(), self.log.clone())
     }
 
-    /// Finds out again where the credential comes from, without a call to a program, a host function
-    /// or a server.
+    /// Finds out again where the credential comes from, without a call to a program, a host
+    /// function or a server.
     pub(crate) fn explain(&self) -> Resolution {
         let Some(active) = self.active.load_full() else {
             return credentials::resolve(&self.options, &self.environment);
@@ -95,8 +95,8 @@ impl CredentialCache {
     }
 
     /// Returns a credential to send with. Replaces it first if it has expired or is `refused`; all
-    /// operations wait for the same replacement. A failed search is repeated by the next call, since
-    /// the user may have set a credential by then.
+    /// operations wait for the same replacement. A failed search is repeated by the next call,
+    /// since the user may have set a credential by then.
     pub(crate) async fn active(
         self: &Arc<Self>,
         refused: Option<&ActiveCredential>,

@@ -10,8 +10,8 @@ use crate::openapi::Operation;
 /// The most keys whose scope is remembered. The oldest are forgotten.
 const MOST: usize = 32;
 
-/// Scopes by the public id of the key. The scope of a key never changes. A forked child inherits the
-/// scopes, because there is no lock.
+/// Scopes by the public id of the key. The scope of a key never changes. A forked child inherits
+/// the scopes, because there is no lock.
 #[derive(Debug, Default)]
 pub(crate) struct Scopes(ArcSwap<Vec<(String, Scope)>>);
 
@@ -41,8 +41,8 @@ impl Scopes {
 
     /// Learns from an operation of the Platform API that needs the scope ADMIN. A success proves
     /// that the key has the scope. A 403 from fal proves that the key does not have it
-    /// (docs/protocol.md §2.5), unless the operation needs more than the scope. A 401 proves nothing
-    /// (§16.42).
+    /// (docs/protocol.md §2.5), unless the operation needs more than the scope. A 401 proves
+    /// nothing (§16.42).
     pub(crate) fn observe<T>(
         &self,
         (method, path): (&str, &str),

@@ -23,10 +23,10 @@ impl Client {
     /// Starts a stream: one POST to the endpoint's path `stream` ([`Request::set_path`] sets
     /// another), directly to a runner.
     ///
-    /// Each event of the response becomes an event [`Item`](crate::EventKind::Item), in order: JSON,
-    /// or text if the app sent text. Items wait until the host reads them. The outcome is the last
-    /// item, by convention the result, or an empty response if there was no item. The stream of a
-    /// workflow fails if a step failed and no output followed ([`Event::workflow`]).
+    /// Each event of the response becomes an event [`Item`](crate::EventKind::Item), in order:
+    /// JSON, or text if the app sent text. Items wait until the host reads them. The outcome is the
+    /// last item, by convention the result, or an empty response if there was no item. The stream
+    /// of a workflow fails if a step failed and no output followed ([`Event::workflow`]).
     ///
     /// The content type distinguishes other responses: JSON becomes one item, which is also the
     /// outcome. Each piece of any other body becomes an item of [bytes](Event::is_bytes) when it

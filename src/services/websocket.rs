@@ -14,10 +14,10 @@ use crate::system::memory;
 ///
 /// Each message becomes an event [`Message`](crate::EventKind::Message) of the operation
 /// ([`op`](Self::op)): text or [bytes](crate::Event::is_bytes), in order. Messages wait until the
-/// host reads them. When either side closes the connection, the operation succeeds with the response
-/// of a [`Realtime`](crate::Realtime) session. When the connection breaks, the operation fails with
-/// [`Code::ConnectionLost`](crate::Code::ConnectionLost). It does not reconnect, because only the app
-/// knows what a new connection would continue.
+/// host reads them. When either side closes the connection, the operation succeeds with the
+/// response of a [`Realtime`](crate::Realtime) session. When the connection breaks, the operation
+/// fails with [`Code::ConnectionLost`](crate::Code::ConnectionLost). It does not reconnect, because
+/// only the app knows what a new connection would continue.
 ///
 /// Dropping the last handle closes the connection as [`close`](Self::close) does.
 #[derive(Clone, Debug)]

@@ -225,8 +225,8 @@ async fn receive(message: Message, shared: &Shared, current: &mut Current) -> Re
     Ok(())
 }
 
-/// Reads the id and the piece of a control frame: JSON with `type` and `request_id`. Any other frame
-/// is part of a body.
+/// Reads the id and the piece of a control frame: JSON with `type` and `request_id`. Any other
+/// frame is part of a body.
 pub(super) fn control(text: &[u8]) -> Option<(String, Piece)> {
     let names = ["type", "request_id", "status", "headers"];
     let [kind, id, status, headers] = json::members(text, names)?;

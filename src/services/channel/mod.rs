@@ -92,10 +92,10 @@ impl Client {
 }
 
 impl Channel {
-    /// Sets the interval of pings, by default 30 seconds; `None` disables them. After four intervals
-    /// without traffic the connection counts as lost: its requests are not retried, and their
-    /// outcome is unknown. Time in which the host does not read a response does not count. The
-    /// interval applies to all clones, from the next connection on.
+    /// Sets the interval of pings, by default 30 seconds; `None` disables them. After four
+    /// intervals without traffic the connection counts as lost: its requests are not retried, and
+    /// their outcome is unknown. Time in which the host does not read a response does not count.
+    /// The interval applies to all clones, from the next connection on.
     pub fn set_ping(&self, idle: Option<Duration>) {
         // Less than a millisecond must not become 0, which disables pings.
         let idle = idle
@@ -107,8 +107,8 @@ impl Channel {
     /// Starts a run over the channel. The request sets the input and the timeout; its other parts
     /// are ignored. Its endpoint must be the channel's.
     ///
-    /// The outcome is that of [`Client::run_start`]. If the endpoint streams events, the outcome and
-    /// the events are those of [`Client::stream_start`]. Cancelling the operation leaves the
+    /// The outcome is that of [`Client::run_start`]. If the endpoint streams events, the outcome
+    /// and the events are those of [`Client::stream_start`]. Cancelling the operation leaves the
     /// connection and its other requests alone. The request is not retried once the app may have
     /// executed it.
     pub fn run_start(&self, request: Request) -> Result<Op> {

@@ -77,8 +77,8 @@ impl Drop for Guard {
     }
 }
 
-/// Cancels a job. A job that was just submitted may be unknown to fal for a moment: it would run, and
-/// cost money, if the cancellation were not retried.
+/// Cancels a job. A job that was just submitted may be unknown to fal for a moment: it would run,
+/// and cost money, if the cancellation were not retried.
 async fn cancel(exchange: &Exchange, job: &mut Job, is_known: bool) -> Result<Response> {
     let mut patience = Patience::new();
     loop {

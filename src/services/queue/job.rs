@@ -128,8 +128,9 @@ impl Job {
         self.urls = NamedUrls::default();
     }
 
-    /// The URL for a request about the job: the one that fal named, if its host is the queue's, else
-    /// the one built from the app. In the first case the second URL is the built one, if it differs.
+    /// The URL for a request about the job: the one that fal named, if its host is the queue's,
+    /// else the one built from the app. In the first case the second URL is the built one, if it
+    /// differs.
     pub(super) fn urls(&self, ask: Ask, hosts: &Hosts) -> Result<(Url, Option<Url>)> {
         let named = match ask {
             Ask::Status | Ask::StatusStream => &self.urls.status,

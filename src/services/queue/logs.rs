@@ -1,5 +1,5 @@
-//! Finds the new lines of a log. Each status contains a window of the log, which may repeat lines and
-//! may lack the oldest (docs/protocol.md §5.3).
+//! Finds the new lines of a log. Each status contains a window of the log, which may repeat lines
+//! and may lack the oldest (docs/protocol.md §5.3).
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -23,8 +23,9 @@ pub(super) fn lines(window: &str) -> VecDeque<&str> {
 
 /// The lines of earlier windows: the newest [`LINES`] different ones.
 ///
-/// Lines are identified by their content. Equal lines in one window are two lines. Equal lines in two
-/// windows are one line, since a window that continues the log and one that repeats it look alike.
+/// Lines are identified by their content. Equal lines in one window are two lines. Equal lines in
+/// two windows are one line, since a window that continues the log and one that repeats it look
+/// alike.
 #[derive(Default)]
 pub(super) struct Seen {
     hasher: RandomState,

@@ -1,5 +1,5 @@
-//! The queue (docs/protocol.md §5): submits a request, asks for its status and result, waits for it,
-//! and cancels it.
+//! The queue (docs/protocol.md §5): submits a request, asks for its status and result, waits for
+//! it, and cancels it.
 
 mod ask;
 mod cancel_on_drop;
@@ -61,16 +61,16 @@ impl Client {
     }
 
     /// Starts a submission that waits for the job's result, which is the outcome. Meanwhile the
-    /// operation delivers the job's [status](crate::EventKind::Status) as events, the first with the
-    /// request id directly after the submission, and its [log](crate::EventKind::Log).
+    /// operation delivers the job's [status](crate::EventKind::Status) as events, the first with
+    /// the request id directly after the submission, and its [log](crate::EventKind::Log).
     ///
-    /// The default timeout is 24 hours. When the operation is cancelled or times out, or the library
-    /// is shut down, the job is cancelled at fal in the background, unless
+    /// The default timeout is 24 hours. When the operation is cancelled or times out, or the
+    /// library is shut down, the job is cancelled at fal in the background, unless
     /// [`Request::set_keep_running`] is set. Dropping the handle has no effect. An error after the
     /// submission carries the request id, so that a caller can [attach](Self::attach_start) to the
     /// job. An error during the submission carries no id: fal may have accepted the request
-    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)), but without its id it cannot
-    /// be cancelled.
+    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)), but without its id it
+    /// cannot be cancelled.
     pub fn subscribe_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, WAIT);

@@ -1,5 +1,5 @@
-//! When a client requests the status of its jobs, and how many status streams it opens. A pause depends
-//! on the queue position and the number of jobs, which no backoff crate considers.
+//! When a client requests the status of its jobs, and how many status streams it opens. A pause
+//! depends on the queue position and the number of jobs, which no backoff crate considers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,8 +12,8 @@ use crate::system::random;
 const LEAST: Duration = Duration::from_millis(250);
 /// The longest pause for a job near the front of its queue, of a client with few jobs.
 const MOST: Duration = Duration::from_secs(5);
-/// The most requests for a status that one client sends in a second, once its jobs have waited for a
-/// while.
+/// The most requests for a status that one client sends in a second, once its jobs have waited for
+/// a while.
 const RATE: f64 = 200.0;
 /// A job at this position or a later one does not start within moments.
 const FAR: u64 = 10;

@@ -23,8 +23,8 @@ pub(super) fn is_early(response: &Result<Response>) -> bool {
     }
 }
 
-/// Whether the body says that the job is not done. Only third parties report fal's text: "Request is
-/// still in progress".
+/// Whether the body says that the job is not done. Only third parties report fal's text: "Request
+/// is still in progress".
 fn speaks_of_progress(error: &Error) -> bool {
     const WORDS: [&str; 5] = [
         "progress",
@@ -38,8 +38,8 @@ fn speaks_of_progress(error: &Error) -> bool {
     text.trim().is_empty() || WORDS.iter().any(|word| text.contains(word))
 }
 
-/// Whether only the app or the platform sends this error of a run: it names a field or a path, or has
-/// one of fal's error types.
+/// Whether only the app or the platform sends this error of a run: it names a field or a path, or
+/// has one of fal's error types.
 fn is_the_jobs_own(error: &Error) -> bool {
     let named = error.error_type().is_some_and(service_error::is_known);
     !error.fields().is_empty() || named || error.about() == Some(RefusalReason::Path)

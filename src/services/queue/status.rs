@@ -45,7 +45,8 @@ pub(super) enum Phase {
     Unknown,
 }
 
-/// Names of states that other queues use for a failure. fal documents no such state (docs/protocol.md §16.4).
+/// Names of states that other queues use for a failure. fal documents no such state
+/// (docs/protocol.md §16.4).
 const FAILED: [&str; 10] = [
     "FAILED",
     "FAILURE",
