@@ -64,7 +64,8 @@ impl Default for ClientBuilder {
 #[repr(i32)]
 #[non_exhaustive]
 pub enum HostRole {
-    /// `FAL_RUN_HOST`: direct runs. Without `FAL_QUEUE_RUN_HOST` the queue is at `queue.` + this host.
+    /// `FAL_RUN_HOST`: direct runs. Without `FAL_QUEUE_RUN_HOST` the queue is at `queue.` + this
+    /// host.
     Run = 0,
     /// `FAL_QUEUE_RUN_HOST`: the queue.
     Queue = 1,
@@ -134,12 +135,12 @@ impl ClientBuilder {
     }
 
     /// Connects through this HTTP or SOCKS proxy: `[scheme://][user:password@]host[:port]`, where
-    /// the scheme is `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. An empty URL means
-    /// no proxy.
+    /// the scheme is `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h`. An empty URL
+    /// means no proxy.
     ///
     /// By default the proxy is that of `HTTPS_PROXY`, else of `ALL_PROXY`, else of the system's
-    /// settings on macOS and Windows. Scripts that find proxies (PAC, WPAD) are not run. Connections
-    /// to the emulator and to the hosts in `NO_PROXY` are always direct.
+    /// settings on macOS and Windows. Scripts that find proxies (PAC, WPAD) are not run.
+    /// Connections to the emulator and to the hosts in `NO_PROXY` are always direct.
     pub fn http_proxy(mut self, url: &str) -> Result<Self> {
         self.network.set_proxy(url)?;
         Ok(self)
@@ -204,9 +205,9 @@ impl ClientBuilder {
         Ok(self)
     }
 
-    /// Refuses operations of the Platform API that need the scope ADMIN without sending them, if the
-    /// key in use is known to have scope API: from [`Client::check`], or from an earlier response of
-    /// fal (docs/protocol.md §2.5). By default they are sent.
+    /// Refuses operations of the Platform API that need the scope ADMIN without sending them, if
+    /// the key in use is known to have scope API: from [`Client::check`], or from an earlier
+    /// response of fal (docs/protocol.md §2.5). By default they are sent.
     ///
     /// It never refuses a call of a model, because fal's documentation contradicts itself about API
     /// keys and private apps of the same account (§16.51).
@@ -250,7 +251,8 @@ impl ClientBuilder {
             set.map(|(_, host)| host.clone())
                 .or_else(|| match environment.variable(name) {
                     Variable::Set(value) => Some(value.to_string()),
-                    // This is no valid host, so parsing fails with an error that names the variable.
+                    // This is no valid host, so parsing fails with an error that names the
+                    // variable.
                     Variable::NotUnicode => Some(char::REPLACEMENT_CHARACTER.into()),
                     Variable::Unset | Variable::Blank => None,
                 })

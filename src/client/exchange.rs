@@ -74,8 +74,8 @@ impl Exchange {
             .await
     }
 
-    /// Opens a WebSocket. Returns the headers of the response, the connection, and the credential of
-    /// the handshake if it was the client's.
+    /// Opens a WebSocket. Returns the headers of the response, the connection, and the credential
+    /// of the handshake if it was the client's.
     pub(crate) async fn upgrade(
         &self,
         call: &Call,
@@ -109,8 +109,8 @@ impl Exchange {
         })
     }
 
-    /// Whether a pause ends before the operation's deadline. If it does not, the caller fails at once
-    /// instead of pausing.
+    /// Whether a pause ends before the operation's deadline. If it does not, the caller fails at
+    /// once instead of pausing.
     pub(crate) fn has_time_for(&self, pause: Duration) -> bool {
         pause < self.deadline.saturating_duration_since(Instant::now())
     }

@@ -63,8 +63,8 @@ impl Inner {
             .await
     }
 
-    /// Sends a call with the credential of this cache. If fal refuses the credential and the source has
-    /// another, the call is sent once more with that.
+    /// Sends a call with the credential of this cache. If fal refuses the credential and the source
+    /// has another, the call is sent once more with that.
     pub(super) async fn authorized<T, F>(
         &self,
         credential_cache: &Arc<CredentialCache>,

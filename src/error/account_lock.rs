@@ -14,8 +14,8 @@ pub enum LockReason {
     Admin,
     /// The account was archived.
     Archived,
-    /// fal gives no reason, or one that this version of libfal does not know. The error's message has
-    /// the text.
+    /// fal gives no reason, or one that this version of libfal does not know. The error's message
+    /// has the text.
     Unknown,
 }
 

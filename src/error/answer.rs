@@ -24,8 +24,8 @@ impl Answer {
         Answer::clean(status, veiled(secrets, headers), body)
     }
 
-    /// Like [`new`](Self::new), for a body that may be large: the search for secrets yields to other
-    /// tasks.
+    /// Like [`new`](Self::new), for a body that may be large: the search for secrets yields to
+    /// other tasks.
     pub(crate) async fn of_large(
         secrets: &Secrets,
         status: u16,

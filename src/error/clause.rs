@@ -1,7 +1,7 @@
 //! Texts of a service as parts of a message.
 
-/// Removes the punctuation at the end of a text, so that a message can continue after it. The result
-/// may be empty.
+/// Removes the punctuation at the end of a text, so that a message can continue after it. The
+/// result may be empty.
 pub(crate) fn clause(text: &str) -> &str {
     let text = text.trim();
     // An ellipsis says that the text was shortened.

@@ -32,8 +32,8 @@ impl FieldError {
         values.for_each(|value| secrets.hide_json(value));
     }
 
-    /// The place of the field, as names and indices joined by dots: `body.image_size.width`. Empty if
-    /// the service does not state it.
+    /// The place of the field, as names and indices joined by dots: `body.image_size.width`. Empty
+    /// if the service does not state it.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -58,8 +58,8 @@ impl FieldError {
         self.url.as_deref()
     }
 
-    /// The limits that the field must keep, such as `{"max_height": 1024, "max_width": 1024}`. `None`
-    /// if there are very many values.
+    /// The limits that the field must keep, such as `{"max_height": 1024, "max_width": 1024}`.
+    /// `None` if there are very many values.
     pub fn context(&self) -> Option<&Value> {
         self.context.as_ref()
     }

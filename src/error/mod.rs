@@ -167,8 +167,8 @@ impl Error {
         }
     }
 
-    /// Removes the secrets from the fields, which may be long. The thread that reads the response does
-    /// it, so that no other thread waits for it later.
+    /// Removes the secrets from the fields, which may be long. The thread that reads the response
+    /// does it, so that no other thread waits for it later.
     pub(crate) fn masked(mut self, secrets: &Secrets) -> Self {
         let inner = &mut *self.0;
         for field in Arc::make_mut(&mut inner.fields) {
@@ -209,9 +209,9 @@ impl Error {
         self.0.answer.as_ref()?.error_type.as_deref()
     }
 
-    /// fal's id of the request. For a queued request it is the id of the submission; otherwise it is
-    /// from the header `x-fal-request-id` or, for the Platform API, from the body (docs/protocol.md
-    /// §14.2).
+    /// fal's id of the request. For a queued request it is the id of the submission; otherwise it
+    /// is from the header `x-fal-request-id` or, for the Platform API, from the body
+    /// (docs/protocol.md §14.2).
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref().or_else(|| self.answered_id())
     }
@@ -226,7 +226,8 @@ impl Error {
         self.0.answer.as_ref()?.headers.get(name)?.to_str().ok()
     }
 
-    /// Every header of the response, in the order of arrival. Values that are not text are left out.
+    /// Every header of the response, in the order of arrival. Values that are not text are left
+    /// out.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         let headers = self.0.answer.iter().flat_map(|answer| &answer.headers);
         headers.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
@@ -260,8 +261,8 @@ impl Error {
         self.0.needed_scope
     }
 
-    /// The fields of the input that the service refused, in the order of the response. At most 1000;
-    /// empty if the response names none.
+    /// The fields of the input that the service refused, in the order of the response. At most
+    /// 1000; empty if the response names none.
     pub fn fields(&self) -> &[FieldError] {
         &self.0.fields
     }
@@ -281,7 +282,8 @@ impl Error {
         self.code() == Code::Unauthenticated && self.about() != Some(RefusalReason::AppsOwn)
     }
 
-    /// The value that [`with_resolution_of`](Self::with_resolution_of) attached, if it has this type.
+    /// The value that [`with_resolution_of`](Self::with_resolution_of) attached, if it has this
+    /// type.
     pub(crate) fn resolution_of<T: Any>(&self) -> Option<&T> {
         self.0.resolution.as_deref()?.downcast_ref()
     }

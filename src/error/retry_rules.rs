@@ -99,8 +99,8 @@ pub(crate) struct Decision {
 
 impl Rule {
     /// Applies the rule. `hint` is what the response says about a retry (§16.13). It overrides the
-    /// rule, with one exception: an app may ask for a retry after it has run (§5.8), so a hint never
-    /// sends a POST again.
+    /// rule, with one exception: an app may ask for a retry after it has run (§5.8), so a hint
+    /// never sends a POST again.
     pub(crate) fn decide(&self, idempotency: Idempotency, hint: Option<bool>) -> Decision {
         let safe = idempotency != Idempotency::NonIdempotent;
         let may_retry = self.situation != Situation::StartDeadline;

@@ -18,7 +18,8 @@ use crate::key::Scope;
 const TABLE: &str = include_str!("operations.txt");
 
 /// The operations in the table, or none if the table has a mistake. The tests find each mistake.
-// A fork during the initialization of a blocking cell would block the child, so this one is of `race`.
+// A fork during the initialization of a blocking cell would block the child, so this one is of
+// `race`.
 static OPERATIONS: OnceBox<Vec<Operation>> = OnceBox::new();
 
 /// Every operation of the Platform API, in the order of docs/protocol.md §14.3.
@@ -179,8 +180,8 @@ impl Operation {
         &self.parameters
     }
 
-    /// Whether the operation takes an idempotency key. libfal creates and sends one, so that a retry
-    /// does no harm.
+    /// Whether the operation takes an idempotency key. libfal creates and sends one, so that a
+    /// retry does no harm.
     pub fn is_idempotent(&self) -> bool {
         self.parameters_in(Place::Header).next().is_some()
     }
@@ -207,8 +208,8 @@ impl Operation {
         }
     }
 
-    /// The lines of the operation in the table, in the notation of docs/protocol.md §14: the kind of
-    /// each line, and its content.
+    /// The lines of the operation in the table, in the notation of docs/protocol.md §14: the kind
+    /// of each line, and its content.
     pub fn notation(&self) -> &[(&'static str, &'static str)] {
         &self.notation
     }
@@ -223,8 +224,8 @@ impl Operation {
         }
     }
 
-    /// Returns the operation with this method whose template matches `path`, which is below `/v1`. If
-    /// several match, the one with the most fixed segments.
+    /// Returns the operation with this method whose template matches `path`, which is below `/v1`.
+    /// If several match, the one with the most fixed segments.
     pub(crate) fn at(method: &str, path: &str) -> Option<&'static Operation> {
         let fitting = operations()
             .iter()

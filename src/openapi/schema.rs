@@ -85,8 +85,8 @@ pub(crate) enum Format {
 }
 
 impl Schema {
-    /// Checks that a value has this shape. The error names the first part that does not, by its path
-    /// from `at`.
+    /// Checks that a value has this shape. The error names the first part that does not, by its
+    /// path from `at`.
     pub(crate) fn check(&self, value: &Value, at: &str) -> Result<(), String> {
         let fits = match (self, value) {
             (Schema::Any, _) | (Schema::Null, Value::Null) | (Schema::Bool, Value::Bool(_)) => true,

@@ -87,14 +87,15 @@ impl Lifecycle {
         Ok(self)
     }
 
-    /// Sets who may read the file: every user for whom there is no [rule](Self::rule). The owner always
-    /// may.
+    /// Sets who may read the file: every user for whom there is no [rule](Self::rule). The owner
+    /// always may.
     pub fn access(mut self, default: Decision) -> Self {
         self.access = Some(default);
         self
     }
 
-    /// Adds a rule for one user, by nickname (or id, §16.33). fal ignores users that it does not know.
+    /// Adds a rule for one user, by nickname (or id, §16.33). fal ignores users that it does not
+    /// know.
     ///
     /// Fails if [`access`](Self::access) is not set.
     pub fn rule(mut self, user: &str, decision: Decision) -> Result<Self> {

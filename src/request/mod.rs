@@ -104,7 +104,8 @@ impl Request {
 
     /// Returns a request to a URL, or to a path of the Platform API such as `/v1/models?limit=5`.
     ///
-    /// The client sends it only to hosts of fal, and attaches the key only for those that take keys.
+    /// The client sends it only to hosts of fal, and attaches the key only for those that take
+    /// keys.
     pub fn new(method: &str, url: &str) -> Result<Self> {
         let method = parse_method(method)?;
         if url.starts_with("/v1/") {
@@ -164,9 +165,9 @@ impl Request {
         }
     }
 
-    /// Sets the path within the app. The default is the path in the endpoint id for a run, the queue
-    /// and a WebSocket, followed by `stream` for a stream and by `realtime` for a realtime session
-    /// (docs/protocol.md §3.2). Surrounding slashes are dropped.
+    /// Sets the path within the app. The default is the path in the endpoint id for a run, the
+    /// queue and a WebSocket, followed by `stream` for a stream and by `realtime` for a realtime
+    /// session (docs/protocol.md §3.2). Surrounding slashes are dropped.
     pub fn set_path(&mut self, path: &str) -> Result<()> {
         let path = path.trim_matches('/');
         let mut segments = path.split('/').filter(|_| !path.is_empty());
@@ -181,8 +182,8 @@ impl Request {
         Ok(())
     }
 
-    /// Returns the URL to call. `base` is the endpoint's URL, and `usual` the path of the service. The
-    /// path is not added to an id that already ends in it, unless it is the app's own name.
+    /// Returns the URL to call. `base` is the endpoint's URL, and `usual` the path of the service.
+    /// The path is not added to an id that already ends in it, unless it is the app's own name.
     pub(crate) fn url(&self, base: Url, usual: &str) -> Url {
         let ends = self
             .endpoint()
@@ -236,8 +237,8 @@ impl Request {
     }
 
     /// Sets one field of the input. `name` is a field of the top level, or a JSON Pointer such as
-    /// `/image_size/width`. Missing objects on the way are created. In an existing array the pointer
-    /// may name an element, or the position after the last.
+    /// `/image_size/width`. Missing objects on the way are created. In an existing array the
+    /// pointer may name an element, or the position after the last.
     ///
     /// Fails if the body is not a JSON object, if the pointer passes through something that is
     /// neither an object nor an array, or if the body would become more than 128 levels deep.
@@ -261,10 +262,10 @@ impl Request {
         Ok(())
     }
 
-    /// Sets one field of the input to a local file. The file is uploaded before the request is sent,
-    /// and the field receives its URL (docs/protocol.md §3.4). The timeout of the request covers
-    /// both. The name is as for [`set_field`](Self::set_field). A file that is in several fields is
-    /// uploaded once.
+    /// Sets one field of the input to a local file. The file is uploaded before the request is
+    /// sent, and the field receives its URL (docs/protocol.md §3.4). The timeout of the request
+    /// covers both. The name is as for [`set_field`](Self::set_field). A file that is in several
+    /// fields is uploaded once.
     pub fn set_file(&mut self, name: &str, path: impl Into<PathBuf>) -> Result<()> {
         self.set_upload(name, Upload::file(path))
     }
@@ -292,9 +293,9 @@ impl Request {
         Ok(())
     }
 
-    /// Sets the size in bytes up to which a file becomes a data URI in the input and is not uploaded.
-    /// fal advises against data URIs above a few kilobytes (docs/protocol.md §3.4). 0, the default,
-    /// uploads every file.
+    /// Sets the size in bytes up to which a file becomes a data URI in the input and is not
+    /// uploaded. fal advises against data URIs above a few kilobytes (docs/protocol.md §3.4). 0,
+    /// the default, uploads every file.
     pub fn set_inline_files(&mut self, most: u64) {
         self.inputs.set_inline(most);
     }

@@ -46,9 +46,10 @@ impl Request {
             .insert(PRIORITY, HeaderValue::from_static(name));
     }
 
-    /// Sets the time within which the work has to start after the submission, above one second. If it
-    /// does not, the request fails with 504 and the platform does not retry it. Work that has started
-    /// has no limit. For a direct run it is the time to find a runner. `None` means no limit.
+    /// Sets the time within which the work has to start after the submission, above one second. If
+    /// it does not, the request fails with 504 and the platform does not retry it. Work that has
+    /// started has no limit. For a direct run it is the time to find a runner. `None` means no
+    /// limit.
     pub fn set_start_timeout(&mut self, timeout: impl Into<Option<Duration>>) -> Result<()> {
         let Some(timeout) = timeout.into() else {
             self.headers.remove(START_TIMEOUT);
@@ -80,8 +81,8 @@ impl Request {
         Ok(())
     }
 
-    /// Sets how many requests of all callers may wait at the endpoint. If more wait, fal refuses the
-    /// submission, which is retried like any refused request
+    /// Sets how many requests of all callers may wait at the endpoint. If more wait, fal refuses
+    /// the submission, which is retried like any refused request
     /// ([`ClientBuilder::max_attempts`](crate::ClientBuilder::max_attempts)) and then fails with
     /// [`Code::RateLimited`](crate::Code::RateLimited).
     pub fn set_max_queue_length(&mut self, most: u32) {
@@ -89,8 +90,8 @@ impl Request {
     }
 
     /// Sets how long fal keeps the files that the request creates, and who may read them (§9.6): an
-    /// object with `expiration_duration_seconds` (a positive number, or null for ever), `initial_acl`
-    /// (an object), or both. Holds for direct runs too.
+    /// object with `expiration_duration_seconds` (a positive number, or null for ever),
+    /// `initial_acl` (an object), or both. Holds for direct runs too.
     pub fn set_object_lifecycle(&mut self, preference: &Value) -> Result<()> {
         let members = preference.as_object().filter(|members| !members.is_empty());
         let members = members.ok_or_else(|| {
@@ -115,8 +116,8 @@ impl Request {
         self.insert(LIFECYCLE, &preference.to_string())
     }
 
-    /// Sets whether fal stores the input and the output for 30 days, which is the default. It does not
-    /// affect files. Holds for direct runs too.
+    /// Sets whether fal stores the input and the output for 30 days, which is the default. It does
+    /// not affect files. Holds for direct runs too.
     pub fn set_store_io(&mut self, store: bool) {
         self.headers.insert(
             STORE_IO,
@@ -129,8 +130,8 @@ impl Request {
         self.switch(NO_RETRY, no_retry);
     }
 
-    /// Sets how many times the platform retries failed attempts, 0 to 9 for each kind of failure. fal
-    /// honours it for apps of the caller only.
+    /// Sets how many times the platform retries failed attempts, 0 to 9 for each kind of failure.
+    /// fal honours it for apps of the caller only.
     pub fn set_retries(&mut self, retries: Retries) -> Result<()> {
         let named = [
             ("server_error", retries.server_error),
@@ -156,17 +157,17 @@ impl Request {
         self.insert(RETRY_CONFIG, &Value::Object(config).to_string())
     }
 
-    /// Forbids the platform to send the request to an equivalent endpoint when this one fails. Holds
-    /// for direct runs too.
+    /// Forbids the platform to send the request to an equivalent endpoint when this one fails.
+    /// Holds for direct runs too.
     pub fn set_no_fallback(&mut self, no_fallback: bool) {
         NO_FALLBACK
             .into_iter()
             .for_each(|name| self.switch(name, no_fallback));
     }
 
-    /// Adds a tag or replaces its value. There are at most ten tags, with 1024 bytes in all. A name has
-    /// 1 to 64 characters of `a-z 0-9 . _ -` and does not begin with `fal.`. A value has up to 256
-    /// printable ASCII characters and no comma. Holds for direct runs too.
+    /// Adds a tag or replaces its value. There are at most ten tags, with 1024 bytes in all. A name
+    /// has 1 to 64 characters of `a-z 0-9 . _ -` and does not begin with `fal.`. A value has up to
+    /// 256 printable ASCII characters and no comma. Holds for direct runs too.
     pub fn set_tag(&mut self, name: &str, value: &str) -> Result<()> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
         let named = (1..=LONGEST_TAG_NAME).contains(&name.len()) && name.bytes().all(plain);
@@ -205,13 +206,15 @@ impl Request {
         self.insert(TAGS, &text)
     }
 
-    /// Sets whether [`subscribe`](crate::Client::subscribe_start) fetches the log. By default it does.
+    /// Sets whether [`subscribe`](crate::Client::subscribe_start) fetches the log. By default it
+    /// does.
     pub fn set_logs(&mut self, logs: bool) {
         self.queue.watch.logs = logs;
     }
 
-    /// Sets whether the job continues at fal when a [`subscribe`](crate::Client::subscribe_start) is
-    /// cancelled, reaches its deadline or is ended by a shutdown. By default the job is cancelled.
+    /// Sets whether the job continues at fal when a [`subscribe`](crate::Client::subscribe_start)
+    /// is cancelled, reaches its deadline or is ended by a shutdown. By default the job is
+    /// cancelled.
     pub fn set_keep_running(&mut self, keep: bool) {
         self.queue.watch.keep_running = keep;
     }

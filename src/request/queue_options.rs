@@ -15,8 +15,8 @@ pub enum Priority {
     Low = 1,
 }
 
-/// How many times the platform retries a failed attempt, for each kind of failure. `None` leaves the
-/// number to the platform.
+/// How many times the platform retries a failed attempt, for each kind of failure. `None` leaves
+/// the number to the platform.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retries {
     /// The app failed with 503 or 504.

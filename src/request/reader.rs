@@ -21,8 +21,8 @@ pub(crate) struct Waiting {
 
 struct Reader {
     spent: AtomicBool,
-    /// Locked only by the caller that has set `spent`, so no other thread can hold the lock during a
-    /// fork.
+    /// Locked only by the caller that has set `spent`, so no other thread can hold the lock during
+    /// a fork.
     boxed: Mutex<Option<Boxed>>,
 }
 

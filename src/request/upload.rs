@@ -15,8 +15,8 @@ use super::reader::Waiting;
 use crate::error::Result;
 use crate::runtime::host_functions::HostOwned;
 
-/// The protocol of an upload (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C and
-/// never change.
+/// The protocol of an upload (docs/protocol.md §9). The numbers are those of `FAL_UPLOAD_*` in C
+/// and never change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(i32)]
 #[non_exhaustive]
@@ -52,8 +52,8 @@ impl UploadWay {
     ];
 }
 
-/// An upload: its content and its options. libfal holds at most 40 MiB of a file in memory, whatever
-/// its size. Bytes in memory are not copied.
+/// An upload: its content and its options. libfal holds at most 40 MiB of a file in memory,
+/// whatever its size. Bytes in memory are not copied.
 #[derive(Clone, Debug)]
 pub struct Upload {
     pub(crate) content: Content,
@@ -65,8 +65,8 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Returns an upload of the file at a path, which is opened when the upload begins. It must be a
-    /// regular file, and must not change during the upload.
+    /// Returns an upload of the file at a path, which is opened when the upload begins. It must be
+    /// a regular file, and must not change during the upload.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Upload::of(Content::File(path.into()))
     }
@@ -116,8 +116,8 @@ impl Upload {
         Ok(self)
     }
 
-    /// Sets the file name for fal. Folders and unsafe characters are removed. By default it is the name
-    /// of the file, or one like `upload.png`.
+    /// Sets the file name for fal. Folders and unsafe characters are removed. By default it is the
+    /// name of the file, or one like `upload.png`.
     pub fn file_name(mut self, name: &str) -> Self {
         self.file_name = Some(name.to_owned());
         self

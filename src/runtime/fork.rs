@@ -8,8 +8,8 @@ use arc_swap::ArcSwapOption;
 use crate::system::process;
 
 /// A value of one process, made on first use and reached without a lock. A forked child makes a
-/// fresh one, because a thread that does not exist in the child may hold a lock in the parent's. The
-/// child never frees the parent's value.
+/// fresh one, because a thread that does not exist in the child may hold a lock in the parent's.
+/// The child never frees the parent's value.
 pub(crate) struct PerProcess<T>(ArcSwapOption<Own<T>>);
 
 /// The value of one process.

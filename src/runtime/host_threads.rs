@@ -1,5 +1,5 @@
-//! Threads for functions of the host. None of them runs calls, so a function that is slow, blocks or
-//! panics delays no call, no deadline, no cancellation and no fork.
+//! Threads for functions of the host. None of them runs calls, so a function that is slow, blocks
+//! or panics delays no call, no deadline, no cancellation and no fork.
 //!
 //! The threads start on demand, a few for each kind of function, so that no kind waits for another.
 //! They block only the signals that the host itself blocks, because programs that the host starts

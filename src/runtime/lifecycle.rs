@@ -200,8 +200,8 @@ fn forget_of_parent(instance: Option<Arc<Instance>>) {
 /// limit it blocks for ever if such a function never returns.
 ///
 /// The library can be used again afterwards. Fails with [`Code::Deadline`] if that work, or a
-/// thread, does not end within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`] inside
-/// a callback or on a runtime thread. Does nothing if the runtime is not running.
+/// thread, does not end within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`]
+/// inside a callback or on a runtime thread. Does nothing if the runtime is not running.
 pub fn shutdown(timeout: impl Into<Option<Duration>>) -> Result<()> {
     if module::process_ends() {
         // The system has ended the other threads, and the locks that they held stay locked.

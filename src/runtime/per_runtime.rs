@@ -1,4 +1,5 @@
-//! Values that belong to one instance of the runtime, and are made again after a shutdown or a fork.
+//! Values that belong to one instance of the runtime, and are made again after a shutdown or a
+//! fork.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -63,8 +64,8 @@ impl<T> Drop for PerRuntime<T> {
     }
 }
 
-/// Leaks a value of the parent process: a thread that does not exist here may hold its lock, and its
-/// drop would wake tasks of the parent.
+/// Leaks a value of the parent process: a thread that does not exist here may hold its lock, and
+/// its drop would wake tasks of the parent.
 fn forget_of_parent<T>(own: &Option<Arc<OfInstance<T>>>) {
     if own.as_ref().is_some_and(|own| own.pid != process::id()) {
         std::mem::forget(own.clone());

@@ -72,8 +72,9 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Returns the name of the error, and the row of that name. The name is `error_type`, the type of the
-/// first entry of `detail`, or the Platform API's `error.type` (§12.1). Each of the three has a table.
+/// Returns the name of the error, and the row of that name. The name is `error_type`, the type of
+/// the first entry of `detail`, or the Platform API's `error.type` (§12.1). Each of the three has a
+/// table.
 pub(super) fn name(
     body: &Members<'_>,
     fields: &[FieldError],

@@ -6,8 +6,8 @@ use crate::error::Idempotency;
 #[derive(Clone, Copy)]
 pub(crate) struct RequestContext<'a> {
     pub(crate) host: &'a str,
-    /// Whether the request went directly to one of fal's services: not to a file host, and not through
-    /// a server proxy.
+    /// Whether the request went directly to one of fal's services: not to a file host, and not
+    /// through a server proxy.
     pub(crate) service: bool,
     pub(crate) idempotency: Idempotency,
     /// Whether the request asks the queue for the status or the cancellation of a job.
@@ -20,8 +20,8 @@ pub(crate) struct RequestContext<'a> {
 pub(crate) enum Responder {
     /// One of fal's services or a file host. The request reaches no app.
     Service,
-    /// The queue, for a submission, before an app runs; or the app of a job, whose responses have the
-    /// marks of an app.
+    /// The queue, for a submission, before an app runs; or the app of a job, whose responses have
+    /// the marks of an app.
     Queue,
     /// An app, unless the response is provably from fal's gateway.
     App,

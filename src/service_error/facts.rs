@@ -35,8 +35,8 @@ pub(super) struct Facts<'a> {
     pub(super) hint: Option<bool>,
     /// Whether the work did not start within the caller's limit (§5.7).
     pub(super) start_deadline: bool,
-    /// Whether the response has fal's request id. Without it, the ingress sent the response, not the
-    /// gateway (§13.1).
+    /// Whether the response has fal's request id. Without it, the ingress sent the response, not
+    /// the gateway (§13.1).
     pub(super) from_gateway: bool,
     /// Whether the response has a mark of an app: its runner or its costs.
     pub(super) marked: bool,

@@ -20,11 +20,11 @@ const JOB: RequestContext<'static> = RequestContext {
     whose: Responder::Service,
 };
 
-/// Returns the error of a job whose status has the reason of the failure, and whose result fal did not
-/// keep (§5.3, §16.6).
+/// Returns the error of a job whose status has the reason of the failure, and whose result fal did
+/// not keep (§5.3, §16.6).
 ///
-/// `answer` is the response of fal that the error exposes. `kind` decides the code, by the status that
-/// fal documents for it.
+/// `answer` is the response of fal that the error exposes. `kind` decides the code, by the status
+/// that fal documents for it.
 pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
     let usual = PLATFORM
         .iter()
@@ -44,8 +44,8 @@ pub(crate) fn told(text: &str, kind: Option<&str>, answer: Answer) -> Error {
         .with_answer(answer)
 }
 
-/// Returns the error of a failed job that a webhook reports. `body` is the response of the app, if it
-/// was JSON (§10.1).
+/// Returns the error of a failed job that a webhook reports. `body` is the response of the app, if
+/// it was JSON (§10.1).
 pub(crate) fn delivered(status: u16, text: &str, body: Bytes) -> Error {
     let answer = |headers| Answer::clean(status, headers, body.clone());
     // The response came through the gateway. A webhook does not repeat its headers.

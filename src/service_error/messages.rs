@@ -1,5 +1,5 @@
-//! The refusals that have a text but no name: those of a credential (docs/protocol.md §2.5) and those
-//! of the app framework (§12.5).
+//! The refusals that have a text but no name: those of a credential (docs/protocol.md §2.5) and
+//! those of the app framework (§12.5).
 
 use crate::error::RefusalReason;
 

@@ -1,5 +1,5 @@
-//! The errors of responses that are not a success, from tables of fal's errors (docs/protocol.md §2.5,
-//! §12, §14.2).
+//! The errors of responses that are not a success, from tables of fal's errors (docs/protocol.md
+//! §2.5, §12, §14.2).
 
 mod api;
 mod body;

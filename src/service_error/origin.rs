@@ -45,9 +45,9 @@ impl Facts<'_> {
         self.by_gateway() && self.names_agree && self.fields.is_empty() && row.status == self.status
     }
 
-    /// Whether a 401 is provably about the credential: fal sent it, in one of the forms in which fal is
-    /// known to refuse credentials. Otherwise a service that an app calls may have refused the
-    /// credential of the app.
+    /// Whether a 401 is provably about the credential: fal sent it, in one of the forms in which
+    /// fal is known to refuse credentials. Otherwise a service that an app calls may have refused
+    /// the credential of the app.
     pub(super) fn is_credentials(&self) -> bool {
         let known = self.said.is_some_and(|row| row.about.is_of_credential());
         let silent = self.text.is_none() && self.fields.is_empty();

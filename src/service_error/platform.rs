@@ -27,8 +27,8 @@ pub(crate) const SEE_FIRST: &str =
 const REPORT: &str = "Report the request id to the app's owner, or to support@fal.ai.";
 const CLIENT_LEFT: &str = "Send the request again if it is still needed.";
 
-/// fal documents for each row whether a retry makes sense. The names of the first four imply that no
-/// app was reached.
+/// fal documents for each row whether a retry makes sense. The names of the first four imply that
+/// no app was reached.
 #[rustfmt::skip]
 pub(super) static PLATFORM: &[Named] = &[
     row("runner_scheduling_failure", 503, Again::Yes, Execution::NotStarted, LATER),

@@ -1,5 +1,5 @@
-//! The meaning of a status, for responses about which nothing more specific is known (docs/protocol.md
-//! §12.4).
+//! The meaning of a status, for responses about which nothing more specific is known
+//! (docs/protocol.md §12.4).
 
 use crate::error::Code;
 use crate::error::retry_rules::Situation;

@@ -18,8 +18,8 @@ pub(crate) fn page_for_json(answer: Answer, asked: RequestContext<'_>) -> Error 
         .with_answer(answer)
 }
 
-/// Returns the error of a 2xx response without an output. `instead` is the meaning of its status. The
-/// request reached the app, which may have run.
+/// Returns the error of a 2xx response without an output. `instead` is the meaning of its status.
+/// The request reached the app, which may have run.
 pub(crate) fn without_output(answer: Answer, instead: &str, idempotency: Idempotency) -> Error {
     without(answer, instead, "an output", idempotency)
 }
@@ -42,8 +42,8 @@ pub(crate) fn with_content(
     }
 }
 
-/// Checks that the status of a 2xx response allows that `what` was done, and returns the response. It
-/// may have no body.
+/// Checks that the status of a 2xx response allows that `what` was done, and returns the response.
+/// It may have no body.
 pub(crate) fn confirming(
     answer: Response,
     what: &str,
@@ -68,8 +68,8 @@ fn without(answer: Answer, instead: &str, what: &str, idempotency: Idempotency) 
     }
 }
 
-/// Returns the error of a redirect that libfal does not follow. Only apps redirect (§12.4), and their
-/// responses have fal's request id.
+/// Returns the error of a redirect that libfal does not follow. Only apps redirect (§12.4), and
+/// their responses have fal's request id.
 pub(crate) fn redirected(
     answer: Answer,
     to: impl std::fmt::Display,

@@ -26,8 +26,8 @@ pub(super) enum Execution {
 #[derive(Debug)]
 pub(super) struct Named {
     pub(super) name: &'static str,
-    /// The status that fal documents. It decides the code even if the response has another status. 0:
-    /// the status of the response decides.
+    /// The status that fal documents. It decides the code even if the response has another status.
+    /// 0: the status of the response decides.
     pub(super) status: u16,
     pub(super) again: Again,
     pub(super) reached: Execution,

@@ -1,7 +1,7 @@
 //! The id of this process, without a system call where that is possible.
 //!
-//! Every use of a lock first checks that no fork has happened, several times a call, and `getpid` is
-//! a system call each time.
+//! Every use of a lock first checks that no fork has happened, several times a call, and `getpid`
+//! is a system call each time.
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) use std::process::id;

@@ -1,5 +1,5 @@
-//! The parameters of a call: checks them before anything is sent, and builds the path, the query and
-//! the body from them.
+//! The parameters of a call: checks them before anything is sent, and builds the path, the query
+//! and the body from them.
 
 use serde_json::{Map, Value};
 use url::form_urlencoded::{self, byte_serialize};
@@ -241,16 +241,16 @@ fn plain(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Escapes one segment of a path. The escapes of a form are stricter than those of a path, except for
-/// the space.
+/// Escapes one segment of a path. The escapes of a form are stricter than those of a path, except
+/// for the space.
 fn escape(segment: &str) -> String {
     byte_serialize(segment.as_bytes())
         .collect::<String>()
         .replace('+', "%20")
 }
 
-/// Refuses a whole key in place of its id. Its secret would be in a URL, and fal, for which an unknown
-/// id is a revoked key, would report that the key was revoked.
+/// Refuses a whole key in place of its id. Its secret would be in a URL, and fal, for which an
+/// unknown id is a revoked key, would report that the key was revoked.
 fn no_secret(parameter: &Parameter, value: &Value) -> std::result::Result<(), String> {
     match KEY_IDS.contains(&parameter.name()) && many(value).iter().any(|id| id.contains(':')) {
         true => Err(format!(

@@ -1,4 +1,5 @@
-//! Prices, estimates and bills (docs/protocol.md §14.5, §14.12), and the queue of an own app (§14.9).
+//! Prices, estimates and bills (docs/protocol.md §14.5, §14.12), and the queue of an own app
+//! (§14.9).
 
 use serde_json::{Map, Value, json};
 
@@ -116,8 +117,8 @@ impl Client {
         })
     }
 
-    /// Returns the bill for each period, or for the whole range if `expand` is `summary`. The parameters
-    /// are those of `models.usage`. It needs a key with scope ADMIN.
+    /// Returns the bill for each period, or for the whole range if `expand` is `summary`. The
+    /// parameters are those of `models.usage`. It needs a key with scope ADMIN.
     pub fn usage(&self, params: Value) -> Result<List<Usage>> {
         List::start(self, "models.usage", params, usage)
     }

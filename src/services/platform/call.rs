@@ -30,16 +30,18 @@ impl Client {
     /// [name](super::operations), such as `models.pricing`.
     ///
     /// `params` is a JSON object with the parameters, whether they belong to the path, the query, a
-    /// header or the body; or null. They are checked first: if one is missing, unknown, of a wrong type
-    /// or out of bounds, the call fails with [`Code::InvalidArgument`](crate::Code), and nothing is
-    /// sent. The response is that of fal: JSON, nothing, a file, CSV or text. `serverless.logs.stream`
-    /// returns each line as an event [`Item`](EventKind::Item) until it is cancelled.
+    /// header or the body; or null. They are checked first: if one is missing, unknown, of a wrong
+    /// type or out of bounds, the call fails with [`Code::InvalidArgument`](crate::Code), and
+    /// nothing is sent. The response is that of fal: JSON, nothing, a file, CSV or text.
+    /// `serverless.logs.stream` returns each line as an event [`Item`](EventKind::Item) until it is
+    /// cancelled.
     ///
-    /// A GET is retried, and so is an operation that takes an idempotency key. The key is random, unless
-    /// the parameter `idempotency_key` sets it. Any other operation is not sent again once it may have
-    /// been executed.
+    /// A GET is retried, and so is an operation that takes an idempotency key. The key is random,
+    /// unless the parameter `idempotency_key` sets it. Any other operation is not sent again once
+    /// it may have been executed.
     ///
-    /// `keys.create` is refused, because its response contains a secret: see [`Client::create_key`].
+    /// `keys.create` is refused, because its response contains a secret: see
+    /// [`Client::create_key`].
     pub fn platform_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = find(name)?;
         if operation.name == CREATE {
@@ -55,8 +57,8 @@ impl Client {
         self.start_operation(operation, arguments)
     }
 
-    /// Calls an operation like [`platform_start`](Self::platform_start), and returns its response. It
-    /// works on any async runtime.
+    /// Calls an operation like [`platform_start`](Self::platform_start), and returns its response.
+    /// It works on any async runtime.
     pub async fn platform(&self, name: &str, params: Value) -> Result<Response> {
         self.platform_start(name, params)?.outcome().await
     }

@@ -8,9 +8,9 @@ const KNOWN: usize = 1 << 16;
 
 /// The cursors of a list so far.
 ///
-/// The repetition of one of the first cursors is detected at once. A later cycle is detected by Brent's
-/// algorithm: the mark moves to the current cursor after 1, 2, 4, … cursors, so it eventually lies on
-/// the cycle and stays there for a whole round.
+/// The repetition of one of the first cursors is detected at once. A later cycle is detected by
+/// Brent's algorithm: the mark moves to the current cursor after 1, 2, 4, … cursors, so it
+/// eventually lies on the cycle and stays there for a whole round.
 pub(super) struct CursorCycle {
     random: RandomState,
     first: HashSet<u64>,

@@ -67,16 +67,16 @@ impl CreatingKey {
 }
 
 impl Client {
-    /// Starts to create a key with scope API. `alias` is its name, 1 to 255 characters. The key is valid
-    /// immediately.
+    /// Starts to create a key with scope API. `alias` is its name, 1 to 255 characters. The key is
+    /// valid immediately.
     ///
-    /// Only the [`Key`] has the secret, which cannot be requested again. No response, error or log has
-    /// it, and dropping the key overwrites it. Store it with
+    /// Only the [`Key`] has the secret, which cannot be requested again. No response, error or log
+    /// has it, and dropping the key overwrites it. Store it with
     /// [`Store::store_key`](crate::credentials::store::Store::store_key) or
     /// [`store_in_keyring`](crate::credentials::store_in_keyring).
     ///
-    /// fal accepts no idempotency key for this operation (docs/protocol.md §16.21), so it is not sent
-    /// again once it may have been executed.
+    /// fal accepts no idempotency key for this operation (docs/protocol.md §16.21), so it is not
+    /// sent again once it may have been executed.
     pub fn create_key_start(&self, alias: &str) -> Result<CreatingKey> {
         let operation = request::find(CREATE)?;
         let alias = alias.to_owned();
@@ -118,8 +118,8 @@ impl Client {
         List::start(self, "keys.list", json!({ "expand": "creator_info" }), info)
     }
 
-    /// Starts to revoke a key with scope API. The key becomes invalid immediately. An unknown id is not
-    /// an error.
+    /// Starts to revoke a key with scope API. The key becomes invalid immediately. An unknown id is
+    /// not an error.
     ///
     /// The key that the client uses is revoked only if `allow_own` is set.
     pub fn revoke_key_start(&self, id: &str, allow_own: bool) -> Result<Op> {

@@ -12,10 +12,11 @@ use crate::operation::{NextEvent, Op};
 
 type Read<T> = fn(&Fields<'_>) -> Result<T>;
 
-/// A list whose elements are read one at a time: asynchronously with [`next_item`](List::next_item), or
-/// as an iterator, which blocks.
+/// A list whose elements are read one at a time: asynchronously with
+/// [`next_item`](List::next_item), or as an iterator, which blocks.
 ///
-/// The next page is requested after the last element of a page was read. Dropping the list cancels it.
+/// The next page is requested after the last element of a page was read. Dropping the list cancels
+/// it.
 #[derive(Debug)]
 pub struct List<T> {
     op: Op,

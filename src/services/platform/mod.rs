@@ -1,5 +1,5 @@
-//! The Platform API (docs/protocol.md §14). Calls, checks, paging, scopes, documentation and the names
-//! in the Python stubs are derived from one table of its operations.
+//! The Platform API (docs/protocol.md §14). Calls, checks, paging, scopes, documentation and the
+//! names in the Python stubs are derived from one table of its operations.
 
 mod arguments;
 mod billing;

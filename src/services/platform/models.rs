@@ -13,7 +13,8 @@ use crate::error::{Code, Error, Result};
 pub struct Model {
     /// The endpoint id.
     pub endpoint_id: String,
-    /// The name for people. fal knows this and the following fields only for endpoints in its registry.
+    /// The name for people. fal knows this and the following fields only for endpoints in its
+    /// registry.
     pub display_name: Option<String>,
     /// The category, such as `text-to-image`.
     pub category: Option<String>,
@@ -56,13 +57,14 @@ pub struct PastRequest {
 }
 
 impl Client {
-    /// Lists all models, those that match `q`, `category` or `status`, or those in `endpoint_id`. The
-    /// parameters are those of `models.list`. It needs no key.
+    /// Lists all models, those that match `q`, `category` or `status`, or those in `endpoint_id`.
+    /// The parameters are those of `models.list`. It needs no key.
     pub fn models(&self, params: Value) -> Result<List<Model>> {
         List::start(self, "models.list", params, model)
     }
 
-    /// Returns a model by its endpoint id. Fails with [`Code::NotFound`] if fal lists no such model.
+    /// Returns a model by its endpoint id. Fails with [`Code::NotFound`] if fal lists no such
+    /// model.
     pub async fn model(&self, endpoint_id: &str) -> Result<Model> {
         let found = self
             .models(json!({ "endpoint_id": [endpoint_id] }))?
@@ -76,8 +78,8 @@ impl Client {
         })
     }
 
-    /// Lists the past requests to these endpoints, the newest first. The other parameters are those of
-    /// `models.requests.by_endpoint`.
+    /// Lists the past requests to these endpoints, the newest first. The other parameters are those
+    /// of `models.requests.by_endpoint`.
     pub fn requests(&self, endpoint_ids: &[&str], mut params: Value) -> Result<List<PastRequest>> {
         if params.is_null() {
             params = json!({});

@@ -1,7 +1,7 @@
 //! Sends a file as multipart/form-data (docs/protocol.md §14.9).
 //!
-//! The forms of reqwest produce a body of reqwest. The transport sends only bodies that it reads and
-//! watches itself, so this file builds the form.
+//! The forms of reqwest produce a body of reqwest. The transport sends only bodies that it reads
+//! and watches itself, so this file builds the form.
 
 use std::path::PathBuf;
 use std::sync::Arc;

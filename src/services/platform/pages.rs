@@ -34,20 +34,21 @@ impl Client {
     /// Starts to read a list of the Platform API, such as `keys.list`. Each element is an event
     /// [`Item`](EventKind::Item), as fal sent it, in order.
     ///
-    /// The next page is requested after the last element of a page was read, so a list may be larger
-    /// than the memory. Cancel the operation to stop early. The time limit of the client applies to
-    /// each page. The parameters are those of [`platform_start`](Client::platform_start); `limit` is
-    /// the size of a page, not of the list. The response has the number of `pages` and `items`.
+    /// The next page is requested after the last element of a page was read, so a list may be
+    /// larger than the memory. Cancel the operation to stop early. The time limit of the client
+    /// applies to each page. The parameters are those of
+    /// [`platform_start`](Client::platform_start); `limit` is the size of a page, not of the list.
+    /// The response has the number of `pages` and `items`.
     ///
-    /// The operation succeeds only if the list is complete. It fails with [`Code::Protocol`] if a page
-    /// says that there are more elements but not where, if a total is not reached, if a cursor repeats,
-    /// so that the list would never end, or after 1000 consecutive pages without an element. The
-    /// smallest total of all pages counts, because a list may change while it is read. No total counts
-    /// for a list that starts at a cursor of the caller, or for a search that did not cover everything
-    /// (`scope_truncated`). The memory for these checks is bounded.
+    /// The operation succeeds only if the list is complete. It fails with [`Code::Protocol`] if a
+    /// page says that there are more elements but not where, if a total is not reached, if a cursor
+    /// repeats, so that the list would never end, or after 1000 consecutive pages without an
+    /// element. The smallest total of all pages counts, because a list may change while it is read.
+    /// No total counts for a list that starts at a cursor of the caller, or for a search that did
+    /// not cover everything (`scope_truncated`). The memory for these checks is bounded.
     ///
-    /// The lines of `serverless.logs.stream` are also such elements, of a list that continues until it
-    /// is cancelled.
+    /// The lines of `serverless.logs.stream` are also such elements, of a list that continues until
+    /// it is cancelled.
     pub fn platform_list_start(&self, name: &str, params: Value) -> Result<Op> {
         let operation = request::find(name)?;
         if operation.answer == Answer::Events {
@@ -138,8 +139,8 @@ impl Walk {
         Err(self.endless("more pages than can be counted"))
     }
 
-    /// Delivers the elements of a page as fal sent them, and returns their number. It parses a few at a
-    /// time, because a list of all elements could take many times the memory of the page.
+    /// Delivers the elements of a page as fal sent them, and returns their number. It parses a few
+    /// at a time, because a list of all elements could take many times the memory of the page.
     async fn deliver(&mut self, lists: &[Bytes], last: Option<&[Bytes]>) -> Result<u64> {
         let begun = self.items;
         for list in lists {
@@ -200,8 +201,8 @@ impl Walk {
         }
     }
 
-    /// Checks the number of elements. The cursors say that a list has ended (§14.1), but a list with
-    /// fewer elements than every stated total is incomplete.
+    /// Checks the number of elements. The cursors say that a list has ended (§14.1), but a list
+    /// with fewer elements than every stated total is incomplete.
     fn check_total(&self) -> Result<()> {
         match self.least {
             Some(total)
@@ -234,8 +235,8 @@ impl Walk {
         }
     }
 
-    /// A page may have fewer elements than requested, so only an empty page is the last one, unless fal
-    /// states a total and does not state that there are more.
+    /// A page may have fewer elements than requested, so only an empty page is the last one, unless
+    /// fal states a total and does not state that there are more.
     fn turn_to_offset(&mut self, page: Page, count: u64) -> Result<bool> {
         let offset = self
             .arguments

@@ -11,8 +11,8 @@ use crate::openapi::{Answer, Body, Operation, operations};
 use crate::request::Request;
 use crate::system::random;
 
-/// How long fal remembers an idempotency key (docs/protocol.md §14.1). After that, a retry would be a
-/// second call.
+/// How long fal remembers an idempotency key (docs/protocol.md §14.1). After that, a retry would be
+/// a second call.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// Returns the operation with this name.

@@ -86,8 +86,8 @@ pub(crate) struct Wire<S> {
     read: usize,
     yielding: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     pulse: Arc<Pulse>,
-    /// Whether the last write had to wait. The next successful write then shows that the peer accepted
-    /// bytes.
+    /// Whether the last write had to wait. The next successful write then shows that the peer
+    /// accepted bytes.
     full: bool,
 }
 

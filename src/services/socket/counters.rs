@@ -83,8 +83,8 @@ impl Counters {
         self.counts().closing
     }
 
-    /// Waits while the peer still sends messages and the host still reads them, and for [`GRACE`] after
-    /// that. Without a reader, waits for [`GRACE`] only.
+    /// Waits while the peer still sends messages and the host still reads them, and for [`GRACE`]
+    /// after that. Without a reader, waits for [`GRACE`] only.
     pub(super) async fn grace(&self, task: &Task) {
         loop {
             tokio::time::sleep(GRACE).await;
@@ -105,9 +105,9 @@ impl Counters {
         (!counts.delivering).then_some(counts.read)
     }
 
-    /// Returns how many inputs may have no result yet. fal does not say which message is the result of
-    /// which input (docs/protocol.md §7.3). The inputs after the last message always count. With the
-    /// realtime protocol, in which an input usually has one result, so does the difference.
+    /// Returns how many inputs may have no result yet. fal does not say which message is the result
+    /// of which input (docs/protocol.md §7.3). The inputs after the last message always count. With
+    /// the realtime protocol, in which an input usually has one result, so does the difference.
     fn open(&self, counts: &Counts) -> u64 {
         match self.protocol {
             Protocol::Realtime => counts

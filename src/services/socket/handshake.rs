@@ -68,7 +68,8 @@ pub(crate) async fn open(
         body: bytes::Bytes::new().into(),
         authorization,
         idempotency: Idempotency::Safe,
-        // A server that responds that it is busy for longer than this is reported as busy, not as slow.
+        // A server that responds that it is busy for longer than this is reported as busy, not as
+        // slow.
         deadline: exchange.deadline.min(Instant::now() + TIMEOUT),
         longest_pause: Duration::MAX,
         most: SMALL,

@@ -24,8 +24,8 @@ pub(super) enum Received {
     Failed(Error),
 }
 
-/// The parts of an error's response besides the message: the headers of the response to the handshake,
-/// and the secrets to remove.
+/// The parts of an error's response besides the message: the headers of the response to the
+/// handshake, and the secrets to remove.
 #[derive(Clone)]
 pub(super) struct Handshake {
     pub(super) headers: Arc<HeaderMap>,
@@ -61,8 +61,8 @@ fn parse(protocol: Protocol, message: Message, handshake: &Handshake) -> Receive
 }
 
 fn packed(frame: Bytes, handshake: &Handshake) -> Received {
-    // An app may have an encoding of its own. A message that is not MessagePack, or that JSON cannot
-    // express, is delivered as bytes.
+    // An app may have an encoding of its own. A message that is not MessagePack, or that JSON
+    // cannot express, is delivered as bytes.
     let json = match msgpack::to_json(&frame) {
         Ok(Some(json)) => Bytes::from(json),
         Ok(None) => return Received::Message(Event::bytes(EventKind::Message, frame)),

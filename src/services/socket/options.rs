@@ -45,8 +45,8 @@ impl SocketOptions {
         Self::default()
     }
 
-    /// Sets how many inputs the service keeps while the app is busy, 1 to 60. It drops the oldest. By
-    /// default the app decides (docs/protocol.md §7.2).
+    /// Sets how many inputs the service keeps while the app is busy, 1 to 60. It drops the oldest.
+    /// By default the app decides (docs/protocol.md §7.2).
     pub fn max_buffering(mut self, most: u32) -> Result<Self> {
         self.max_buffering = Some(within("max_buffering", most, 1..=60)?);
         Ok(self)
@@ -64,8 +64,8 @@ impl SocketOptions {
     }
 
     /// Sets the lifetime of the tokens that open connections, 1 second to 1 hour, by default 120
-    /// seconds (docs/protocol.md §7.1). A token is renewed after 90 % of its lifetime, so that a new
-    /// connection does not wait for one.
+    /// seconds (docs/protocol.md §7.1). A token is renewed after 90 % of its lifetime, so that a
+    /// new connection does not wait for one.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Result<Self> {
         let seconds = within(
             "the token lifetime in seconds",
@@ -91,9 +91,9 @@ impl SocketOptions {
         self
     }
 
-    /// Sets the time between pings, by default 30 seconds. `None` disables pings. If no byte moves for
-    /// four times as long, the connection counts as lost. A slow message keeps it alive. Time during
-    /// which the host does not read its events does not count.
+    /// Sets the time between pings, by default 30 seconds. `None` disables pings. If no byte moves
+    /// for four times as long, the connection counts as lost. A slow message keeps it alive. Time
+    /// during which the host does not read its events does not count.
     pub fn ping(mut self, idle: Option<Duration>) -> Self {
         self.ping = idle.filter(|idle| !idle.is_zero());
         self

@@ -121,7 +121,8 @@ impl Inputs {
         Ok(())
     }
 
-    /// Announces the first input, which is still being prepared. [`unsent`](Self::unsent) counts it.
+    /// Announces the first input, which is still being prepared. [`unsent`](Self::unsent) counts
+    /// it.
     pub(crate) fn owe_first(&self) {
         self.lock().pending = 1;
     }
@@ -156,8 +157,8 @@ impl Inputs {
         }
     }
 
-    /// Returns the number of accepted inputs that were not sent: those that wait, and those that never
-    /// will be sent. 0 in a forked child.
+    /// Returns the number of accepted inputs that were not sent: those that wait, and those that
+    /// never will be sent. 0 in a forked child.
     pub(crate) fn unsent(&self) -> u64 {
         match self.check_process() {
             Ok(()) => self.lock().unsent(),
@@ -195,7 +196,8 @@ impl Inputs {
         until(&self.changed, || self.pop()).await
     }
 
-    /// Waits until lost inputs have to be [reported](Self::report). Only one task may wait at a time.
+    /// Waits until lost inputs have to be [reported](Self::report). Only one task may wait at a
+    /// time.
     pub(crate) async fn lost(&self) -> u64 {
         until(&self.dropped, || {
             Some(self.unreported()).filter(|lost| *lost > 0)

@@ -93,8 +93,9 @@ pub(crate) async fn run(exchange: Exchange, mut plan: Plan, taken: Taken) -> Res
     }
 }
 
-/// The receiving end of the inputs of a session. When it is dropped, even before the session starts,
-/// the queue refuses further inputs and the host gets the number of inputs that will never be sent.
+/// The receiving end of the inputs of a session. When it is dropped, even before the session
+/// starts, the queue refuses further inputs and the host gets the number of inputs that will never
+/// be sent.
 pub(crate) struct Taken {
     inputs: Arc<Inputs>,
     task: Task,
@@ -138,7 +139,8 @@ impl Session {
             };
             let socket = match opened {
                 Ok(socket) => socket,
-                // The transport has already renewed a credential of the client, if it can be renewed.
+                // The transport has already renewed a credential of the client, if it can be
+                // renewed.
                 Err(error) if error.refuses_credential() && !refused => {
                     if !self.tokens.replace(None).await? {
                         return Err(error);
@@ -162,8 +164,8 @@ impl Session {
             if counters.received() > 0 {
                 refused = false;
             }
-            // A message does not reset the counts. Otherwise an app that sends one message and closes
-            // would cause endless connections, each with a new token.
+            // A message does not reset the counts. Otherwise an app that sends one message and
+            // closes would cause endless connections, each with a new token.
             if begun.elapsed() > LASTING {
                 (losses, renewals, refused) = (0, 0, false);
             }
@@ -174,7 +176,8 @@ impl Session {
                     self.report_lost(&error, unanswered).await;
                     let carried = active.is_some();
                     renewals += 1;
-                    // The first renewal is immediate. Further ones pause, and their number is limited.
+                    // The first renewal is immediate. Further ones pause, and their number is
+                    // limited.
                     let pause = match renewals {
                         1 => Some(Duration::ZERO),
                         _ => self.exchange.attempts().pause(renewals, None),
@@ -249,8 +252,8 @@ impl Session {
                         break End::Lost(Error::new(Code::ConnectionLost, "the connection ended"));
                     }
                 };
-                // Yields even if no frame has a message, so that the deadline and the host can end the
-                // session.
+                // Yields even if no frame has a message, so that the deadline and the host can end
+                // the session.
                 tokio::task::consume_budget().await;
                 if let Message::Close(frame) = frame {
                     break closed(frame, &handshake);
@@ -370,15 +373,16 @@ fn failed(error: Error) -> End {
     }
 }
 
-/// Codes 1000 and 1001, and a close without a code, are a normal end (docs/protocol.md §7.5). Codes 1012
-/// and 1013 ask the client to reconnect. fal documents no other codes (§16.23), so they are failures.
+/// Codes 1000 and 1001, and a close without a code, are a normal end (docs/protocol.md §7.5). Codes
+/// 1012 and 1013 ask the client to reconnect. fal documents no other codes (§16.23), so they are
+/// failures.
 fn closed(frame: Option<CloseFrame>, Handshake { headers, secrets }: &Handshake) -> End {
     let Some(frame) = frame else {
         return End::Closed("server");
     };
     let code = u16::from(frame.code);
-    // The reason is short, so it may end within a secret. Such a part is recognized only at the end of a
-    // text, so it is removed before anything follows.
+    // The reason is short, so it may end within a secret. Such a part is recognized only at the end
+    // of a text, so it is removed before anything follows.
     let mut text = frame.reason.to_string();
     secrets.hide(&mut text);
     let message = match clause(&text) {

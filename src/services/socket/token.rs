@@ -94,8 +94,9 @@ impl Tokens {
         Ok(Authorization::App(token))
     }
 
-    /// Discards the authorization that was refused: the token, or the client's credential (`carried`)
-    /// if its source may have another one. Returns whether another authorization can be tried.
+    /// Discards the authorization that was refused: the token, or the client's credential
+    /// (`carried`) if its source may have another one. Returns whether another authorization can be
+    /// tried.
     pub(super) async fn replace(&mut self, carried: Option<Arc<ActiveCredential>>) -> Result<bool> {
         match carried.or_else(|| self.borrowed.take()) {
             Some(active) => self.exchange.replace(&active).await,
@@ -103,8 +104,8 @@ impl Tokens {
         }
     }
 
-    /// Renews the token while the future is polled: after 90 % of its lifetime and, after a failure,
-    /// every further 5 %. The future never ends.
+    /// Renews the token while the future is polled: after 90 % of its lifetime and, after a
+    /// failure, every further 5 %. The future never ends.
     pub(super) async fn keep_fresh(&mut self) {
         let Some(created) = &self.created else {
             return std::future::pending().await;

@@ -26,8 +26,8 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Creates the file. If `named`, `place` is the folder, and [`set_name`](Self::set_name) sets the
-    /// name.
+    /// Creates the file. If `named`, `place` is the folder, and [`set_name`](Self::set_name) sets
+    /// the name.
     pub(super) fn create(place: PathBuf, named: bool, overwrite: bool) -> Result<Self> {
         let folder = if named {
             place.as_path()
