@@ -22,7 +22,7 @@ fn a_reader_is_read_once() {
     assert_eq!(error.code(), Code::ConnectionLost, "{error}");
     assert_eq!(puts(&emulator).len(), 1);
     let error = upload(&client(&emulator), what).unwrap_err();
-    assert!(error.message().contains("used before"), "{error}");
+    assert!(error.message().contains("already used"), "{error}");
 }
 
 #[test]
