@@ -273,6 +273,7 @@ $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
 	$(CC) $(CFLAGS_TEST) $< -o $@ $(RELEASE)/libfal.a $$(cat $(NATIVE))
 
 include tests/sanitizers/rules.mk
+include bench/rules.mk
 
 # All operations at once, under faults. A seed determines what is done, and not when.
 CHAOS := $(TARGET)/debug/fal-chaos
