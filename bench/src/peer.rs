@@ -30,6 +30,9 @@ fn main() {
     };
     let number = |text: &String| text.parse::<usize>().expect("a number");
     let (workers, requests, in_flight) = (number(workers), number(requests), number(in_flight));
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .expect("no other provider");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers)
         .enable_all()
