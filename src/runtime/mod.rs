@@ -10,6 +10,8 @@
 //! - `CONFIG`: an atomic pointer. The child inherits the configuration.
 //! - `GENERATION`: a counter. The child continues from the parent's number, so no two instances in
 //!   a family of processes share a number.
+//! - the id of the process (`system/process.rs`): on Linux in a page that the kernel clears in the
+//!   child, elsewhere asked for each time.
 //! - `ROLE`, `GUEST`: thread-locals of the forking thread, which is the child's only thread.
 
 pub(crate) mod blocking;
