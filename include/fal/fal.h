@@ -3,16 +3,16 @@
  * Generated from src/ffi by cbindgen; edit it there. C99 and C++.
  *
  * Conventions
- *   Names      fal_<noun>_<verb>. Functions that end in _new or _start, and those with a parameter
- *              out, create objects.
+ *   Names      fal_<noun>_<verb>. Functions that end in _new or _start, and those whose parameter
+ *              out is the address of a pointer to an object, create objects.
  *   Ownership  A unique object is freed with _free. A shared object is counted with _retain and
  *              _release. All of these accept NULL. A borrowed string or object belongs to the
  *              object that it was read from, and is valid as long as that one.
  *   Threads    Several threads may use a const pointer parameter at once, but only one thread at a
  *              time any other pointer parameter.
  *   Callbacks  A callback is a function of the host that libfal calls. The comment of its type says
- *              on which thread. Functions that block fail inside a callback with
- *              FAL_E_WOULD_DEADLOCK, unless that comment allows waiting.
+ *              on which thread, and whether it may wait for libfal. Where it must not, functions that
+ *              block fail with FAL_E_WOULD_DEADLOCK wherever libfal can tell.
  *   Errors     See the section Status. NULL for an object is FAL_E_INVALID_ARGUMENT, unless the
  *              comment allows it.
  *   Strings    UTF-8, paths included. An input is a pointer and a length; the length FAL_NUL means
@@ -20,7 +20,7 @@
  *              its length, and len may be NULL. The comment says when an output may be NULL.
  *   Times      In milliseconds, or microseconds if the name ends in _us. A negative time means no
  *              limit, and so does one that is too long for the system's clock. A wait of 0 returns
- *              at once. A timeout of 0 is FAL_E_INVALID_ARGUMENT.
+ *              at once. A timeout of 0 passed to a _set_ function is FAL_E_INVALID_ARGUMENT.
  *   Variables  Environment variables are read on the calling thread, by functions that create a
  *              client, start an operation, or store or look for a key. No other thread may change
  *              the environment meanwhile. Threads of libfal read only what other libraries read
@@ -386,7 +386,7 @@ FAL_API const char *fal_credentials_source_name(const fal_credentials *credentia
                                                 size_t index,
                                                 size_t *len);
 
-// Returns the state of a source: "used", "shadowed" (an earlier source is used), "absent",
+// Returns the state of a source: "used", "shadowed" (an earlier source decided), "absent",
 // "malformed", "skipped", or "failed" (it was asked for a key and supplied none).
 FAL_API const char *fal_credentials_source_state(const fal_credentials *credentials,
                                                  size_t index,
@@ -604,7 +604,7 @@ FAL_API fal_status fal_options_set_app_token(fal_options *options,
 // and again when the credential has expired or was rejected; calls that wait at the same time
 // share one request. user is passed to the callback, and must stay valid as long as clients
 // made with these options and their operations exist; it is safe to release it after
-// fal_shutdown() has returned FAL_OK.
+// fal_shutdown() has returned FAL_OK, unless such a client is used again.
 FAL_API fal_status fal_options_set_credential_callback(fal_options *options,
                                                        fal_credential_callback callback,
                                                        void *user,
@@ -687,7 +687,7 @@ FAL_API fal_status fal_options_set_user_agent(fal_options *options,
 // off, which is the default. user is passed to the callback, and must stay valid until the
 // clients made with these options and their operations, background work included, have ended
 // and their lines are delivered; it is safe to release it after fal_shutdown() has returned
-// FAL_OK.
+// FAL_OK, unless such a client is used again.
 FAL_API fal_status fal_options_set_log(fal_options *options,
                                        fal_log_level level,
                                        fal_log_callback callback,
@@ -703,7 +703,8 @@ FAL_API fal_status fal_options_set_log(fal_options *options,
 
 // Completes the request with a key, "id:secret", that is valid for expires_in_ms milliseconds.
 // A negative number means that it does not expire. FAL_E_MALFORMED_CREDENTIALS if key is not a
-// key; the calls that wait for it then fail with this error, too.
+// key; the calls that wait for it then fail with FAL_E_CREDENTIALS_FAILED, for the same
+// reason.
 FAL_API fal_status fal_credential_request_give_key(fal_credential_request *request,
                                                    const char *key,
                                                    size_t key_len,
@@ -806,8 +807,9 @@ FAL_API fal_status fal_client_run(const fal_client *client,
                                   fal_error **err);
 
 // Starts a request that was created with fal_request_new_http(). The key is sent to those of
-// fal's services that accept keys. A URL outside fal is FAL_E_FOREIGN_ORIGIN. GET and HEAD are
-// retried; other methods are sent again only under the rule of fal_client_run_start().
+// fal's services that accept keys. A URL outside fal is FAL_E_FOREIGN_ORIGIN. GET, HEAD and
+// OPTIONS are retried; other methods are sent again only under the rule of
+// fal_client_run_start().
 FAL_API fal_status fal_client_send_start(const fal_client *client,
                                          const fal_request *request,
                                          fal_op **out,
@@ -1354,7 +1356,8 @@ FAL_API fal_status fal_client_submit(const fal_client *client,
                                      fal_error **err);
 
 // Starts waiting for the result of a job that was submitted before, perhaps by another
-// process. Events, cancellation and response are as in fal_client_subscribe_start().
+// process. Events and response are as in fal_client_subscribe_start(), and so is
+// cancellation, with fal_job_set_keep_running() in place of fal_request_set_keep_running().
 FAL_API fal_status fal_client_attach_start(const fal_client *client,
                                            const fal_job *job,
                                            fal_op **out,
@@ -1423,8 +1426,8 @@ FAL_API fal_status fal_client_cancel(const fal_client *client,
 // Each event of the response is a FAL_EVENT_ITEM, in order: JSON, or text if the app sent
 // something else. The stream pauses while too many items are unread, so read or discard them.
 // The response of the operation is the last item, by convention the result; it is empty if
-// there was none. It is an error if the stream ends inside an event, or if a step of a
-// workflow failed and no output followed.
+// there was none. It is an error if the stream ends inside an event whose data is not complete
+// JSON, or if a step of a workflow failed and no output followed.
 //
 // The content type shows a response that is not a stream of events. JSON is one item, which is
 // also the response. Of anything else each piece is an item of bytes (fal_event_is_bytes())
@@ -1734,6 +1737,7 @@ typedef int64_t (*fal_read_callback)(void *user, void *buffer, size_t size);
 
 // Called once when libfal no longer uses user. It runs on a thread of libfal that runs only
 // callbacks, or on one of the host's threads, perhaps during the function that it was passed to.
+// It must not wait for libfal.
 typedef void (*fal_release_callback)(void *user);
 
 // Creates an upload of the file at a path. The file is opened when the upload starts, and must
@@ -1911,8 +1915,8 @@ FAL_API fal_status fal_download_set_max_bytes(fal_download *download, uint64_t m
 // file hosts is created with the key, and sent to these hosts only.
 FAL_API fal_status fal_download_set_file_token(fal_download *download, bool file_token, fal_error **err);
 
-// Sets the timeout of the whole download in milliseconds; by default the client's, else six
-// hours.
+// Sets the timeout of the whole download in milliseconds; by default the
+// request's for fal_download_new_request(), else the client's, else six hours.
 FAL_API fal_status fal_download_set_timeout_ms(fal_download *download, int64_t timeout_ms, fal_error **err);
 
 // Starts a download. To memory, the response has the headers and the body that the server
@@ -2165,7 +2169,7 @@ FAL_API fal_status fal_dispatcher_run(const fal_dispatcher *dispatcher,
                                       fal_error **err);
 
 // Returns how many callbacks are registered and not called yet, whether their operations have
-// ended or not; 0 for NULL.
+// ended or not; 0 for NULL. A callback for events counts while events are waiting.
 FAL_API size_t fal_dispatcher_outstanding(const fal_dispatcher *dispatcher);
 
 // Sets the callback that is called when callbacks become ready, so that an event loop can
@@ -2187,13 +2191,15 @@ FAL_API fal_status fal_dispatcher_set_wake(const fal_dispatcher *dispatcher,
 // thread waits until it returns. It must not wait for libfal.
 typedef void (*fal_thread_callback)(void *user);
 
-// Sets the number of worker threads, 1 to 64; by default 2. Call it before the first call or
-// after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
+// Sets the number of worker threads, 1 to 64; by default 2, or 1 on a machine with one core.
+// Call it before the first call or after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the
+// runtime is running.
 FAL_API fal_status fal_runtime_set_worker_threads(size_t count, fal_error **err);
 
 // Sets functions that are called on each thread of the runtime, those that run callbacks
 // included: on_start when it starts, and on_stop before it ends. NULL means none. user must
-// stay valid until fal_shutdown() has returned. Call it before the first call or after
+// stay valid until fal_shutdown() has returned FAL_OK. The functions stay set for the next
+// start: replace them, or keep user valid. Call it before the first call or after
 // fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
 FAL_API fal_status fal_runtime_set_thread_hooks(fal_thread_callback on_start,
                                                 fal_thread_callback on_stop,

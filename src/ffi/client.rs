@@ -99,8 +99,9 @@ operations! {
     wait fal_client_run;
 
     /// Starts a request that was created with fal_request_new_http(). The key is sent to those of
-    /// fal's services that accept keys. A URL outside fal is FAL_E_FOREIGN_ORIGIN. GET and HEAD are
-    /// retried; other methods are sent again only under the rule of fal_client_run_start().
+    /// fal's services that accept keys. A URL outside fal is FAL_E_FOREIGN_ORIGIN. GET, HEAD and
+    /// OPTIONS are retried; other methods are sent again only under the rule of
+    /// fal_client_run_start().
     fn fal_client_send_start(client: &fal_client, request: &fal_request) {
         client.inner.send_start(request.inner.clone())?
     }

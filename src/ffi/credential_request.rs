@@ -22,7 +22,8 @@ impl fal_credential_request {
 fallible! {
     /// Completes the request with a key, "id:secret", that is valid for expires_in_ms milliseconds.
     /// A negative number means that it does not expire. FAL_E_MALFORMED_CREDENTIALS if key is not a
-    /// key; the calls that wait for it then fail with this error, too.
+    /// key; the calls that wait for it then fail with FAL_E_CREDENTIALS_FAILED, for the same
+    /// reason.
     fn fal_credential_request_give_key(
         request: Box<fal_credential_request>,
         key: text[key_len],

@@ -85,7 +85,7 @@ strings! {
         Some(credentials.inner.sources().get(index)?.source.to_owned())
     }
 
-    /// Returns the state of a source: "used", "shadowed" (an earlier source is used), "absent",
+    /// Returns the state of a source: "used", "shadowed" (an earlier source decided), "absent",
     /// "malformed", "skipped", or "failed" (it was asked for a key and supplied none).
     fn fal_credentials_source_state(credentials: &fal_credentials, index: usize) {
         Some(credentials.inner.sources().get(index)?.state.to_string())

@@ -75,7 +75,7 @@ pub unsafe extern "C" fn fal_dispatcher_run(
 
 infallible! {
     /// Returns how many callbacks are registered and not called yet, whether their operations have
-    /// ended or not; 0 for NULL.
+    /// ended or not; 0 for NULL. A callback for events counts while events are waiting.
     fn fal_dispatcher_outstanding(dispatcher: &fal_dispatcher) -> usize = 0 {
         dispatcher.inner.outstanding()
     }

@@ -63,8 +63,8 @@ fallible! {
         download.inner = download.inner.clone().with_file_token(file_token);
     }
 
-    /// Sets the timeout of the whole download in milliseconds; by default the client's, else six
-    /// hours.
+    /// Sets the timeout of the whole download in milliseconds; by default the
+    /// request's for fal_download_new_request(), else the client's, else six hours.
     fn fal_download_set_timeout_ms(download: &mut fal_download, timeout_ms: i64) {
         download.inner = download.inner.clone().timeout(times::longest(timeout_ms)?);
     }

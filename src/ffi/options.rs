@@ -156,7 +156,7 @@ fallible! {
     /// and again when the credential has expired or was rejected; calls that wait at the same time
     /// share one request. user is passed to the callback, and must stay valid as long as clients
     /// made with these options and their operations exist; it is safe to release it after
-    /// fal_shutdown() has returned FAL_OK.
+    /// fal_shutdown() has returned FAL_OK, unless such a client is used again.
     fn fal_options_set_credential_callback(
         options: &mut fal_options,
         callback: fal_credential_callback,
@@ -255,7 +255,7 @@ fallible! {
     /// off, which is the default. user is passed to the callback, and must stay valid until the
     /// clients made with these options and their operations, background work included, have ended
     /// and their lines are delivered; it is safe to release it after fal_shutdown() has returned
-    /// FAL_OK.
+    /// FAL_OK, unless such a client is used again.
     fn fal_options_set_log(
         options: &mut fal_options,
         level: fal_log_level,

@@ -115,7 +115,8 @@ operations! {
     wait fal_client_submit;
 
     /// Starts waiting for the result of a job that was submitted before, perhaps by another
-    /// process. Events, cancellation and response are as in fal_client_subscribe_start().
+    /// process. Events and response are as in fal_client_subscribe_start(), and so is
+    /// cancellation, with fal_job_set_keep_running() in place of fal_request_set_keep_running().
     fn fal_client_attach_start(client: &fal_client, job: &fal_job) {
         client.inner.attach_start(&job.inner)?
     }

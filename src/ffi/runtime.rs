@@ -15,15 +15,17 @@ use crate::runtime::{self, Config, ThreadHook};
 pub type fal_thread_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 fallible! {
-    /// Sets the number of worker threads, 1 to 64; by default 2. Call it before the first call or
-    /// after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
+    /// Sets the number of worker threads, 1 to 64; by default 2, or 1 on a machine with one core.
+    /// Call it before the first call or after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the
+    /// runtime is running.
     fn fal_runtime_set_worker_threads(count: usize) {
         Config::installed().worker_threads(count)?.install()?;
     }
 
     /// Sets functions that are called on each thread of the runtime, those that run callbacks
     /// included: on_start when it starts, and on_stop before it ends. NULL means none. user must
-    /// stay valid until fal_shutdown() has returned. Call it before the first call or after
+    /// stay valid until fal_shutdown() has returned FAL_OK. The functions stay set for the next
+    /// start: replace them, or keep user valid. Call it before the first call or after
     /// fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
     fn fal_runtime_set_thread_hooks(
         on_start: fal_thread_callback,

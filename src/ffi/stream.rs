@@ -12,8 +12,8 @@ operations! {
     /// Each event of the response is a FAL_EVENT_ITEM, in order: JSON, or text if the app sent
     /// something else. The stream pauses while too many items are unread, so read or discard them.
     /// The response of the operation is the last item, by convention the result; it is empty if
-    /// there was none. It is an error if the stream ends inside an event, or if a step of a
-    /// workflow failed and no output followed.
+    /// there was none. It is an error if the stream ends inside an event whose data is not complete
+    /// JSON, or if a step of a workflow failed and no output followed.
     ///
     /// The content type shows a response that is not a stream of events. JSON is one item, which is
     /// also the response. Of anything else each piece is an item of bytes (fal_event_is_bytes())

@@ -36,7 +36,11 @@ impl Texts {
         let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
         let text = match made.get(name) {
             Some(text) => text,
-            None => made.entry(name.to_owned()).or_insert(make().map(with_nul)),
+            // A missing text leaves no entry: the names may be indexes without end.
+            None => match make() {
+                None => &None,
+                text => made.entry(name.to_owned()).or_insert(text.map(with_nul)),
+            },
         };
         // SAFETY: by this function's own contract.
         unsafe { set_len(len, text.as_ref().map_or(0, |text| text.len() - 1)) };

@@ -76,6 +76,7 @@ pub type fal_read_callback =
 
 /// Called once when libfal no longer uses user. It runs on a thread of libfal that runs only
 /// callbacks, or on one of the host's threads, perhaps during the function that it was passed to.
+/// It must not wait for libfal.
 pub type fal_release_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// Something of the host that libfal uses until it calls `release`.

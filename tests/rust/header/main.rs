@@ -44,16 +44,16 @@ const TOP: &str = "\
  * Generated from src/ffi by cbindgen; edit it there. C99 and C++.
  *
  * Conventions
- *   Names      fal_<noun>_<verb>. Functions that end in _new or _start, and those with a parameter
- *              out, create objects.
+ *   Names      fal_<noun>_<verb>. Functions that end in _new or _start, and those whose parameter
+ *              out is the address of a pointer to an object, create objects.
  *   Ownership  A unique object is freed with _free. A shared object is counted with _retain and
  *              _release. All of these accept NULL. A borrowed string or object belongs to the
  *              object that it was read from, and is valid as long as that one.
  *   Threads    Several threads may use a const pointer parameter at once, but only one thread at a
  *              time any other pointer parameter.
  *   Callbacks  A callback is a function of the host that libfal calls. The comment of its type says
- *              on which thread. Functions that block fail inside a callback with
- *              FAL_E_WOULD_DEADLOCK, unless that comment allows waiting.
+ *              on which thread, and whether it may wait for libfal. Where it must not, functions that
+ *              block fail with FAL_E_WOULD_DEADLOCK wherever libfal can tell.
  *   Errors     See the section Status. NULL for an object is FAL_E_INVALID_ARGUMENT, unless the
  *              comment allows it.
  *   Strings    UTF-8, paths included. An input is a pointer and a length; the length FAL_NUL means
@@ -61,7 +61,7 @@ const TOP: &str = "\
  *              its length, and len may be NULL. The comment says when an output may be NULL.
  *   Times      In milliseconds, or microseconds if the name ends in _us. A negative time means no
  *              limit, and so does one that is too long for the system's clock. A wait of 0 returns
- *              at once. A timeout of 0 is FAL_E_INVALID_ARGUMENT.
+ *              at once. A timeout of 0 passed to a _set_ function is FAL_E_INVALID_ARGUMENT.
  *   Variables  Environment variables are read on the calling thread, by functions that create a
  *              client, start an operation, or store or look for a key. No other thread may change
  *              the environment meanwhile. Threads of libfal read only what other libraries read
