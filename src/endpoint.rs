@@ -717,6 +717,13 @@ mod tests {
             "müller.example",
         ] {
             let stored = host(stored).unwrap();
+            // As `from_lookup` derives the hosts of the queue; some are no hosts at all.
+            let derived = format!("queue.{stored}");
+            let derived_url = Url::parse(&format!("https://{derived}/a"));
+            assert!(
+                derived_url.is_err() || is_at(&derived, &derived_url.unwrap()),
+                "{derived}"
+            );
             let own = Url::parse(&format!("https://{stored}/")).unwrap();
             for text in [
                 "https://fal.run/a",

@@ -150,6 +150,7 @@ impl Client {
                         format!("the call did not end within its {} ms", timeout.as_millis());
                     Err(progress.cut_short(Code::Deadline, &what))
                 };
+                // Work that cannot end in time does not begin.
                 if deadline <= Instant::now() {
                     return over();
                 }

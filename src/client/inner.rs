@@ -162,6 +162,7 @@ impl Inner {
         let mut headers = request.headers;
         let body = match request.body {
             Body::Empty => Bytes::new().into(),
+            // A body that is opened later could turn out unreadable after a part of it was sent.
             Body::Content(_) => {
                 return Err(Error::invalid("the body was not opened before the call"));
             }

@@ -20,8 +20,8 @@ impl SecretJson {
 
     /// Removes a member and returns it if it is a string.
     pub(super) fn take_string(&mut self, name: &str) -> Option<Zeroizing<String>> {
-        match self.0.get_mut(name)?.take() {
-            Value::String(text) => Some(Zeroizing::new(text)),
+        match self.0.get_mut(name)? {
+            Value::String(text) => Some(Zeroizing::new(std::mem::take(text))),
             _ => None,
         }
     }

@@ -68,8 +68,9 @@ impl Answer {
         self
     }
 
-    pub(crate) fn with_error_type(self, error_type: Option<&str>) -> Self {
-        self.with_names(error_type.map(str::to_owned), None)
+    pub(crate) fn with_error_type(mut self, error_type: Option<&str>) -> Self {
+        self.error_type = error_type.map(str::to_owned);
+        self
     }
 }
 

@@ -141,7 +141,11 @@ impl Op {
     /// operation has ended already.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
         let ended = || (!self.shared.is_pending()).then_some(());
-        Ok(self.poll()? || self.block(timeout, |_| ended())?.is_some())
+        // Without a timeout this is a poll, which takes no lock.
+        if self.poll()? || timeout == Some(Duration::ZERO) {
+            return self.poll();
+        }
+        Ok(self.block(timeout, |_| ended())?.is_some())
     }
 
     /// Blocks until `ready` returns a value or `timeout` has passed.

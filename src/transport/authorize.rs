@@ -99,7 +99,13 @@ pub(crate) fn route(
             }
         }
         (Authorization::Nothing, _) => return Err(not_https(url)),
-        _ => return Err(foreign(url)),
+        (
+            Authorization::Credential
+            | Authorization::Files(_)
+            | Authorization::App(_)
+            | Authorization::Renewal(_),
+            _,
+        ) => return Err(foreign(url)),
     }
     match hosts.emulator {
         Some(emulator) => into_emulator(emulator, target, headers),

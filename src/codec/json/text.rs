@@ -38,7 +38,8 @@ pub(crate) async fn beside<T: Send + 'static>(
 }
 
 /// Calls `look` on this thread. If the text is long and this is an async worker thread, its other
-/// tasks move to another thread first.
+/// tasks move to another thread first. For texts of bounded length, and where the caller has
+/// nothing else to do; other callers use [`beside`].
 pub(super) fn off_runtime<T>(text: &[u8], look: impl FnOnce() -> T) -> T {
     if text.len() > LONG && runtime::carries_calls() {
         tokio::task::block_in_place(look)
