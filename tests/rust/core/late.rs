@@ -31,9 +31,13 @@ const LATE: Duration = Duration::from_millis(100);
 const TRIES: usize = 8;
 /// How long other calls are observed.
 const WATCHED: Duration = Duration::from_millis(600);
-/// The times in milliseconds after which an operation is cancelled, or its deadline passes, if it
-/// has not ended yet.
-const PAUSES: [u64; 7] = [5, 10, 20, 40, 80, 160, 320];
+/// An operation is cancelled, or its deadline passes, at so many points of the time that it takes
+/// to read the response.
+const POINTS: u32 = 7;
+/// The time that is taken for an operation that does not end by itself.
+const LONGEST: Duration = Duration::from_millis(320);
+/// How often the points are chosen anew if the operation had ended before each of them.
+const ROUNDS: usize = 20;
 
 /// Tells the test that it runs alone in its process.
 const ALONE: &str = "FAL_TEST_LATE";
@@ -713,9 +717,37 @@ impl Bench {
         counts.then_some(took)
     }
 
-    fn slowest(&self, measure: impl Fn(Duration) -> Option<Duration>) -> Option<Duration> {
-        let pauses = PAUSES.map(Duration::from_millis).into_iter();
-        pauses.filter_map(|pause| best(|| measure(pause))).max()
+    /// Returns the longest time over the points, or `None` if none of them could be measured.
+    fn slowest(
+        &self,
+        row: &Row,
+        measure: impl Fn(Duration) -> Option<Duration>,
+    ) -> Option<Duration> {
+        let round = |_| {
+            let measured = self.points(row).filter_map(|pause| best(|| measure(pause)));
+            measured.max()
+        };
+        (0..ROUNDS).find_map(round)
+    }
+
+    /// Returns points between the start of the response and the end of the operation, measured
+    /// from the start of the operation on this machine at this time.
+    fn points(&self, row: &Row) -> impl Iterator<Item = Duration> {
+        let (client, before) = (self.client(PATIENCE), self.begun.load(Ordering::Relaxed));
+        let start = Instant::now();
+        let started = (row.start)(&client, PATIENCE);
+        started.op.discard_events();
+        let has_ended = || started.op.ended() == Some(true);
+        let wait_until = |is_reached: &dyn Fn() -> bool| {
+            while !is_reached() && !has_ended() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            start.elapsed()
+        };
+        let begun = wait_until(&|| self.begun.load(Ordering::Relaxed) > before);
+        let ended = wait_until(&|| start.elapsed() >= begun + LONGEST);
+        started.op.cancel();
+        (1..=POINTS).map(move |point| begun + (ended - begun) * point / (POINTS + 1))
     }
 }
 
@@ -780,10 +812,10 @@ fn nobody_is_late_while_a_hostile_answer_is_read() {
         let _over = Over(&bench.control);
         let (mut table, mut late) = (format!("{HEAD}{RULE}"), vec![]);
         for row in ROWS.iter().filter(|row| row.name().contains(&only)) {
-            let overdue = || bench.slowest(|pause| bench.overdue(row, pause));
+            let overdue = || bench.slowest(row, |pause| bench.overdue(row, pause));
             let times = [
                 best(|| Some(bench.lateness(row))),
-                bench.slowest(|pause| bench.cancelled(row, pause)),
+                bench.slowest(row, |pause| bench.cancelled(row, pause)),
                 if row.has_deadline { overdue() } else { None },
             ];
             let measured = if row.has_deadline { 3 } else { 2 };
