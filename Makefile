@@ -54,7 +54,8 @@ help: ## this list
 FEATURES ?=
 .PHONY: libs
 libs: ## FEATURES=: libfal.so and libfal.a, in target/release
-	@$(CARGO) rustc $(LOCKED) --release -p libfal --features "$(FEATURES)" --lib -- --print native-static-libs="$(NATIVE)"
+	@$(CARGO) rustc $(LOCKED) --release -p libfal --features "$(FEATURES)" --lib \
+		--crate-type cdylib,staticlib -- --print native-static-libs="$(NATIVE)"
 
 $(RELEASE)/libfal.so $(RELEASE)/libfal.a: libs
 	@:
