@@ -1,6 +1,6 @@
 //! Caches the credential of a client: finds it at the first call, renews it, and replaces it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,15 @@ use crate::log::{Level, Log};
 use crate::runtime;
 use crate::runtime::blocking::{Kind, blocking};
 use crate::runtime::per_runtime::PerRuntime;
-use crate::secrets::Secrets;
+use crate::secrets::{Mask, Masks, Secrets};
 use crate::transport::Transport;
 
 /// How long before its end a credential counts as expired: the request must arrive in time.
 const MARGIN: Duration = Duration::from_secs(10);
+
+/// How long a copy of the environment serves further operations. To read it costs a tenth of a
+/// request.
+const SEEN: Duration = Duration::from_millis(10);
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -29,6 +33,8 @@ static SERIAL: AtomicU64 = AtomicU64::new(1);
 pub(crate) struct ActiveCredential {
     serial: u64,
     pub(crate) credential: Credential,
+    /// Kept for the operations that carry the credential.
+    _mask: Option<Arc<Mask>>,
     /// The options that led to the credential, without the sources that turned out to be empty.
     options: credentials::Options,
     pub(crate) resolution: Arc<Resolution>,
@@ -46,12 +52,19 @@ impl ActiveCredential {
 
 type Search = Shared<BoxFuture<'static, Result<Arc<ActiveCredential>>>>;
 
+struct Seen {
+    environment: Environment,
+    at: Instant,
+}
+
 /// The options of a client for its credential, and the credential that they led to.
 pub(crate) struct CredentialCache {
     options: credentials::Options,
     environment: Environment,
-    /// The environment when the host last started an operation.
-    seen: ArcSwap<Environment>,
+    /// The environment when the host last started an operation, at most [`SEEN`] older.
+    seen: ArcSwap<Seen>,
+    /// Whether a search has used `seen`, so that the next operation reads the environment again.
+    is_used: AtomicBool,
     log: Log,
     active: ArcSwapOption<ActiveCredential>,
     /// The search that runs, or the last one.
@@ -60,11 +73,15 @@ pub(crate) struct CredentialCache {
 
 impl CredentialCache {
     pub(crate) fn new(options: credentials::Options, environment: Environment, log: Log) -> Self {
-        let seen = ArcSwap::from_pointee(environment.clone());
+        let seen = ArcSwap::from_pointee(Seen {
+            environment: environment.clone(),
+            at: Instant::now(),
+        });
         CredentialCache {
             options,
             environment,
             seen,
+            is_used: AtomicBool::new(true),
             log,
             active: ArcSwapOption::empty(),
             search: PerRuntime::default(),
@@ -73,7 +90,13 @@ impl CredentialCache {
 
     /// Reads the environment, on the host's thread, for the operation that starts.
     pub(crate) fn look(&self) {
-        self.seen.store(Arc::new(self.environment.snapshot()));
+        let is_used = self.is_used.swap(false, Ordering::Relaxed);
+        if is_used || self.seen.load().at.elapsed() >= SEEN || self.cached(None).is_none() {
+            self.seen.store(Arc::new(Seen {
+                environment: self.environment.snapshot(),
+                at: Instant::now(),
+            }));
+        }
     }
 
     /// Returns a cache for the same environment with other options.
@@ -177,9 +200,17 @@ impl CredentialCache {
                 return Err(denied::unresolved(&Arc::new(resolution)));
             };
             let renews = provider.renews();
-            let environment = self.seen.load_full();
+            let environment = self.seen.load().environment.clone();
             options = match deliver(provider, refused.clone(), &environment, transport).await {
-                Ok(delivered) => return Ok(self.store(options, &resolution, delivered, renews)),
+                Ok(delivered) => {
+                    return Ok(self.store(
+                        options,
+                        &resolution,
+                        delivered,
+                        renews,
+                        &transport.masks,
+                    ));
+                }
                 Err(Undelivered::Absent(reason)) => options
                     .without_empty(&resolution, &reason)
                     .ok_or_else(|| denied::undelivered(&resolution, &reason))?,
@@ -191,7 +222,8 @@ impl CredentialCache {
     }
 
     async fn resolve(&self, options: credentials::Options) -> Result<Resolution> {
-        let environment = self.seen.load_full();
+        self.is_used.store(true, Ordering::Relaxed);
+        let environment = self.seen.load().environment.clone();
         blocking(Kind::Credentials, move || {
             credentials::resolve(&options, &environment)
         })
@@ -204,6 +236,7 @@ impl CredentialCache {
         resolution: &Resolution,
         delivered: Delivered,
         renews: bool,
+        masks: &Masks,
     ) -> Arc<ActiveCredential> {
         let resolution = resolution.clone();
         let resolution = resolution.delivered(&delivered.credential, &delivered.notes);
@@ -222,6 +255,10 @@ impl CredentialCache {
             .and_then(|time| Instant::now().checked_add(time));
         let active = Arc::new(ActiveCredential {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            _mask: delivered
+                .credential
+                .secret()
+                .and_then(|secret| masks.of(secret)),
             credential: delivered.credential,
             options,
             resolution: Arc::new(resolution),

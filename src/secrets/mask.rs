@@ -46,6 +46,12 @@ pub(crate) struct Mask {
     longest: usize,
 }
 
+impl std::fmt::Debug for Mask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mask").finish_non_exhaustive()
+    }
+}
+
 impl Drop for Mask {
     fn drop(&mut self) {
         self.states.zeroize();

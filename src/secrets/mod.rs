@@ -15,7 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 
-use self::mask::{Mask, has_escapes};
+pub(crate) use self::mask::Mask;
+use self::mask::has_escapes;
 use crate::limits::{QUOTED, first_characters};
 
 /// The text that replaces a secret.
@@ -26,15 +27,17 @@ const MOST: usize = 16;
 /// How many bytes are searched before other tasks of the thread may run.
 const TURN: usize = 64 << 10;
 
-/// The masks of one client. Operations that carry the same secret share one mask. No lock protects
-/// them, because a fork could leave it locked.
+/// The masks of one client. Operations that carry the same secret share one mask. To build one costs
+/// as much as a request, so the code that keeps a secret keeps its mask too. No lock protects them,
+/// because a fork could leave it locked.
 #[derive(Default)]
 pub(crate) struct Masks {
     known: ArcSwap<Vec<Weak<Mask>>>,
 }
 
 impl Masks {
-    fn of(&self, secret: &str) -> Option<Arc<Mask>> {
+    /// Returns the mask of a secret, or `None` if the text is too short for one.
+    pub(crate) fn of(&self, secret: &str) -> Option<Arc<Mask>> {
         let known = self.known.load();
         if let Some(mask) = known
             .iter()
