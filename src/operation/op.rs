@@ -74,11 +74,7 @@ impl Op {
     {
         let instance = runtime::current()?;
         let progress = Arc::new(Progress::of(&secrets));
-        let shared = Arc::new(Shared {
-            pid: process::id(),
-            secrets,
-            ..Shared::default()
-        });
+        let shared = Arc::new(Shared::new(secrets));
         let unfinished = Unfinished {
             shared: shared.clone(),
             progress: progress.clone(),
@@ -189,17 +185,17 @@ impl Op {
     /// Returns the next event without blocking the thread, on any async runtime. Returns `None`
     /// once the operation has ended and every event was read.
     pub async fn next_event(&self) -> Option<Event> {
-        loop {
-            let mut event_ready = pin!(self.shared.event_ready.notified());
-            event_ready.as_mut().enable();
-            self.check_process().ok()?;
-            match self.next(&mut self.shared.lock()) {
-                NextEvent::Event(event) => return Some(event),
-                NextEvent::End => return None,
-                NextEvent::Pending => {}
+        let next = || {
+            if self.check_process().is_err() {
+                return Some(None);
             }
-            event_ready.await;
-        }
+            match self.next(&mut self.shared.lock()) {
+                NextEvent::Event(event) => Some(Some(event)),
+                NextEvent::End => Some(None),
+                NextEvent::Pending => None,
+            }
+        };
+        self.shared.until(next).await
     }
 
     /// Drops all queued and future events.
@@ -288,7 +284,8 @@ impl Op {
         let cancel = self.shared.cancel.clone().drop_guard();
         self.check_process()?;
         self.discard_events();
-        self.shared.done.cancelled().await;
+        let ended = || (!self.shared.is_pending()).then_some(());
+        self.shared.until(ended).await;
         cancel.disarm();
         self.take().unwrap_or_else(no_outcome)
     }

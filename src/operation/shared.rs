@@ -1,8 +1,9 @@
 //! The state that the handles of an operation share with its task.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -11,20 +12,19 @@ use super::event_queue::{EventQueue, Listener};
 use crate::error::Result;
 use crate::response::Response;
 use crate::secrets::Secrets;
+use crate::system::process;
 
-#[derive(Default)]
 pub(super) struct Shared {
     pub(super) pid: u32,
     /// The secrets of the work, which no event, error or log line may contain.
     pub(super) secrets: Arc<Secrets>,
     pub(super) ended: AtomicBool,
     pub(super) cancel: CancellationToken,
-    pub(super) done: CancellationToken,
     pub(super) state: Mutex<State>,
     /// The operation has ended or an event is queued: wakes threads …
-    pub(super) changed: Condvar,
+    changed: Condvar,
     /// … and tasks.
-    pub(super) event_ready: Notify,
+    changed_for_tasks: Notify,
     /// The host has read an event.
     pub(super) space_available: Notify,
 }
@@ -36,10 +36,25 @@ pub(super) struct State {
     pub(super) hooks: Vec<Box<dyn FnOnce() + Send>>,
     /// The number of handles that can read events.
     pub(super) readers: usize,
+    /// The number of threads that wait. To wake none of them costs a system call all the same.
+    waiting: usize,
     pub(super) events: EventQueue,
 }
 
 impl Shared {
+    pub(super) fn new(secrets: Arc<Secrets>) -> Self {
+        Shared {
+            pid: process::id(),
+            secrets,
+            ended: AtomicBool::new(false),
+            cancel: CancellationToken::new(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            changed_for_tasks: Notify::new(),
+            space_available: Notify::new(),
+        }
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,31 +66,55 @@ impl Shared {
     /// Waits for a change. Returns `None` once the deadline has passed.
     pub(super) fn wait<'a>(
         &'a self,
-        state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, State>,
         deadline: Option<Instant>,
     ) -> Option<MutexGuard<'a, State>> {
-        let Some(deadline) = deadline else {
-            let waited = self.changed.wait(state);
-            return Some(waited.unwrap_or_else(PoisonError::into_inner));
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left == Some(Duration::ZERO) {
             return None;
         }
-        let waited = self.changed.wait_timeout(state, left);
-        Some(waited.unwrap_or_else(PoisonError::into_inner).0)
+        state.waiting += 1;
+        let mut state = match left {
+            None => self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(left) => {
+                let waited = self.changed.wait_timeout(state, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+        };
+        state.waiting -= 1;
+        Some(state)
+    }
+
+    /// Waits, on any async runtime, until `look` returns a value. Looks again after each change.
+    pub(super) async fn until<T>(&self, look: impl Fn() -> Option<T>) -> T {
+        loop {
+            let mut changed = pin!(self.changed_for_tasks.notified());
+            changed.as_mut().enable();
+            if let Some(found) = look() {
+                return found;
+            }
+            changed.await;
+        }
     }
 
     /// Adds an event by `push`, and wakes its readers without holding the lock.
     pub(super) fn queue(&self, push: impl FnOnce(&mut EventQueue) -> Option<Arc<dyn Listener>>) {
-        let listener = push(&mut self.lock().events);
-        self.wake();
+        let mut state = self.lock();
+        let listener = push(&mut state.events);
+        self.wake(state);
         listener.into_iter().for_each(|listener| listener.notify());
     }
 
-    fn wake(&self) {
-        self.changed.notify_all();
-        self.event_ready.notify_waiters();
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let waiting = state.waiting;
+        drop(state);
+        if waiting > 0 {
+            self.changed.notify_all();
+        }
+        self.changed_for_tasks.notify_waiters();
     }
 
     /// Sets the outcome, unless there is one, and calls the hooks.
@@ -88,9 +127,7 @@ impl Shared {
         state.outcome = Some(outcome);
         self.ended.store(true, Ordering::Release);
         let hooks = std::mem::take(&mut state.hooks);
-        drop(state);
-        self.wake();
-        self.done.cancel();
+        self.wake(state);
         hooks.into_iter().for_each(|hook| hook());
     }
 }

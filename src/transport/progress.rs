@@ -65,8 +65,9 @@ impl Progress {
     /// A progress that shares `secrets` with other calls of the operation.
     pub(crate) fn of(secrets: &Arc<Secrets>) -> Self {
         Progress {
+            state: Mutex::default(),
+            endpoint: OnceLock::new(),
             secrets: secrets.clone(),
-            ..Progress::default()
         }
     }
 
