@@ -113,7 +113,7 @@ impl Attempt<'_> {
             let Some(method) = method else {
                 return Err(Failure::last(redirected(
                     self.answer(response).await,
-                    authorize::shown(&to),
+                    authorize::shown(&to).to_string(),
                     self.context(),
                 )));
             };

@@ -1,5 +1,6 @@
 //! Adds the credential to a request and chooses the URL that it is sent to. No other code does.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -188,9 +189,9 @@ fn foreign(url: &Url) -> Error {
 }
 
 /// Returns a URL for messages, without user, query and fragment, which may contain secrets.
-pub(crate) fn shown(url: &Url) -> String {
-    match url.host_str() {
-        Some(_) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
-        None => format!("a URL with the scheme {}", url.scheme()),
-    }
+pub(crate) fn shown(url: &Url) -> impl fmt::Display {
+    fmt::from_fn(move |f| match url.host_str() {
+        Some(_) => write!(f, "{}{}", url.origin().ascii_serialization(), url.path()),
+        None => write!(f, "a URL with the scheme {}", url.scheme()),
+    })
 }
