@@ -261,8 +261,8 @@ impl Hosts {
 }
 
 fn url(host: &str, path: &str) -> Result<Url> {
-    Url::parse(&format!("https://{host}/{}", path.trim_start_matches('/')))
-        .map_err(|e| Error::invalid(format!("{host:?} is not a host: {e}")))
+    let text = ["https://", host, "/", path.trim_start_matches('/')].concat();
+    Url::parse(&text).map_err(|e| Error::invalid(format!("{host:?} is not a host: {e}")))
 }
 
 /// Whether a URL has the scheme https and this host and port.

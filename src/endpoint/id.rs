@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::limits::first_characters;
@@ -13,7 +14,7 @@ use crate::limits::first_characters;
 /// `https://fal.run/fal-ai/flux/dev`, is refused with an error that shows the id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EndpointId {
-    text: String,
+    text: Arc<str>,
     app_len: usize,
 }
 
@@ -57,7 +58,7 @@ impl FromStr for EndpointId {
         }
         let trimmed = text.trim_matches('/');
         let text = match trimmed.contains('/') {
-            true => trimmed.to_owned(),
+            true => Arc::from(trimmed),
             false => {
                 legacy(trimmed).ok_or_else(|| malformed_id(text, "the form is owner/alias"))?
             }
@@ -92,24 +93,29 @@ impl fmt::Display for EndpointId {
 /// configured for another host than the URL names.
 fn id_in(text: &str) -> Option<&str> {
     let text = text.trim().trim_start_matches('/');
-    let lower = text.to_ascii_lowercase();
     let bare = ["https://", "http://", "wss://"]
         .iter()
-        .find_map(|scheme| lower.starts_with(scheme).then_some(scheme.len()));
-    let bare = &text[bare.unwrap_or_default()..];
+        .find_map(|scheme| {
+            let (start, rest) = text.split_at_checked(scheme.len())?;
+            start.eq_ignore_ascii_case(scheme).then_some(rest)
+        })
+        .unwrap_or(text);
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
     let path = path
         .split(['?', '#'])
         .next()
         .unwrap_or_default()
         .trim_matches('/');
-    let (id, ends): (_, &[&str]) = match host.to_ascii_lowercase().as_str() {
-        "fal.run" | "queue.fal.run" | "ws.fal.run" => (path, &[]),
-        "fal.ai" | "www.fal.ai" => (
+    let is_any = |hosts: &[&str]| hosts.iter().any(|known| host.eq_ignore_ascii_case(known));
+    let (id, ends): (_, &[&str]) = if is_any(&["fal.run", "queue.fal.run", "ws.fal.run"]) {
+        (path, &[])
+    } else if is_any(&["fal.ai", "www.fal.ai"]) {
+        (
             path.strip_prefix("models/").unwrap_or_default(),
             &["/api", "/playground", "/examples", "/llms.txt"],
-        ),
-        _ => return None,
+        )
+    } else {
+        return None;
     };
     let id = id.split("/requests/").next().unwrap_or_default();
     Some(
@@ -136,11 +142,11 @@ fn url_for_id(text: &str, named: &str) -> Error {
 }
 
 /// Converts the old form `123-my-app` to `123/my-app`.
-fn legacy(text: &str) -> Option<String> {
+fn legacy(text: &str) -> Option<Arc<str>> {
     let (number, name) = text.split_once('-')?;
     let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     let named = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    (digits && named).then(|| format!("{number}/{name}"))
+    (digits && named).then(|| format!("{number}/{name}").into())
 }
 
 /// Checks a segment of an id, which becomes part of a URL: refuses characters that have a meaning

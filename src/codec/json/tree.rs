@@ -106,9 +106,12 @@ pub(crate) fn own(tree: &mut Arc<Value>) -> Outcome<&mut Value> {
     Ok(Arc::make_mut(tree))
 }
 
+/// The capacity that a text begins with: most inputs fit.
+const WRITTEN: usize = 256;
+
 /// Writes a tree as text.
 pub(crate) fn written(tree: &Value) -> Outcome<Vec<u8>> {
-    let mut text = memory::Growing::default();
+    let mut text = memory::Growing(memory::room(WRITTEN)?);
     match serde_json::to_writer(&mut text, tree) {
         Ok(()) => Ok(text.0),
         Err(e) if e.is_io() => Err(memory::refused(text.0.len())),
