@@ -108,13 +108,13 @@ int main(int argc, char **argv)
     for (size_t n = 0; n < in_flight; n++)
         prepare(&transfers[n], argv[1], ca, headers);
     if (in_flight == 1) {
-        one_at_a_time(transfers, 4, NULL);
+        one_at_a_time(transfers, warm_up(requests, 1), NULL);
         struct measured m = begin(requests);
         one_at_a_time(transfers, requests, &m);
         print(&m);
     } else {
         CURLM *multi = curl_multi_init();
-        many(multi, transfers, in_flight * 4, in_flight, NULL);
+        many(multi, transfers, warm_up(requests, in_flight), in_flight, NULL);
         struct measured m = begin(requests);
         many(multi, transfers, requests, in_flight, &m);
         print(&m);

@@ -20,29 +20,35 @@
         }                                                                                                              \
     } while (0)
 
-static double seconds_of(struct timeval time)
+static inline double seconds_of(struct timeval time)
 {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-static double now(void)
+static inline double now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static double cpu(void)
+static inline double cpu(void)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
 }
 
-static int by_size(const void *a, const void *b)
+static inline int by_size(const void *a, const void *b)
 {
     double left = *(const double *)a, right = *(const double *)b;
     return (left > right) - (left < right);
+}
+
+/* How many requests warm the connections up. None if a single request is measured, which is the start of a process. */
+static inline size_t warm_up(size_t requests, size_t in_flight)
+{
+    return requests == 1 ? 0 : in_flight * 4;
 }
 
 struct measured {
@@ -51,14 +57,14 @@ struct measured {
     size_t count;
 };
 
-static struct measured begin(size_t requests)
+static inline struct measured begin(size_t requests)
 {
     struct measured m = {now(), cpu(), malloc((requests + 1) * sizeof(double)), 0};
     CHECK(m.took != NULL);
     return m;
 }
 
-static void print(struct measured *m)
+static inline void print(struct measured *m)
 {
     double seconds = now() - m->begun, cpu_seconds = cpu() - m->cpu_begun;
     qsort(m->took, m->count, sizeof(double), by_size);

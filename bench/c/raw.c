@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     for (size_t n = 0; n < in_flight; n++)
         fds[n] = (struct pollfd){.fd = connected(port), .events = POLLIN};
     size_t size = size_of_answer(fds[0].fd);
-    run(fds, connections, in_flight, size, in_flight * 4, NULL);
+    run(fds, connections, in_flight, size, warm_up(requests, in_flight), NULL);
     struct measured m = begin(requests);
     run(fds, connections, in_flight, size, requests, &m);
     print(&m);
