@@ -1,34 +1,32 @@
-"""peer.py CLIENT URL REQUESTS IN_FLIGHT: sends requests with one of the Python clients, and prints what they took as JSON.
+"""peer.py CLIENT URL REQUESTS: sends requests with one of the Python clients, one at a time, and prints what they took as JSON.
 
-A client whose name begins with "async-" has IN_FLIGHT requests under way at once; the others send one at a time.
+A single request is the start of a process. The program then does nothing else, and imports nothing else.
 """
 
-import asyncio
-import json
-import os
-import resource
 import sys
-import time
 
-INPUT = {"prompt": "a lighthouse at dusk", "num_images": 1}
-BODY = json.dumps(INPUT).encode()
-KEY = "fake-id:fake-secret-of-the-benchmark"
-HEADERS = {"authorization": f"Key {KEY}", "content-type": "application/json"}
+from sent import HEADERS, INPUT, KEY, parts
+
+
+def libfal_client(url):
+    import os
+
+    import libfal
+
+    host, endpoint = parts(url)
+    os.environ["FAL_EMULATOR_HOST"] = host
+    return libfal.Client(KEY), endpoint
 
 
 def libfal(url):
-    import libfal
-
-    host, endpoint = url.removeprefix("http://").split("/", 1)
-    client = libfal.Client(key=KEY, hosts={"emulator": host})
+    client, endpoint = libfal_client(url)
     return lambda: client.run(endpoint, INPUT)
 
 
 def fal_client(url):
-    host, endpoint = url.removeprefix("http://").split("/", 1)
-    os.environ["FAL_RUN_HOST"] = host
     import fal_client.client as module
 
+    host, endpoint = parts(url)
     # The client knows https only.
     module.RUN_URL_FORMAT = f"http://{host}/"
     client = module.SyncClient(key=KEY)
@@ -37,6 +35,7 @@ def fal_client(url):
 
 def pycurl(url):
     import io
+    import json
 
     import pycurl
 
@@ -56,6 +55,8 @@ def pycurl(url):
 
 
 def primp(url):
+    import json
+
     import primp
 
     client = primp.Client()
@@ -84,93 +85,30 @@ def requests(url):
 
 
 def raw(url):
+    import json
     import socket
 
-    host, path = url.removeprefix("http://").split("/", 1)
+    host, path = parts(url)
+    body = json.dumps(INPUT).encode()
     address, port = host.split(":")
     connection = socket.create_connection((address, int(port)))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     head = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-    request = f"POST /{path} HTTP/1.1\r\nhost: {host}\r\n{head}content-length: {len(BODY)}\r\n\r\n".encode() + BODY
+    request = f"POST /{path} HTTP/1.1\r\nhost: {host}\r\n{head}content-length: {len(body)}\r\n\r\n".encode() + body
 
     def send():
         connection.sendall(request)
         got = connection.recv(65536)
-        head, body = got.split(b"\r\n\r\n", 1)
-        return json.loads(body)
+        return json.loads(got.split(b"\r\n\r\n", 1)[1])
 
     return send
 
 
-async def async_aiohttp(url):
-    import aiohttp
-
-    session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-
-    async def send():
-        async with session.post(url, headers=HEADERS, json=INPUT) as response:
-            return await response.json()
-
-    return send, session.close
-
-
-async def async_primp(url):
-    import primp
-
-    client = primp.AsyncClient()
-
-    async def send():
-        response = await client.post(url, headers=HEADERS, content=json.dumps(INPUT).encode())
-        return json.loads(response.content)
-
-    return send, None
-
-
-async def async_pyreqwest(url):
-    from pyreqwest.client import ClientBuilder
-
-    client = ClientBuilder().build()
-
-    async def send():
-        response = await client.post(url).headers(HEADERS).body_json(INPUT).build().send()
-        return await response.json()
-
-    return send, client.close
-
-
-async def async_httpx(url):
-    import httpx
-
-    client = httpx.AsyncClient(limits=httpx.Limits(max_connections=None))
-
-    async def send():
-        return (await client.post(url, headers=HEADERS, json=INPUT)).json()
-
-    return send, client.aclose
-
-
-def cpu():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
-
-
-def report(took, seconds, cpu_seconds):
-    took.sort()
-    at = lambda part: took[int((len(took) - 1) * part)] * 1e6  # noqa: E731
-    print(
-        json.dumps(
-            {
-                "requests": len(took),
-                "seconds": seconds,
-                "cpu_seconds": cpu_seconds,
-                "median_us": at(0.5),
-                "p95_us": at(0.95),
-            }
-        )
-    )
-
-
 def one_at_a_time(send, requests):
+    import time
+
+    from measure import cpu, report
+
     for _ in range(20):
         assert len(send()["text"]) > 100
     took, begun, cpu_begun = [], time.perf_counter(), cpu()
@@ -181,31 +119,14 @@ def one_at_a_time(send, requests):
     report(took, time.perf_counter() - begun, cpu() - cpu_begun)
 
 
-async def many(make, url, requests, in_flight):
-    send, close = await make(url)
-
-    async def lane(count, took):
-        for _ in range(count):
-            start = time.perf_counter()
-            answer = await send()
-            took.append(time.perf_counter() - start)
-            assert len(answer["text"]) > 100
-
-    await asyncio.gather(*(lane(4, []) for _ in range(in_flight)))
-    took, begun, cpu_begun = [], time.perf_counter(), cpu()
-    await asyncio.gather(*(lane(requests // in_flight, took) for _ in range(in_flight)))
-    report(took, time.perf_counter() - begun, cpu() - cpu_begun)
-    if close:
-        await close()
-
-
 def main():
-    client, url, requests, in_flight = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    make = globals()[client.replace("-", "_")]
-    if client.startswith("async-"):
-        asyncio.run(many(make, url, requests, in_flight))
+    client, url, requests = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    send = globals()[client](url)
+    if requests == 1:
+        send()
     else:
-        one_at_a_time(make(url), requests)
+        one_at_a_time(send, requests)
 
 
-main()
+if __name__ == "__main__":
+    main()
