@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::files::{below, pages_at_the_root, read, root};
 
 /// Folders at the root whose files are named by their full path.
-const FOLDERS: [&str; 9] = [
+const FOLDERS: [&str; 10] = [
     "src/",
     "tests/",
+    "bench/",
     "docs/",
     "examples/",
     "include/",
@@ -32,6 +33,7 @@ fn pages() -> Vec<(String, String)> {
         [
             "tests/emulator/README.md",
             "tests/chaos/README.md",
+            "bench/README.md",
             "bindings/python/README.md",
         ]
         .map(String::from),
