@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import Emulator, output, script
 
+import libfal
+
 IN_OPEN = 0x20
 
 
@@ -60,6 +62,33 @@ def test_importing_and_making_a_client_read_no_key_and_start_no_thread(home: Pat
         assert opened()
     finally:
         os.close(watch)
+
+
+# Modules of Python that would take most of the time of the import.
+HEAVY = """asyncio ast collections contextlib copyreg dataclasses datetime dis enum functools inspect json linecache logging operator
+    pathlib random re reprlib socket ssl subprocess tempfile threading tokenize traceback types typing urllib weakref""".split()
+
+
+def test_importing_loads_no_heavy_module() -> None:
+    # Without site, which may load anything.
+    code = "import sys; sys.path.append(sys.argv[1]); before = set(sys.modules); import libfal; print(*set(sys.modules) - before)"
+    command = [sys.executable, "-I", "-S", "-c", code, str(Path(libfal.__file__).parents[1])]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert "libfal" in loaded
+    assert set(HEAVY) & {name.partition(".")[0] for name in loaded} == set()
+
+
+def test_a_call_loads_no_heavy_module(emulator: Emulator) -> None:
+    code = """
+        import os, sys
+        before = set(sys.modules)
+        import libfal
+        print(libfal.run("emulator/echo", {"a": [1, 2.5, None, True, "\u00e4"]})["body"]["a"], libfal.explain().used.source)
+        print(*set(sys.modules) - before)
+    """
+    first, loaded = output(code, **emulator.environment()).splitlines()
+    assert first == "[1, 2.5, None, True, '\u00e4'] FAL_KEY"
+    assert set(HEAVY) & {name.partition(".")[0] for name in loaded.split()} == set()
 
 
 def test_importing_is_quick() -> None:

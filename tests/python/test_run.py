@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import json
 import pickle
+import signal
 import struct
 import sys
 import types
@@ -15,6 +17,7 @@ import pytest
 from conftest import Emulator, output
 
 import libfal
+from libfal import _values
 
 
 def png_size(data: bytes) -> tuple[int, int]:
@@ -71,6 +74,30 @@ def test_the_module_runs_with_the_client_of_the_environment(emulator: Emulator) 
 def test_inputs_arrive_as_json_says(emulator: Emulator, value: dict[str, object]) -> None:
     answer = emulator.client().run("emulator/echo", value)
     assert answer["body"] == json.loads(json.dumps(dict(value)))
+
+
+class Text(str):
+    """Is written as a str is."""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(0, -1, 2**63 - 1, 2**63, -(2**63) - 1, 10**400, True, None, 0.0, -0.0, 1e16, 5e-324, 1.7976931348623157e308, 0.1 + 0.2),
+        *("", "\"\\/\b\f\n\r\t\x00\x1f\x7f\u2028\U0001f600", Text("a"), [], (), (1, (2,)), {}, {"": {"a": [None, False]}}),
+        *({1: 2, 1.5: 3, None: 4, True: 5}, {Text("a"): 1}, collections.OrderedDict(b=1, a=2), signal.SIGINT),
+    ],
+    ids=repr,
+)
+def test_a_value_becomes_the_json_that_python_makes_of_it(value: object) -> None:
+    nested: object = value
+    for _ in range(150):
+        nested = [nested]
+    for it in (value, {"a": [value]}, nested):
+        text = _values.dumps(it)
+        expected = json.dumps(it, ensure_ascii=False, separators=(",", ":"))
+        assert json.loads(text) == json.loads(expected)
+        assert "." in expected or "e" in expected or text.decode() == expected
 
 
 def test_without_input_an_empty_object_is_sent(emulator: Emulator) -> None:

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fal::{Code, Error};
+use fal::{Code, Error, Event, Response};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyString};
@@ -12,61 +12,80 @@ use serde_json::json;
 use crate::json as decoding;
 use crate::values::{bytes, value_or_failure};
 
-/// The content of a response or an event.
-pub(crate) struct Parts {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Bytes,
-}
-
-impl From<&fal::Response> for Parts {
-    fn from(response: &fal::Response) -> Self {
-        let headers = response
-            .headers()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Parts {
-            status: response.status(),
-            headers,
-            body: response.body().clone(),
-        }
-    }
+/// Where the content comes from.
+enum Origin {
+    Service(Arc<Response>),
+    Event(Event),
+    Program(Bytes),
 }
 
 #[pyclass(frozen, module = "libfal._libfal")]
-pub(crate) struct Answer(pub(crate) Arc<Parts>);
+pub(crate) struct Answer(Origin);
+
+impl From<Arc<Response>> for Answer {
+    fn from(response: Arc<Response>) -> Self {
+        Answer(Origin::Service(response))
+    }
+}
+
+impl From<Event> for Answer {
+    fn from(event: Event) -> Self {
+        Answer(Origin::Event(event))
+    }
+}
+
+impl Answer {
+    fn response(&self) -> Option<&Response> {
+        match &self.0 {
+            Origin::Service(response) => Some(response),
+            Origin::Event(event) => Some(event.content()),
+            Origin::Program(_) => None,
+        }
+    }
+
+    fn content(&self) -> &Bytes {
+        match &self.0 {
+            Origin::Service(response) => response.body(),
+            Origin::Event(event) => event.content().body(),
+            Origin::Program(content) => content,
+        }
+    }
+}
 
 #[pymethods]
 impl Answer {
     #[new]
     #[pyo3(signature = (content, /))]
     fn new(content: PyBackedBytes) -> Self {
-        Answer(Arc::new(Parts {
-            status: 0,
-            headers: Vec::new(),
-            body: Bytes::from_owner(content),
-        }))
+        Answer(Origin::Program(Bytes::from_owner(content)))
     }
 
-    /// Return status and headers as JSON.
-    fn facts(&self) -> String {
-        json!([self.0.status, self.0.headers]).to_string()
+    /// Return the HTTP status.
+    fn status(&self) -> u16 {
+        self.response().map_or(0, Response::status)
+    }
+
+    /// Return the headers as pairs of name and value.
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let headers = self.response().map(Response::headers);
+        let headers: Vec<_> = headers.into_iter().flatten().collect();
+        decoding::made(py, json!(headers))
     }
 
     /// Return the length of the body in bytes.
     fn size(&self) -> usize {
-        self.0.body.len()
+        self.content().len()
     }
 
     /// Return a copy of the body.
     fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        bytes(py, &self.0.body)
+        bytes(py, self.content())
     }
 
     /// Return the body as text.
     fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match std::str::from_utf8(&self.0.body) {
-            Ok(_) => PyString::from_bytes(py, &self.0.body).map(Bound::into_any),
+        match std::str::from_utf8(self.content()) {
+            Ok(_) => PyString::from_bytes(py, self.content()).map(Bound::into_any),
             Err(cause) => {
                 let error = Error::new(Code::WrongType, format!("the body is not text: {cause}"));
                 value_or_failure::<bool>(py, || Err(error))
@@ -76,6 +95,6 @@ impl Answer {
 
     /// Return the body as JSON, or NotImplemented if Python's own decoder must read it.
     fn json<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        decoding::decode(py, &self.0.body).unwrap_or_else(|| py.NotImplemented().into_bound(py))
+        decoding::decode(py, self.content()).unwrap_or_else(|| py.NotImplemented().into_bound(py))
     }
 }

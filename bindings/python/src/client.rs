@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::op::Op;
 use crate::options::{ClientOptions, CredentialOptions, from_dict};
 use crate::task::{Done, Task};
-use crate::values::{count, explained, seconds, value_or_failure};
+use crate::values::{count, explained, parsed, seconds, value_or_failure};
 
 /// The native half of `libfal.Client`.
 #[pyclass(frozen, module = "libfal._libfal")]
@@ -47,7 +47,7 @@ pub(crate) fn explain(py: Python<'_>, credential: CredentialOptions) -> PyResult
 }
 
 fn report(resolution: &Resolution) -> Done {
-    Done::Text(explained(resolution).to_string())
+    Done::Value(explained(resolution))
 }
 
 from_dict! {
@@ -57,7 +57,7 @@ from_dict! {
         url: PyBackedStr,
         body: Option<PyBackedBytes>,
         content_type: PyBackedStr,
-        headers: PyBackedStr,
+        headers: PyBackedBytes,
         timeout: Option<f64>,
     }
 }
@@ -76,7 +76,7 @@ impl Core {
         value_or_failure(py, || {
             let mut request = Request::run(endpoint)?;
             if let Some(text) = input {
-                request.set_bytes(Bytes::from_owner(text), "application/json")?;
+                request.set_bytes(shared(text), "application/json")?;
             }
             set_timeout(&mut request, timeout)?;
             self.inner.run_start(request).map(Op::new)
@@ -89,10 +89,10 @@ impl Core {
         value_or_failure(py, || {
             let mut sent = Request::new(&request.method, &request.url)?;
             if let Some(body) = request.body {
-                sent.set_bytes(Bytes::from_owner(body), &request.content_type)?;
+                sent.set_bytes(shared(body), &request.content_type)?;
             }
             set_timeout(&mut sent, request.timeout)?;
-            let headers = fal::parsed(&request.headers)?;
+            let headers = parsed(&request.headers)?;
             for header in headers.as_array().into_iter().flatten() {
                 if let (Some(name), Some(value)) = (header[0].as_str(), header[1].as_str()) {
                     sent.set_header(name, value)?;
@@ -130,11 +130,11 @@ impl Core {
         &self,
         py: Python<'py>,
         name: &str,
-        params: &str,
+        params: &[u8],
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
             self.inner
-                .platform_start(name, fal::parsed(params)?)
+                .platform_start(name, parsed(params)?)
                 .map(Op::new)
         })
     }
@@ -145,11 +145,11 @@ impl Core {
         &self,
         py: Python<'py>,
         name: &str,
-        params: &str,
+        params: &[u8],
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
             self.inner
-                .platform_list_start(name, fal::parsed(params)?)
+                .platform_list_start(name, parsed(params)?)
                 .map(Op::list)
         })
     }
@@ -178,11 +178,11 @@ impl Core {
     fn mint_token<'py>(
         &self,
         py: Python<'py>,
-        apps: &str,
+        apps: &[u8],
         seconds: i64,
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
-            let apps = fal::parsed(apps)?;
+            let apps = parsed(apps)?;
             let apps: Vec<&str> = apps
                 .as_array()
                 .into_iter()
@@ -192,6 +192,15 @@ impl Core {
             let lifetime = Duration::from_secs(count("seconds", seconds)?);
             self.inner.mint_token_start(&apps, lifetime).map(Op::new)
         })
+    }
+}
+
+/// Returns the bytes of an object. Few are copied, because it costs more to release the object on
+/// a thread of the runtime, which does not hold the GIL.
+fn shared(content: PyBackedBytes) -> Bytes {
+    match content.len() {
+        0..=4096 => Bytes::copy_from_slice(&content),
+        _ => Bytes::from_owner(content),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The native half of the Python package `libfal`: it translates calls to the Rust core.
-//! Exceptions, JSON, waiting and callbacks are implemented in `python/libfal/*.py`; `guard`
+//! Exceptions, waiting and callbacks are implemented in `python/libfal/*.py`; `guard`
 //! explains why.
 
 #![deny(unsafe_code)]
@@ -43,7 +43,7 @@ mod _libfal {
     #[pymodule_export]
     use crate::task::Task;
     #[pymodule_export]
-    use crate::values::{Failure, codes, failure};
+    use crate::values::{Failure, codes, dumps, failure};
     #[pymodule_export]
     use crate::{flush_log, may_wait, shutdown};
 

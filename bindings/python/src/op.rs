@@ -3,11 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use fal::platform::CreatingKey;
-use fal::{Code, Error, EventKind, NextEvent};
+use fal::{Code, Error, EventKind, NextEvent, Response};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 
-use crate::answer::{Answer, Parts};
+use crate::answer::Answer;
 use crate::key::NewKey;
 use crate::values::{invalid, step, value_or_failure};
 
@@ -16,7 +16,7 @@ pub(crate) struct Op {
     op: fal::Op,
     /// Taken at the first call of `outcome`. Initialization neither blocks nor runs Python code, so
     /// a fork finds it either empty or complete.
-    outcome: OnceLock<Result<Arc<Parts>, Error>>,
+    outcome: OnceLock<Result<Arc<Response>, Error>>,
     creating: Option<CreatingKey>,
     _reading: Option<Reading>,
 }
@@ -88,12 +88,9 @@ impl Op {
         value_or_failure(py, || {
             let take = || {
                 let unended = || Err(Error::new(Code::Panic, "the call has not ended"));
-                self.op
-                    .take()
-                    .unwrap_or_else(unended)
-                    .map(|response| Arc::new(Parts::from(&response)))
+                self.op.take().unwrap_or_else(unended).map(Arc::new)
             };
-            self.outcome.get_or_init(take).clone().map(Answer)
+            self.outcome.get_or_init(take).clone().map(Answer::from)
         })
     }
 
@@ -103,7 +100,7 @@ impl Op {
         let next = py.detach(|| self.op.wait_event(Some(step(seconds))));
         match next {
             Ok(NextEvent::Event(event)) if event.kind() == EventKind::Item => {
-                value_or_failure(py, || Ok(Answer(Arc::new(Parts::from(event.content())))))
+                value_or_failure(py, || Ok(Answer::from(event)))
             }
             Ok(NextEvent::Event(_) | NextEvent::Pending) => Ok(py.None().into_bound(py)),
             Ok(NextEvent::End) => false.into_bound_py_any(py),

@@ -125,7 +125,7 @@ fn in_store(
     let environment = Environment::process();
     Task::start(move || {
         let done = Store::open(&options, &environment).and_then(work)?;
-        Ok(Done::Text(done.to_string()))
+        Ok(Done::Value(done))
     })
 }
 

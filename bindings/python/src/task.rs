@@ -6,7 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use fal::{Code, Error};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
+use serde_json::Value;
 
+use crate::json::made;
 use crate::values::{step, value_or_failure};
 
 /// The result of such work.
@@ -14,7 +16,7 @@ use crate::values::{step, value_or_failure};
 pub(crate) enum Done {
     Nothing,
     Whether(bool),
-    Text(String),
+    Value(Value),
 }
 
 impl<'py> IntoPyObject<'py> for Done {
@@ -26,7 +28,7 @@ impl<'py> IntoPyObject<'py> for Done {
         match self {
             Done::Nothing => Ok(py.None().into_bound(py)),
             Done::Whether(it) => it.into_bound_py_any(py),
-            Done::Text(text) => text.into_bound_py_any(py),
+            Done::Value(value) => made(py, value),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Values that the core and `libfal/*.py` exchange. Structured data is JSON text, and an error is a
-//! return value: only Python code creates lists and exceptions (see `guard`).
+//! Values that the core and `libfal/*.py` exchange. An error is a return value: only Python code
+//! creates exceptions (see `guard`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -10,6 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 
+use crate::json::{encode, made};
+
 /// An error. `libfal/_errors.py` converts it to an exception.
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Failure {
@@ -18,12 +20,12 @@ pub(crate) struct Failure {
 
 #[pymethods]
 impl Failure {
-    /// Return everything but the body of the response, as JSON.
-    fn facts(&self) -> String {
+    /// Return everything but the body of the response.
+    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let error = &self.error;
         let headers: Vec<_> = error.headers().collect();
         let explanation = error.resolution().map(explained);
-        json!({
+        let facts = json!({
             "code": error.code().name(),
             "message": error.message(),
             "remedy": error.remedy(),
@@ -36,8 +38,8 @@ impl Failure {
             "retry_after": error.retry_after().as_ref().map(Duration::as_secs_f64),
             "needed_scope": error.needed_scope().map(Scope::as_str),
             "explanation": explanation,
-        })
-        .to_string()
+        });
+        made(py, facts)
     }
 
     /// Return the body of the response.
@@ -88,6 +90,15 @@ pub(crate) fn value_or_failure<'py, T: IntoPyObject<'py>>(
     }
 }
 
+/// Return a value as JSON text, or None if Python's own encoder must convert it.
+#[pyfunction]
+#[pyo3(signature = (value, /))]
+pub(crate) fn dumps<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    encode(value)
+        .map(|text| bytes(value.py(), &text))
+        .transpose()
+}
+
 /// Copies bytes. Raises MemoryError if there is no memory for the copy.
 pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
     PyBytes::new_with(py, content.len(), |copy| {
@@ -96,10 +107,17 @@ pub(crate) fn bytes<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py,
     })
 }
 
-/// Returns the report about the sources of a credential twice: as JSON, and as text for people. It
-/// contains no secret.
+/// Returns the report about the sources of a credential three times: as a value, as JSON text, and
+/// as text for people. It contains no secret.
 pub(crate) fn explained(resolution: &fal::credentials::Resolution) -> Value {
-    json!([resolution.to_json().to_string(), resolution.to_string()])
+    let report = resolution.to_json();
+    let text = report.to_string();
+    json!([report, text, resolution.to_string()])
+}
+
+/// Parses JSON that the Python half has made.
+pub(crate) fn parsed(text: &[u8]) -> fal::Result<Value> {
+    fal::parsed(std::str::from_utf8(text).map_err(|error| invalid(error.to_string()))?)
 }
 
 pub(crate) fn invalid(message: impl Into<String>) -> Error {

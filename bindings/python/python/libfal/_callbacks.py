@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import sys
 import time
-import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from _weakref import ref
 
 from . import _libfal
 from ._libfal import Task
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
     from ._libfal import Question
 
 # How many seconds the end of the program waits for queued log lines, and for a running log function.
@@ -31,27 +35,29 @@ class Held:
     __slots__ = ("__weakref__", "function", "number")
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        _prepare_gevent()
         self.function = function
-        self.number = next(_numbers)
-        _held[self.number] = self
-
-
-class Functions(NamedTuple):
-    """The functions of a client."""
-
-    log: Held | None
-    credential: Held | None
-    notebook: Held | None
+        self.number = number = next(_numbers)
+        _held[number] = ref(self, lambda _, drop=_held.pop: drop(number, None))  # type: ignore[misc]
 
 
 _numbers = itertools.count(1)
-_held: weakref.WeakValueDictionary[int, Held] = weakref.WeakValueDictionary()
+_held: dict[int, ref[Held]] = {}
 
 # Whether a log function was ever set.
 _logs = False
 
 # The functions of deleted clients that the core has not released.
 _kept: dict[int, Held] = {}
+
+
+def _prepare_gevent() -> None:
+    """Lets gevent finish its imports. Two threads that make their first hubs at the same time would wait for each other forever: the
+    thread that calls the function, and the one that calls libfal.
+    """
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey and monkey.is_module_patched("threading"):
+        sys.modules["gevent"].get_hub()
 
 
 def hold_log(function: Callable[..., Any] | None) -> Held | None:
@@ -68,7 +74,7 @@ def number(held: Held | None) -> int | None:
     return held.number if held else None
 
 
-def let_go(functions: Functions) -> None:
+def let_go(functions: Iterable[Held | None]) -> None:
     """Keeps the functions of a deleted client until the core releases them."""
     for held in functions:
         if held:
@@ -79,13 +85,18 @@ def _release(number: int) -> None:
     _kept.pop(number, None)
 
 
+def _get(number: int) -> Held | None:
+    found = _held.get(number)
+    return found() if found else None
+
+
 def _find(number: int) -> Callable[..., Any] | None:
-    held = _held.get(number)
+    held = _get(number)
     return held.function if held else None
 
 
 def _ask(number: int, question: Question) -> None:
-    held = _held.get(number)
+    held = _get(number)
     if held:
         held.function(question)
     else:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import functools
-import json
 import sys
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Optional, SupportsIndex, cast
 
 from . import _callbacks, _colab, _credential, _libfal, _waiting
-from ._callbacks import Functions, Held
-from ._credential import AppToken, Check, Delivered
+from ._callbacks import Held
+from ._credential import AppToken, Check
 from ._errors import failed
-from ._explanation import Explanation, from_report
+from ._explanation import from_report
 from ._operation import Operation
 from ._platform import Items, NewKey
 from ._response import Response
-from ._values import Path, Seconds, content as content_of, count, dumps, invalid, mapping, maybe_count, maybe_seconds
+from ._values import content as content_of, count, dumps, invalid, mapping, maybe_count, maybe_seconds
 from ._values import each, maybe_text, pairs, path, seconds as seconds_of, text
 from ._waiting import finish, value_of
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from types import TracebackType
+    from typing import Any, Literal, NoReturn, Optional, SupportsIndex
 
     from _typeshed import ReadableBuffer
     from typing_extensions import Self
+
+    from ._credential import _Delivered
+    from ._explanation import Explanation
+    from ._values import _Path, _Seconds
 
     from ._operations import _ListName, _Name
 
@@ -69,7 +73,8 @@ class Client:
     """
 
     _core: _libfal.Core | None = None
-    _functions = Functions(None, None, None)
+    # For log lines, the credential, and the secret of a notebook.
+    _functions: tuple[Held | None, ...] = (None, None, None)
 
     def __init__(
         self,
@@ -77,12 +82,12 @@ class Client:
         *,
         profile: str | None = None,
         app_token: str | AppToken | None = None,
-        credential: Callable[[], Delivered] | None = None,
+        credential: Callable[[], _Delivered] | None = None,
         anonymous: bool = False,
         keyring: bool | None = None,
-        config_path: Path | None = None,
+        config_path: _Path | None = None,
         proxy: str | None = None,
-        timeout: Seconds | None = None,
+        timeout: _Seconds | None = None,
         max_attempts: SupportsIndex | None = None,
         max_response_bytes: SupportsIndex | None = None,
         user_agent: str | None = None,
@@ -97,7 +102,7 @@ class Client:
         log_level: _Level = "info",
     ) -> None:
         options, functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
-        functions = functions._replace(log=_callbacks.hold_log(log))
+        held_log = _callbacks.hold_log(log)
         core = _libfal.client(
             options,
             {
@@ -107,16 +112,16 @@ class Client:
                 **each(maybe_text, rest_host=rest_host, platform_host=platform_host, cdn_host=cdn_host),
                 **each(maybe_text, emulator_host=emulator_host),
                 "strict_scopes": bool(strict_scopes),
-                "log": _callbacks.number(functions.log),
+                "log": _callbacks.number(held_log),
                 "log_level": text("log_level", log_level),
             },
         )
         self._core = value_of(core)
-        self._functions = functions
+        self._functions = held_log, *functions
 
     def close(self) -> None:
         """Release the connections, the credential and the functions. Running calls continue; new calls raise UsageError."""
-        functions, self._functions = self._functions, Functions(None, None, None)
+        functions, self._functions = self._functions, (None, None, None)
         _callbacks.let_go(functions)
         self._core = None
 
@@ -139,14 +144,14 @@ class Client:
             raise failed("FAL_E_CLOSED", "the client was closed")
         return self._core
 
-    def run(self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: Seconds | None = None) -> Response:
+    def run(self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: _Seconds | None = None) -> Response:
         """Run an endpoint, such as "fal-ai/flux/schnell", and wait for its output. Ctrl-C cancels the call."""
         core = self._open()
         parts = text("endpoint", endpoint), mapping(input), maybe_seconds("timeout", timeout)
         return Response._of(finish(lambda: core.run(*parts)))
 
     def run_start(
-        self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: Seconds | None = None
+        self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: _Seconds | None = None
     ) -> Operation:
         """Start a run and return without waiting."""
         core = self._open()
@@ -162,7 +167,7 @@ class Client:
         content: ReadableBuffer | None = None,
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: Seconds | None = None,
+        timeout: _Seconds | None = None,
     ) -> Response:
         """Send a request to a URL of fal, or to a path of the Platform API such as "/v1/models", and wait.
 
@@ -182,7 +187,7 @@ class Client:
         content: ReadableBuffer | None = None,
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: Seconds | None = None,
+        timeout: _Seconds | None = None,
     ) -> Operation:
         """Start a request and return without waiting."""
         core = self._open()
@@ -203,10 +208,10 @@ class Client:
         *,
         profile: str | None = None,
         app_token: str | AppToken | None = None,
-        credential: Callable[[], Delivered] | None = None,
+        credential: Callable[[], _Delivered] | None = None,
         anonymous: bool = False,
         keyring: bool | None = None,
-        config_path: Path | None = None,
+        config_path: _Path | None = None,
     ) -> None:
         """Use another credential for later calls. Without arguments, search the environment.
 
@@ -214,8 +219,9 @@ class Client:
         """
         core = self._open()
         options, functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
-        before, self._functions = self._functions, functions._replace(log=self._functions.log)
-        _callbacks.let_go(before._replace(log=None))
+        before = self._functions
+        self._functions = before[0], *functions
+        _callbacks.let_go(before[1:])
         core.set_credentials(options)
 
     def check(self) -> Check:
@@ -224,12 +230,12 @@ class Client:
         A rejected key is a result. Only a failure to ask fal raises an error.
         """
         core = self._open()
-        return _credential.check_from(finish(core.check).body())
+        return Check(**finish(core.check).json())
 
     def known_scope(self) -> _Scope:
         """Return the scope of the key in use, if check() or an earlier response has shown it."""
         core = self._open()
-        return cast("_Scope", core.known_scope())
+        return core.known_scope()
 
     def platform(self, name: _Name, /, **params: Any) -> Response:
         """Call an operation of the Platform API by its name, such as platform("models.pricing", endpoint_id="a/b").
@@ -280,7 +286,7 @@ class Client:
         """Create a token that permits only calls of these apps, for 1 to 3600 seconds. The client needs a key."""
         core = self._open()
         parts = dumps([text("an app", app) for app in apps]), count("seconds", seconds)
-        return _credential.token_from(finish(lambda: core.mint_token(*parts)).body())
+        return _credential.token_from(finish(lambda: core.mint_token(*parts)).json())
 
     def __copy__(self) -> Self:
         return self
@@ -292,7 +298,7 @@ class Client:
         raise TypeError("a libfal.Client may hold a key and cannot be pickled; make one where it is needed")
 
 
-def run(endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: Seconds | None = None) -> Response:
+def run(endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: _Seconds | None = None) -> Response:
     """Run an endpoint with a default client, which the first call creates from the environment."""
     return _default().run(endpoint, input, timeout=timeout)
 
@@ -310,22 +316,22 @@ def explain(
     *,
     profile: str | None = None,
     app_token: str | AppToken | None = None,
-    credential: Callable[[], Delivered] | None = None,
+    credential: Callable[[], _Delivered] | None = None,
     anonymous: bool = False,
     keyring: bool | None = None,
-    config_path: Path | None = None,
+    config_path: _Path | None = None,
 ) -> Explanation:
     """Search for a key as a client with these options does, and report each source. Sends nothing and asks no user."""
     options, _functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
     return _explanation(_libfal.explain(options))
 
 
-def shutdown(timeout: Seconds = 5.0) -> None:
+def shutdown(timeout: _Seconds = 5.0) -> None:
     """Stop all threads of libfal. Running calls raise ShutDownError. Afterwards libfal can be used again."""
     _waiting.work(_libfal.shutdown(seconds_of("timeout", timeout)))
 
 
-def flush_log(timeout: Seconds = 5.0) -> None:
+def flush_log(timeout: _Seconds = 5.0) -> None:
     """Wait until the log functions have received all lines. Raises DeadlineError after timeout seconds.
 
     A thread of libfal delivers the lines, possibly after the call has returned. shutdown() also waits for them, and the end of the
@@ -335,26 +341,25 @@ def flush_log(timeout: Seconds = 5.0) -> None:
 
 
 def _explanation(task: _libfal.Task | _libfal.Failure) -> Explanation:
-    return from_report(*json.loads(_waiting.text(task)))
+    return from_report(*_waiting.work(task))
 
 
 def _credential_options(
     key: str | None,
     profile: str | None,
     app_token: str | AppToken | None,
-    credential: Callable[[], Delivered] | None,
+    credential: Callable[[], _Delivered] | None,
     anonymous: bool,
     keyring: bool | None,
-    config_path: Path | None,
-) -> tuple[dict[str, object], Functions]:
+    config_path: _Path | None,
+) -> tuple[dict[str, object], tuple[Held | None, Held | None]]:
     """Returns the options of the credential for the core, and the functions that the core may call."""
     token = app_token.text if isinstance(app_token, AppToken) else app_token
     if token is not None and not isinstance(token, str):
         raise TypeError(f"app_token is a str or a libfal.AppToken, not {type(token).__name__}")
     if credential is not None and not callable(credential):
         raise TypeError(f"credential is a callable, not {type(credential).__name__}")
-    answer = functools.partial(_credential.answer, credential) if credential is not None else None
-    asked = Held(answer) if answer else None
+    asked = None if credential is None else Held(lambda question: _credential.answer(credential, question))
     notebook = Held(_colab.answer) if _colab.is_here() else None
     options = {
         **each(maybe_text, key=key, profile=profile, app_token=token),
@@ -364,7 +369,7 @@ def _credential_options(
         "keyring": None if keyring is None else bool(keyring),
         "notebook": _callbacks.number(notebook),
     }
-    return options, Functions(None, asked, notebook)
+    return options, (asked, notebook)
 
 
 def _request(
@@ -374,7 +379,7 @@ def _request(
     content: ReadableBuffer | None,
     content_type: str | None,
     headers: Mapping[str, str] | None,
-    timeout: Seconds | None,
+    timeout: _Seconds | None,
 ) -> dict[str, object]:
     """Returns a request for the core."""
     if json is not None and content is not None:
@@ -383,7 +388,7 @@ def _request(
         raise invalid("a request without a body has no content_type")
     body, default_type = (content_of(content), "application/octet-stream") if content is not None else (None, "")
     if json is not None:
-        body, default_type = dumps(json).encode(), "application/json"
+        body, default_type = dumps(json), "application/json"
     kind = maybe_text("content_type", content_type)
     return {
         **each(text, method=method, url=url),

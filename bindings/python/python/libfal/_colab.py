@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import TYPE_CHECKING
 
 from . import _credential
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from ._libfal import Question
@@ -24,6 +24,8 @@ def is_here() -> bool:
 
 def answer(question: Question) -> None:
     """Asks the notebook for its secret FAL_KEY. The user may have to grant access."""
+    import importlib
+
     why = "cannot read the notebook's secret FAL_KEY"
     try:
         secret = importlib.import_module("google.colab.userdata").get("FAL_KEY")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, Optional, Union
+from ._typing import fill
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from dataclasses import dataclass
+    from typing import Any, NoReturn, Optional, Union
+
     from ._libfal import Question
+
+    _Delivered = Union[str, tuple[str, Optional[float]], "AppToken"]
+    """A key; a key and its lifetime in seconds; a token."""
+else:
+    from ._typing import dataclass
 
 
 class AppToken:
@@ -56,10 +64,6 @@ class AppToken:
         raise TypeError("a libfal.AppToken is a secret and cannot be pickled; pass its text explicitly")
 
 
-Delivered = Union[str, tuple[str, Optional[float]], AppToken]
-"""A key; a key and its lifetime in seconds; a token."""
-
-
 @dataclass(frozen=True)
 class Check:
     """The result of a check of the credential."""
@@ -77,19 +81,18 @@ class Check:
     source: str | None
     """The source of the key, as in explain()."""
 
+    def __init__(
+        self, accepted: bool, scope: str | None, account: str | None, locked: str | None, key_id: str | None, source: str | None
+    ) -> None:
+        fill(self, locals())
 
-def check_from(text: bytes) -> Check:
-    """Returns the check in a response of the core."""
-    return Check(**json.loads(text))
 
-
-def token_from(text: bytes) -> AppToken:
+def token_from(facts: dict[str, Any]) -> AppToken:
     """Returns the token in a response of the core."""
-    facts = json.loads(text)
     return AppToken(facts["token"], facts["expires_in"])
 
 
-def answer(function: Callable[[], Delivered], question: Question) -> None:
+def answer(function: Callable[[], _Delivered], question: Question) -> None:
     """Calls the function and answers the question in any case, because calls are waiting for it."""
     why = "the function did not return"
     try:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-
 from . import _libfal
-from ._explanation import Explanation, from_report
+from ._explanation import from_report
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ._explanation import Explanation
 
 
 class Error(Exception):
@@ -208,7 +212,7 @@ CLASSES: dict[str, type[Error]] = {
 
 def error(failure: _libfal.Failure) -> Error:
     """Returns the exception for a failure of the core."""
-    facts = json.loads(failure.facts())
+    facts = failure.facts()
     message: str = facts.pop("message")
     facts["headers"] = joined(facts["headers"])
     if facts["explanation"] is not None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from typing import Any
+from ._libfal import Answer
+from ._typing import fill
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+    from typing import Any
+else:
+    from ._typing import dataclass
 
 
 @dataclass(frozen=True)
@@ -21,6 +28,11 @@ class Source:
     """The public half of the key."""
     notes: tuple[str, ...] = ()
     """Remarks. The first one is the reason, if the source is malformed, skipped or failed."""
+
+    def __init__(
+        self, source: str, state: str, location: str | None = None, key_id: str | None = None, notes: tuple[str, ...] = ()
+    ) -> None:
+        fill(self, locals())
 
     def __str__(self) -> str:
         facts = [self.state, self.key_id, self.location if self.location != self.source else None, *self.notes]
@@ -42,6 +54,9 @@ class Problem:
     location: str | None = None
     """The location of the malformed source."""
 
+    def __init__(self, kind: str, message: str, remedy: str, source: str | None = None, location: str | None = None) -> None:
+        fill(self, locals())
+
     def __str__(self) -> str:
         return self.message
 
@@ -54,10 +69,13 @@ class Explanation:
     """All sources, in search order."""
     problem: Problem | None
     """Why there is no credential, if there is none."""
-    report: str = field(repr=False)
+    report: str
     """The report as JSON text."""
-    table: str = field(repr=False)
+    table: str
     """The report as a table for people."""
+
+    def __init__(self, sources: tuple[Source, ...], problem: Problem | None, report: str, table: str) -> None:
+        fill(self, locals())
 
     @property
     def used(self) -> Source | None:
@@ -66,20 +84,22 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report for programs: {"used", "sources", "problem"}."""
-        report: dict[str, Any] = json.loads(self.report)
+        report: dict[str, Any] = Answer(self.report.encode()).json()
         return report
 
     def to_json(self) -> str:
         """Return the report for programs as JSON text."""
         return self.report
 
+    def __repr__(self) -> str:
+        return f"{self.__class__.__qualname__}(sources={self.sources!r}, problem={self.problem!r})"
+
     def __str__(self) -> str:
         return self.table
 
 
-def from_report(report: str, table: str) -> Explanation:
+def from_report(found: dict[str, Any], report: str, table: str) -> Explanation:
     """Returns the explanation in a report of the core."""
-    found = json.loads(report)
     sources = tuple(Source(**{**source, "notes": tuple(source["notes"])}) for source in found["sources"])
     problem = Problem(**found["problem"]) if found["problem"] else None
     return Explanation(sources, problem, report, table)

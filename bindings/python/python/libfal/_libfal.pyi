@@ -1,4 +1,4 @@
-"""The native half of libfal. Structured data is JSON text. An error is a return value, which _errors.py converts to an exception.
+"""The native half of libfal. An error is a return value, which _errors.py converts to an exception.
 
 It runs no Python code, so that a thread which the interpreter terminates at shutdown has no Rust frame on its stack.
 """
@@ -19,6 +19,7 @@ __all__ = [
     "call_back",
     "client",
     "codes",
+    "dumps",
     "explain",
     "failure",
     "flush_log",
@@ -43,8 +44,8 @@ modules: dict[str, ModuleType]
 class Failure:
     """An error."""
 
-    def facts(self) -> str:
-        """Return everything but the body of the response, as JSON."""
+    def facts(self) -> dict[str, Any]:
+        """Return everything but the body of the response."""
 
     def body(self) -> bytes:
         """Return the body of the response."""
@@ -58,12 +59,12 @@ class Core:
     def explain(self) -> Task | Failure: ...
     def set_credentials(self, credential: dict[str, object], /) -> None: ...
     def check(self) -> Op | Failure: ...
-    def known_scope(self) -> str | None: ...
-    def platform(self, name: str, params: str, /) -> Op | Failure: ...
-    def platform_list(self, name: str, params: str, /) -> Op | Failure: ...
+    def known_scope(self) -> Literal["API", "ADMIN"] | None: ...
+    def platform(self, name: str, params: bytes, /) -> Op | Failure: ...
+    def platform_list(self, name: str, params: bytes, /) -> Op | Failure: ...
     def create_key(self, alias: str, /) -> Op | Failure: ...
     def revoke_key(self, id: str, allow_own: bool, /) -> Op | Failure: ...
-    def mint_token(self, apps: str, seconds: int, /) -> Op | Failure: ...
+    def mint_token(self, apps: bytes, seconds: int, /) -> Op | Failure: ...
 
 @final
 class Op:
@@ -89,7 +90,7 @@ class Task:
     """Blocking work on a thread of its own."""
 
     def wait(self, seconds: float, /) -> bool | Failure: ...
-    def outcome(self) -> str | bool | Failure | None:
+    def outcome(self) -> Any:
         """Return the result, after the end."""
 
 @final
@@ -97,8 +98,11 @@ class Answer:
     """The content of a response or an event."""
 
     def __new__(cls, content: bytes, /) -> Answer: ...
-    def facts(self) -> str:
-        """Return status and headers as JSON."""
+    def status(self) -> int:
+        """Return the HTTP status."""
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Return the headers as pairs of name and value."""
 
     def size(self) -> int: ...
     def body(self) -> bytes: ...
@@ -144,6 +148,9 @@ def shutdown(timeout: float, /) -> Task | Failure: ...
 def flush_log(timeout: float, /) -> Task | Failure: ...
 def may_wait() -> None | Failure:
     """Return None, or why this thread must not wait."""
+
+def dumps(value: object, /) -> bytes | None:
+    """Return a value as JSON text, or None if Python's own encoder must convert it."""
 
 def failure(code: str, message: str, /) -> Failure:
     """Make a failure of the Python half."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn, final
-
 from . import _waiting
 from ._response import Response
-from ._values import Seconds, waiting
+from ._values import waiting
 from ._waiting import value_of
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any, NoReturn, final
+
     from typing_extensions import Self
 
     from ._libfal import Op
+    from ._values import _Seconds
+else:
+    from ._typing import final
 
 
 @final
@@ -35,7 +40,7 @@ class Operation:
         """Whether the call has ended. Never blocks."""
         return value_of(self._op.done())
 
-    def wait(self, timeout: Seconds | None = None) -> bool:
+    def wait(self, timeout: _Seconds | None = None) -> bool:
         """Wait until the call has ended, at most timeout seconds. Return whether it has ended."""
         return _waiting.wait(self._op, waiting("timeout", timeout))
 
@@ -43,7 +48,7 @@ class Operation:
         """Cancel the call, which then raises CancelledError. Thread-safe; repeated calls have no effect."""
         self._op.cancel()
 
-    def result(self, timeout: Seconds | None = None) -> Response:
+    def result(self, timeout: _Seconds | None = None) -> Response:
         """Wait and return the response, or raise the error of the call. Each call has the same result.
 
         Raises the built-in TimeoutError after timeout seconds; the call continues.

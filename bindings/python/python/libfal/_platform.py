@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, final
-
-from . import _libfal, _store, _waiting
+from . import _store, _waiting
 from ._libfal import Answer
 from ._response import element
-from ._values import Path, path, text
+from ._values import path, text
 from ._waiting import value_of
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn, final
+
     from typing_extensions import Self
 
+    from . import _libfal
     from ._libfal import Op
+    from ._values import _Path
+else:
+    from ._typing import final
 
 
 @final
@@ -78,7 +84,7 @@ class NewKey:
         """Return the whole key, "<key id>:<key secret>". Python does not overwrite the text in memory: prefer store()."""
         return self._key.secret()
 
-    def store(self, profile: str, *, activate: bool = False, config_path: Path | None = None) -> _store.Change:
+    def store(self, profile: str, *, activate: bool = False, config_path: _Path | None = None) -> _store.Change:
         """Store the key in a profile of the configuration file, as store_key() does."""
         place = path("config_path", config_path)
         return _store.change(self._key.store(text("profile", profile), activate, place))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, final
-
 from ._errors import failed, joined
 from ._libfal import Answer
-from ._values import content as content_of
+from ._values import content as content_of, json_of_python
 from ._waiting import value_of
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, final
+
     from _typeshed import ReadableBuffer
     from typing_extensions import Self
+else:
+    from ._typing import final
 
 
 @final
@@ -21,21 +24,26 @@ class Response:
     """A successful response. response["images"][0] reads its JSON."""
 
     # Set by the first access. There is no lock, because a signal handler or finalizer may interrupt the first access and read too.
-    _content: bytes
-    _json: Any
+    _known_headers: dict[str, str] | None = None
+    _content: bytes | None = None
+    _json: Any = NotImplemented
 
     def __init__(self, status: int, headers: Mapping[str, str], content: ReadableBuffer) -> None:
-        self._status = status
-        self._headers = {name.lower(): value for name, value in headers.items()}
         self._answer = Answer(content_of(content))
+        self._status = status
+        self._known_headers = {name.lower(): value for name, value in headers.items()}
 
     @classmethod
     def _of(cls, answer: Answer) -> Self:
         response = cls.__new__(cls)
-        response._status, headers = json.loads(answer.facts())
-        response._headers = joined(headers)
         response._answer = answer
+        response._status = answer.status()
         return response
+
+    @property
+    def _headers(self) -> dict[str, str]:
+        known = self._known_headers
+        return self.__dict__.setdefault("_known_headers", joined(self._answer.headers())) if known is None else known
 
     @property
     def status(self) -> int:
@@ -55,11 +63,8 @@ class Response:
     @property
     def content(self) -> bytes:
         """The body as received."""
-        try:
-            return self._content
-        except AttributeError:
-            found: bytes = self.__dict__.setdefault("_content", self._answer.body())
-            return found
+        known = self._content
+        return self.__dict__.setdefault("_content", self._answer.body()) if known is None else known
 
     @property
     def text(self) -> str:
@@ -73,12 +78,11 @@ class Response:
         """
         if parse_float is not None:
             return _loads(self._answer, parse_float)
-        try:
+        if self._json is not NotImplemented:
             return self._json
-        except AttributeError:
-            decoded = self._answer.json()
-            value = _loads(self._answer, None) if decoded is NotImplemented else decoded
-            return self.__dict__.setdefault("_json", value)
+        decoded = self._answer.json()
+        value = _loads(self._answer, None) if decoded is NotImplemented else decoded
+        return self.__dict__.setdefault("_json", value)
 
     def __getitem__(self, key: Any, /) -> Any:
         return self.json()[key]
@@ -100,8 +104,7 @@ class Response:
 
 def element(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
     """Returns the element of a list."""
-    _, headers = json.loads(answer.facts())
-    kind = dict(headers).get("content-type", "")
+    kind = dict(answer.headers()).get("content-type", "")
     # Only log lines have this type. They are not JSON.
     if kind.startswith("text/plain"):
         return value_of(answer.text())
@@ -110,7 +113,7 @@ def element(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
 
 def _loads(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
     try:
-        return json.loads(answer.body(), parse_float=parse_float)
+        return json_of_python().loads(answer.body(), parse_float=parse_float)
     except (ValueError, RecursionError) as cause:
         raise failed("FAL_E_WRONG_TYPE", f"the body is not JSON: {cause}", cause)
 

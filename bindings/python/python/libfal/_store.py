@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-
 from . import _libfal, _waiting
-from ._libfal import Failure, Task
-from ._values import Path, maybe_text, path, text
+from ._typing import fill
+from ._values import maybe_text, path, text
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+
+    from ._libfal import Failure, Task
+    from ._values import _Path
+else:
+    from ._typing import dataclass
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,9 @@ class Profile:
     line: int
     """The line of the name in the file, from 1."""
 
+    def __init__(self, name: str, key_id: str | None, problem: str | None, host: str | None, active: bool, line: int) -> None:
+        fill(self, locals())
+
 
 @dataclass(frozen=True)
 class Change:
@@ -45,22 +55,27 @@ class Change:
     tightened_from: int | None
     """The previous permission bits of the file, if they were restricted to its owner."""
 
+    def __init__(
+        self, path: str, written: bool, table: str, previous_key_id: str | None, active: str | None, tightened_from: int | None
+    ) -> None:
+        fill(self, locals())
+
 
 def change(task: Task | Failure) -> Change:
     """Waits for a change and returns it."""
-    return Change(**json.loads(_waiting.text(task)))
+    return Change(**_waiting.work(task))
 
 
-def profiles(config_path: Path | None = None) -> list[Profile]:
+def profiles(config_path: _Path | None = None) -> list[Profile]:
     """Return the profiles of the configuration file, in order; an empty list if there is no file.
 
     The file is config_path, or FAL_CONFIG_PATH, or ~/.fal/config.toml.
     """
-    found = _waiting.text(_libfal.profiles(path("config_path", config_path)))
-    return [Profile(**profile) for profile in json.loads(found)]
+    found = _waiting.work(_libfal.profiles(path("config_path", config_path)))
+    return [Profile(**profile) for profile in found]
 
 
-def store_key(profile: str, key: str, *, activate: bool = False, config_path: Path | None = None) -> Change:
+def store_key(profile: str, key: str, *, activate: bool = False, config_path: _Path | None = None) -> Change:
     """Store a key in a profile, and replace the profile's previous key. All programs of the user can use it.
 
     Creates the profile, the file and its directory if they do not exist. All other content of the file stays. With
@@ -71,12 +86,12 @@ def store_key(profile: str, key: str, *, activate: bool = False, config_path: Pa
     return change(_libfal.store_key(text("profile", profile), text("key", key), activate, place))
 
 
-def remove_key(profile: str, *, config_path: Path | None = None) -> Change:
+def remove_key(profile: str, *, config_path: _Path | None = None) -> Change:
     """Remove the key of a profile, and the profile if it is then empty. Waits as store_key() does."""
     return change(_libfal.remove_key(text("profile", profile), path("config_path", config_path)))
 
 
-def set_active_profile(profile: str | None, *, config_path: Path | None = None) -> Change:
+def set_active_profile(profile: str | None, *, config_path: _Path | None = None) -> Change:
     """Make a profile the one that programs use if FAL_PROFILE is not set; None: no profile. Waits as store_key() does."""
     return change(_libfal.set_active_profile(maybe_text("profile", profile), path("config_path", config_path)))
 

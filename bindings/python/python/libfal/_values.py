@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import json
-import operator
 import os
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, SupportsFloat, SupportsIndex, TypeVar, Union
+from _collections_abc import Mapping
+from _operator import index
+from _thread import RLock
 
-from ._errors import Error, failed
+from . import _libfal
+from ._errors import failed
+
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+    from typing import Any, SupportsFloat, SupportsIndex, TypeVar, Union
+
     from _typeshed import ReadableBuffer
 
-_T = TypeVar("_T")
+    from ._errors import Error
 
-Path = Union[str, "os.PathLike[str]"]
-Seconds = Union[SupportsFloat, SupportsIndex]
+    _T = TypeVar("_T")
+
+    _Path = Union[str, os.PathLike[str]]
+    _Seconds = Union[SupportsFloat, SupportsIndex]
+
+_importing = RLock()
+if hasattr(os, "register_at_fork"):
+    # A child could not finish an import of another thread.
+    os.register_at_fork(before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release)
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
@@ -41,7 +54,7 @@ def maybe_text(name: str, value: str | None) -> str | None:
     return None if value is None else text(name, value)
 
 
-def seconds(name: str, value: Seconds) -> float:
+def seconds(name: str, value: _Seconds) -> float:
     """Converts a number of seconds. The core checks the range."""
     if isinstance(value, (str, bytes, bytearray)):
         raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
@@ -51,11 +64,11 @@ def seconds(name: str, value: Seconds) -> float:
         raise invalid(f"{name} is out of range", cause)
 
 
-def maybe_seconds(name: str, value: Seconds | None) -> float | None:
+def maybe_seconds(name: str, value: _Seconds | None) -> float | None:
     return None if value is None else seconds(name, value)
 
 
-def waiting(name: str, value: Seconds | None) -> float | None:
+def waiting(name: str, value: _Seconds | None) -> float | None:
     """Converts the timeout of a wait."""
     if value is None:
         return None
@@ -67,7 +80,7 @@ def waiting(name: str, value: Seconds | None) -> float | None:
 
 def count(name: str, value: SupportsIndex) -> int:
     """Converts an integer of 64 bits. The core checks the exact range."""
-    number = operator.index(value)
+    number = index(value)
     if not _LEAST <= number <= _MOST:
         raise invalid(f"{name} is out of range")
     return number
@@ -77,7 +90,7 @@ def maybe_count(name: str, value: SupportsIndex | None) -> int | None:
     return None if value is None else count(name, value)
 
 
-def path(name: str, value: Path | None) -> str | None:
+def path(name: str, value: _Path | None) -> str | None:
     if value is None:
         return None
     found = os.fsdecode(os.fspath(value))
@@ -91,26 +104,37 @@ def each(check: Callable[[str, _T], object], **values: _T) -> dict[str, object]:
     return {name: check(name, value) for name, value in values.items()}
 
 
-def dumps(value: object) -> str:
+def json_of_python() -> ModuleType:
+    """Returns the module json. Few programs need it, and its import takes longer than that of libfal."""
+    with _importing:
+        import json
+    return json
+
+
+def dumps(value: object) -> bytes:
     """Converts to JSON text as json.dumps does, but refuses NaN and Infinity.
 
     A value of a wrong type raises TypeError, which names the type.
     """
+    made = _libfal.dumps(value)
+    if made is not None:
+        return made
     try:
-        made = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        made.encode()
+        text: str = json_of_python().dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return text.encode()
     except (ValueError, RecursionError) as cause:
         raise invalid(f"the value is not JSON: {cause}", cause)
-    return made
 
 
 def mapping(value: Mapping[str, Any] | None) -> bytes | None:
     """Converts the input of an endpoint to JSON text."""
     if value is None:
         return None
+    if isinstance(value, dict):
+        return dumps(value)
     if not isinstance(value, Mapping):
         raise TypeError(f"input is a dict, not {type(value).__name__}")
-    return dumps(value if isinstance(value, dict) else dict(value)).encode()
+    return dumps(dict(value))
 
 
 def content(value: ReadableBuffer) -> bytes:
@@ -118,6 +142,6 @@ def content(value: ReadableBuffer) -> bytes:
     return value if type(value) is bytes else memoryview(value).tobytes()
 
 
-def pairs(headers: Mapping[str, str] | None) -> str:
+def pairs(headers: Mapping[str, str] | None) -> bytes:
     """Converts headers to JSON text."""
     return dumps([(text("the name of a header", name), text("a header", it)) for name, it in (headers or {}).items()])

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import threading
+import _thread
+import sys
 import time
-from collections.abc import Callable
-from typing import Protocol, TypeVar, Union
 
 from . import _libfal
 from ._errors import error
-from ._libfal import Answer, Failure, Op, Task
+from ._libfal import Failure
 
-_T = TypeVar("_T")
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Protocol, TypeVar
+
+    from ._libfal import Answer, Op, Task
+
+    _T = TypeVar("_T")
+
+    class _Waited(Protocol):
+        def wait(self, seconds: float, /) -> bool | Failure: ...
+
 
 # The length of one step of a wait, in seconds. Python runs signal handlers between two steps, and only in the main thread. Other
 # threads also wait in steps, because a library such as gevent may run several threads in the main thread.
@@ -19,11 +30,7 @@ _STEP = 0.025
 _STEP_ELSEWHERE = 1.0
 
 
-class _Waited(Protocol):
-    def wait(self, seconds: float, /) -> bool | Failure: ...
-
-
-def value_of(value: Union[_T, Failure]) -> _T:
+def value_of(value: _T | Failure) -> _T:
     """Returns a value of the core, or raises its failure."""
     if isinstance(value, Failure):
         raise error(value)
@@ -32,19 +39,23 @@ def value_of(value: Union[_T, Failure]) -> _T:
 
 def step() -> float:
     """Returns how long this thread may wait before it must run signal handlers."""
-    return _STEP if threading.get_ident() == threading.main_thread().ident else _STEP_ELSEWHERE
+    # A step may always be short: if the program has not imported threading, or is importing it now.
+    main_thread = getattr(sys.modules.get("threading"), "main_thread", None)
+    return _STEP if main_thread is None or _thread.get_ident() == main_thread().ident else _STEP_ELSEWHERE
 
 
 def wait(waited: _Waited, timeout: float | None = None) -> bool:
     """Waits for the end, and returns whether it has ended."""
     most = step()
-    end = None if timeout is None else time.monotonic() + timeout
-    while True:
-        left = most if end is None else end - time.monotonic()
-        if value_of(waited.wait(max(0.0, min(left, most)))):
-            return True
-        if end is not None and time.monotonic() >= end:
+    if timeout is None:
+        while not value_of(waited.wait(most)):
+            pass
+        return True
+    end = time.monotonic() + timeout
+    while not value_of(waited.wait(max(0.0, min(end - time.monotonic(), most)))):
+        if time.monotonic() >= end:
             return False
+    return True
 
 
 def finish(start: Callable[[], Op | Failure]) -> Answer:
@@ -64,15 +75,8 @@ def ended(start: Callable[[], Op | Failure]) -> Op:
     return op
 
 
-def work(task: Task | Failure) -> str | bool | None:
-    """Waits for blocking work. Ctrl-C ends the wait, not the work."""
+def work(task: Task | Failure) -> Any:
+    """Waits for blocking work and returns its result. Ctrl-C ends the wait, not the work."""
     begun = value_of(task)
     wait(begun)
     return value_of(begun.outcome())
-
-
-def text(task: Task | Failure) -> str:
-    """Waits for blocking work and returns its text."""
-    done = work(task)
-    assert isinstance(done, str)
-    return done
