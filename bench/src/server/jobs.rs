@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::plain::json;
 use crate::request::{ENDLESS, JOB};
@@ -37,7 +36,7 @@ struct Job {
 impl Jobs {
     pub(crate) async fn answer(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut (impl AsyncWrite + Unpin),
         is_endless: bool,
         path: &str,
         host: &str,
@@ -97,10 +96,16 @@ impl Jobs {
         format!(r#"{{"ended":{ended:.6},"requests":{requests}}}"#)
     }
 
-    async fn stream(&self, stream: &mut TcpStream, id: &str, ends: Option<Instant>) -> Result<()> {
+    async fn stream(
+        &self,
+        stream: &mut (impl AsyncWrite + Unpin),
+        id: &str,
+        ends: Option<Instant>,
+    ) -> Result<()> {
         const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
         let first = [HEAD, &chunk(&event(id, false))].concat();
         stream.write_all(first.as_bytes()).await?;
+        stream.flush().await?;
         let Some(ends) = ends else {
             return std::future::pending().await;
         };

@@ -1,13 +1,13 @@
-//! HTTP/1.1 with keep-alive. It reads requests by hand on one thread, because the server must cost
-//! less than every client that it measures.
+//! HTTP/1.1 with keep-alive, over TCP or TLS. It reads requests by hand on one thread, because the
+//! server must cost less than every client that it measures.
 
 use std::collections::HashMap;
 use std::io::Result;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::jobs::Jobs;
 use crate::request::{Asked, Head};
@@ -19,7 +19,7 @@ const URLS: &str = r#"{"upload_url":"https://v3b.fal.media/stored/file","file_ur
 
 /// What all connections share.
 #[derive(Default)]
-struct Shared {
+pub(crate) struct Shared {
     /// The answers to runs, by the size of their bodies.
     runs: Mutex<HashMap<usize, Bytes>>,
     jobs: Jobs,
@@ -29,6 +29,7 @@ pub(crate) async fn serve(listener: &TcpListener) {
     let shared: Arc<Shared> = Arc::default();
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
+        stream.set_nodelay(true).expect("an option");
         let shared = shared.clone();
         tokio::spawn(async move {
             // A client may close its connections at any time.
@@ -37,8 +38,10 @@ pub(crate) async fn serve(listener: &TcpListener) {
     }
 }
 
-async fn connection(mut stream: TcpStream, shared: &Shared) -> Result<()> {
-    stream.set_nodelay(true)?;
+pub(crate) async fn connection(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    shared: &Shared,
+) -> Result<()> {
     let (mut buffer, mut used) = (vec![0; PIECE], 0);
     loop {
         // The head, and as much of the body as came with it.
@@ -83,6 +86,7 @@ async fn connection(mut stream: TcpStream, shared: &Shared) -> Result<()> {
                 jobs.answer(&mut stream, is_endless, &path, &host).await?;
             }
         }
+        stream.flush().await?;
     }
 }
 
@@ -96,7 +100,7 @@ impl Shared {
     }
 }
 
-async fn file(stream: &mut TcpStream, size: usize) -> Result<()> {
+async fn file(stream: &mut (impl AsyncWrite + Unpin), size: usize) -> Result<()> {
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: {size}\r\n\r\n"
     );

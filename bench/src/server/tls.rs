@@ -1,4 +1,4 @@
-//! TLS, with HTTP/1.1 or HTTP/2.
+//! TLS, with HTTP/1.1 or HTTP/2. The latter is hyper's.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -7,13 +7,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::plain::{Shared, connection};
 use crate::{ID, body, size};
 
 pub(crate) fn acceptor(folder: &Path, protocol: &str) -> TlsAcceptor {
@@ -47,17 +48,23 @@ pub(crate) fn acceptor(folder: &Path, protocol: &str) -> TlsAcceptor {
 }
 
 pub(crate) async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor) {
+    let shared: Arc<Shared> = Arc::default();
     loop {
         let (stream, _) = listener.accept().await.expect("a connection");
-        let acceptor = acceptor.clone();
+        stream.set_nodelay(true).expect("an option");
+        let (acceptor, shared) = (acceptor.clone(), shared.clone());
         tokio::spawn(async move {
-            stream.set_nodelay(true).expect("an option");
             let Ok(stream) = acceptor.accept(stream).await else {
                 return;
             };
-            let _ = auto::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service_fn(respond))
-                .await;
+            // A client may close its connections at any time.
+            if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+                let _ = http2::Builder::new(TokioExecutor::new())
+                    .serve_connection(TokioIo::new(stream), service_fn(respond))
+                    .await;
+            } else {
+                let _ = connection(stream, &shared).await;
+            }
         });
     }
 }
