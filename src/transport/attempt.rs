@@ -1,11 +1,12 @@
 //! One attempt of a call: follows redirects, and tries fal's backup host.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue, USER_AGENT};
-use reqwest::{Method, StatusCode};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::{Method, StatusCode};
 use url::Url;
 
 use super::authorize::{self, Route};
@@ -15,10 +16,11 @@ use super::http::Use;
 use super::incoming::{Incoming, Unread};
 use super::outgoing::{Watched, late};
 use super::payload::Payload;
+use super::pool::Received;
 use super::progress::Progress;
+use super::redirect;
 use super::stall::Pulse;
 use super::state::Transport;
-use super::{handshakes, redirect};
 use crate::codec::json;
 use crate::credentials::Credential;
 use crate::error::{Answer, Code, Error, Idempotency};
@@ -32,6 +34,13 @@ use crate::service_error::{
 /// The header that fal's gateway adds to each of its responses.
 const REQUEST_ID: &str = "x-fal-request-id";
 
+const ACCEPTED: &str = "application/json, */*;q=0.5";
+
+/// Room for the headers of a request without growing.
+const HEADERS: usize = 12;
+
+type Answered = hyper::Response<Received>;
+
 /// What one attempt of a call needs. [`run`](Self::run) may be called again for the next attempt.
 pub(super) struct Attempt<'a> {
     pub(super) transport: &'a Transport,
@@ -42,9 +51,9 @@ pub(super) struct Attempt<'a> {
 }
 
 /// One request of an attempt. Each redirect replaces it.
-struct Hop {
+struct Hop<'a> {
     method: Method,
-    url: Url,
+    url: Cow<'a, Url>,
     body: Payload,
 }
 
@@ -76,7 +85,7 @@ impl Attempt<'_> {
 
     /// Sends the call, follows redirects, and returns as soon as the headers of a successful
     /// response have arrived.
-    pub(super) async fn run(&self) -> Result<reqwest::Response, Failure> {
+    pub(super) async fn run(&self) -> Result<Answered, Failure> {
         let mut executed = false;
         let outcome = self.follow(&mut executed).await;
         // A failure after a followed redirect must not repeat the request that was redirected.
@@ -87,11 +96,11 @@ impl Attempt<'_> {
     }
 
     /// Sets `executed` when it follows the redirect of a request that has side effects.
-    async fn follow(&self, executed: &mut bool) -> Result<reqwest::Response, Failure> {
+    async fn follow(&self, executed: &mut bool) -> Result<Answered, Failure> {
         let (call, hosts) = (self.call, &self.transport.hosts);
         let mut hop = Hop {
             method: call.method.clone(),
-            url: call.url.clone(),
+            url: Cow::Borrowed(&call.url),
             body: call.body.clone(),
         };
         for _ in 0..=redirect::MOST {
@@ -123,7 +132,7 @@ impl Attempt<'_> {
             };
             hop = Hop {
                 method,
-                url: to,
+                url: Cow::Owned(to),
                 body,
             };
             if call.idempotency.leaves_doubt() {
@@ -139,7 +148,7 @@ impl Attempt<'_> {
 
     /// Sends one request and returns the head of its response. Tries the backup host if fal's own
     /// host cannot be reached, or the other way round.
-    async fn send_once(&self, hop: &Hop) -> Result<reqwest::Response, Failure> {
+    async fn send_once(&self, hop: &Hop<'_>) -> Result<Answered, Failure> {
         let hosts = &self.transport.hosts;
         let route = authorize::route(
             hosts,
@@ -179,31 +188,35 @@ impl Attempt<'_> {
         }
     }
 
-    async fn request(&self, hop: &Hop, route: Route) -> Result<reqwest::Response, Failure> {
+    async fn request(&self, hop: &Hop<'_>, route: Route) -> Result<Answered, Failure> {
         let (call, progress, transport) = (self.call, self.progress, self.transport);
         if call.deadline <= Instant::now() {
             return Err(Failure::last(late(progress)));
         }
-        let client = transport
+        let pool = transport
             .http
-            .client(&transport.network, &route.url, self.protocol)
+            .pool(&transport.network, &route.url, self.protocol)
             .map_err(Failure::last)?;
         // Under the emulator, `route.url` is the emulator for every host.
         let reached = match transport.hosts.emulator {
-            Some(_) => hop.url.authority(),
-            None => route.url.authority(),
+            None if route.url.authority() != hop.url.authority() => {
+                Cow::Owned(route.url.authority().to_owned())
+            }
+            _ => Cow::Borrowed(hop.url.authority()),
+        };
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        for (name, value) in [
+            (ACCEPT, HeaderValue::from_static(ACCEPTED)),
+            (ACCEPT_ENCODING, HeaderValue::from_static("gzip")),
+            (USER_AGENT, transport.user_agent.clone()),
+        ] {
+            if !call.headers.contains_key(&name) {
+                headers.insert(name, value);
+            }
         }
-        .to_owned();
-        let url = route.url.clone();
-        let mut request = reqwest::Request::new(hop.method.clone(), route.url);
-        let headers = request.headers_mut();
-        headers.insert(
-            ACCEPT,
-            HeaderValue::from_static("application/json, */*;q=0.5"),
-        );
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        headers.insert(USER_AGENT, transport.user_agent.clone());
-        headers.extend(call.headers.clone());
+        for (name, value) in &call.headers {
+            headers.append(name, value.clone());
+        }
         headers.extend(route.headers);
         self.log(
             Level::Debug,
@@ -216,17 +229,19 @@ impl Attempt<'_> {
             true => progress.connecting(),
             false => progress.sending(call.idempotency),
         }
-        if !hop.body.is_empty() {
-            let (idempotency, deadline) = (call.idempotency, call.deadline);
-            let (progress, pulse) = (progress.clone(), pulse.clone());
-            let watched = Watched::new(&hop.body, idempotency, deadline, progress, pulse)
-                .map_err(Failure::last)?;
-            *request.body_mut() = Some(reqwest::Body::wrap(watched));
-        }
+        let body = Watched::new(
+            &hop.body,
+            call.idempotency,
+            call.deadline,
+            progress.clone(),
+            pulse.clone(),
+        )
+        .map_err(Failure::last)?;
+        let sent = pool.send(hop.method.clone(), route.url, headers, body);
         let started = Instant::now();
         let outcome = tokio::select! {
             biased;
-            outcome = handshakes::towards(&url, client.execute(request)) => outcome,
+            outcome = sent => outcome,
             stalled = pulse.stalled(call.watch, transport.stall) => {
                 return Err(stuck(&stalled, &reached, call.idempotency, progress));
             }
@@ -250,7 +265,7 @@ impl Attempt<'_> {
     }
 
     /// Returns a successful response. Every other response becomes an error.
-    async fn accepted(&self, response: reqwest::Response) -> Result<reqwest::Response, Failure> {
+    async fn accepted(&self, response: Answered) -> Result<Answered, Failure> {
         let (call, hosts) = (self.call, &self.transport.hosts);
         let (status, context) = (response.status(), self.context());
         if status == StatusCode::SWITCHING_PROTOCOLS {
@@ -320,7 +335,7 @@ impl Attempt<'_> {
     }
 
     /// Reads a response for an error, with as much of the body as arrives.
-    async fn answer(&self, response: reqwest::Response) -> Answer {
+    async fn answer(&self, response: Answered) -> Answer {
         let status = response.status().as_u16();
         let most = self.call.most.min(self.transport.response_limit);
         let (headers, mut body) = Incoming::of(response, self.transport.stall);

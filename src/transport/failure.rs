@@ -1,6 +1,7 @@
 //! Failed attempts, and whether to retry them.
 
 use super::incoming::Cut;
+use super::pool::HttpError;
 use super::progress::Progress;
 use super::stall::Stalled;
 use crate::error::retry_rules::{Idempotency, Situation, rule_of};
@@ -66,7 +67,7 @@ fn situation(code: Code) -> Situation {
 
 /// The failure of an exchange with `from` that returned no whole response.
 pub(super) fn broken(
-    error: reqwest::Error,
+    error: HttpError,
     from: &str,
     idempotency: Idempotency,
     progress: &Progress,
@@ -77,7 +78,6 @@ pub(super) fn broken(
         return Failure::last(error);
     }
     let reason = innermost(&error);
-    let error = error.without_url();
     if progress.withdraw() || error.is_connect() {
         progress.unsent();
         let message = format!("cannot connect to {from}: {reason}");
@@ -144,27 +144,27 @@ pub(super) fn stuck(
 }
 
 /// The last error of the chain, which names the cause.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    std::iter::successors(Some(error), |error| error.source())
-        .last()
-        .map_or_else(String::new, ToString::to_string)
+fn innermost(error: &HttpError) -> String {
+    let last = error.chain().last();
+    last.map_or_else(String::new, ToString::to_string)
 }
 
 /// Whether the server says in HTTP/2 that it has not processed the request (RFC 9113 §8.7): it
 /// refused the stream, or sent a GOAWAY with a lower last stream id. h2 reports a GOAWAY only to
 /// the streams above that id.
-fn is_unprocessed(error: &reqwest::Error) -> bool {
+fn is_unprocessed(error: &HttpError) -> bool {
     has_cause(error, |error: &h2::Error| {
         let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
         error.is_remote() && (error.is_go_away() || refused)
     })
 }
 
-/// Whether an error of type `T` behind `error` matches.
+/// Whether an error of type `T` in the chain of `error` matches.
 fn has_cause<T: std::error::Error + 'static>(
-    error: &reqwest::Error,
+    error: &HttpError,
     matches: impl Fn(&T) -> bool,
 ) -> bool {
-    std::iter::successors(std::error::Error::source(error), |error| error.source())
+    error
+        .chain()
         .any(|error| error.downcast_ref().is_some_and(&matches))
 }

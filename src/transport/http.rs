@@ -6,22 +6,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::client::legacy;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use reqwest::ClientBuilder;
 use reqwest::redirect::Policy;
+use rustls::ClientConfig;
+use tower_layer::layer_fn;
 use url::Url;
 
+use super::connector::{CONNECT_TIMEOUT, Connector, KEEPALIVE, PROBE_INTERVAL, PROBES};
+use super::handshakes;
 use super::network::Network;
+use super::pool::Pool;
 use super::resolver::SystemResolver;
-use super::tls::no_tls;
 use crate::error::{Code, Error, Result};
-use crate::runtime::per_runtime::PerRuntime;
+use crate::runtime::per_runtime::{OfInstance, PerRuntime};
 
-/// The timeout of the official clients (docs/protocol.md §13.1), raised for slow handshakes.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Short, because a POST on a connection that the server has just closed cannot be repeated.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The maximum number of idle connections to one host.
 const IDLE: usize = 64;
-const KEEPALIVE: Duration = Duration::from_secs(30);
 /// The limit of an HTTP/2 header list in bytes. fal sends at most 16 KB (docs/protocol.md §5.8).
 const HEADERS: u32 = 64 << 10;
 
@@ -34,9 +38,9 @@ pub(crate) struct Http {
 
 #[derive(Default)]
 struct Pools {
-    secure: PerRuntime<reqwest::Client>,
+    secure: PerRuntime<Pool>,
     /// Without TLS, for servers on this machine: the emulator, or a server proxy in development.
-    plain: PerRuntime<reqwest::Client>,
+    plain: PerRuntime<Pool>,
 }
 
 /// The protocol that a connection is used for.
@@ -57,24 +61,53 @@ impl Use {
 
 impl Http {
     /// Returns the connection pool of the current runtime for the URL `to`.
-    pub(crate) fn client(&self, network: &Network, to: &Url, what: Use) -> Result<reqwest::Client> {
+    pub(super) fn pool(
+        &self,
+        network: &Network,
+        to: &Url,
+        what: Use,
+    ) -> Result<Arc<OfInstance<Pool>>> {
         let pools = match what {
             Use::Requests => &self.requests,
             Use::WebSocket => &self.sockets,
         };
         let plain = to.scheme() == "http";
         let pool = if plain { &pools.plain } else { &pools.secure };
-        Ok(reqwest::Client::clone(
-            &*pool.get(|| build(network, plain, what))?,
-        ))
+        pool.get(|| match plain {
+            // Servers on this machine are reached without a proxy.
+            true => Ok(direct(Connector::plain())),
+            false => secure(network, what),
+        })
     }
 }
 
-/// Builds a connection pool. `plain` is without TLS and without a proxy.
-fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
-    let builder = reqwest::Client::builder();
-    let builder = match what {
+/// With TLS. All connections are made by reqwest if some may go through a proxy.
+fn secure(network: &Network, what: Use) -> Result<Pool> {
+    let tls = network.tls(what.protocols())?;
+    match network.proxied(reqwest::Client::builder())? {
+        Some(builder) => proxied(builder, tls, what),
+        None => Ok(direct(Connector::secure(tls))),
+    }
+}
+
+/// The connector decides about HTTP/2.
+fn direct(connector: Connector) -> Pool {
+    let client = legacy::Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE)
+        .http2_adaptive_window(true)
         // A dead HTTP/2 connection would delay many calls, so keep-alive detects it.
+        .http2_keep_alive_interval(KEEPALIVE)
+        .http2_keep_alive_timeout(KEEPALIVE)
+        .http2_max_header_list_size(HEADERS)
+        .build(connector);
+    Pool::Direct(Box::new(client))
+}
+
+fn proxied(builder: ClientBuilder, tls: ClientConfig, what: Use) -> Result<Pool> {
+    let builder = match what {
         Use::Requests => builder
             .http2_adaptive_window(true)
             .http2_keep_alive_interval(KEEPALIVE)
@@ -83,6 +116,9 @@ fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
         Use::WebSocket => builder.http1_only(),
     };
     let builder = builder
+        .https_only(true)
+        .tls_backend_preconfigured(tls)
+        .connector_layer(layer_fn(handshakes::Connector))
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .dns_resolver(Arc::new(SystemResolver))
@@ -90,13 +126,14 @@ fn build(network: &Network, plain: bool, what: Use) -> Result<reqwest::Client> {
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE)
         .tcp_keepalive(KEEPALIVE)
+        .tcp_keepalive_interval(PROBE_INTERVAL)
+        .tcp_keepalive_retries(PROBES)
         .tcp_nodelay(true)
         .referer(false);
-    let builder = match plain {
-        true => builder.no_proxy().tls_backend_preconfigured(no_tls()?),
-        false => network.apply(builder.https_only(true), what.protocols())?,
-    };
-    builder
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    let builder = builder.tcp_user_timeout(super::connector::UNACKNOWLEDGED);
+    let client = builder
         .build()
-        .map_err(|e| Error::new(Code::Io, format!("cannot set up the HTTP client: {e}")))
+        .map_err(|e| Error::new(Code::Io, format!("cannot set up the HTTP client: {e}")))?;
+    Ok(Pool::Proxied(client))
 }

@@ -9,11 +9,12 @@ use async_compression::tokio::bufread::GzipDecoder;
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use http_body::Body;
-use reqwest::Version;
+use hyper::{Response, Version};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use tokio::io::AsyncReadExt;
 use tokio_util::io::StreamReader;
 
+use super::pool::{HttpError, Received};
 use super::stall::Stalled;
 use crate::codec::json;
 use crate::error::{Code, Error};
@@ -28,7 +29,7 @@ const DECODED: usize = 64 << 10;
 /// Why the next piece did not arrive.
 #[derive(Debug)]
 pub(super) enum Cut {
-    Broken(reqwest::Error),
+    Broken(HttpError),
     /// The HTTP/2 stream was reset with NO_ERROR before the end of the body (RFC 9113 §8.1).
     Unended,
     /// Only the end of the connection marks the end of the body, and any host on the way can end
@@ -90,16 +91,13 @@ enum Decoding {
 impl Incoming {
     /// Splits a response into its headers and its body. Each piece of the body may take `limit`.
     /// The headers describe the decoded body.
-    pub(super) fn of(response: reqwest::Response, limit: Option<Duration>) -> (HeaderMap, Self) {
-        let framed = matches!(response.version(), Version::HTTP_2);
-        let length = response.content_length();
-        // rustls reports an end of the connection only if the server has sent close_notify.
-        let is_proof = framed
-            || length.is_some()
-            || is_chunked(response.headers())
-            || response.url().scheme() == "https";
-        let (parts, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
+    pub(super) fn of(response: Response<Received>, limit: Option<Duration>) -> (HeaderMap, Self) {
+        let (parts, body) = response.into_parts();
         let mut headers = parts.headers;
+        let framed = parts.version == Version::HTTP_2;
+        let length = body.size_hint().exact();
+        // rustls reports an end of the connection only if the server has sent close_notify.
+        let is_proof = framed || length.is_some() || is_chunked(&headers) || body.is_secure;
         let wire = Wire {
             body,
             framed,
@@ -250,7 +248,7 @@ fn cut(error: io::Error) -> Cut {
 
 /// The body before decoding.
 struct Wire {
-    body: reqwest::Body,
+    body: Received,
     /// Whether HTTP/2 marks the end of the body.
     framed: bool,
     limit: Option<Duration>,

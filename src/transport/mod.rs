@@ -5,6 +5,7 @@ mod authorize;
 mod backoff;
 mod call;
 mod concurrency;
+mod connector;
 mod failover;
 mod failure;
 #[cfg(any(test, fuzzing))]
@@ -16,6 +17,7 @@ mod incoming;
 mod network;
 mod outgoing;
 mod payload;
+mod pool;
 mod progress;
 mod reader;
 mod redirect;
@@ -23,6 +25,7 @@ mod resolver;
 mod send;
 mod stall;
 mod state;
+mod stream;
 #[cfg(any(windows, test))]
 mod system_proxy;
 mod tls;

@@ -9,11 +9,9 @@ use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
-use tower_layer::layer_fn;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::handshakes::Connector;
 use super::tls::{tls_error, versions};
 use crate::credentials::{Environment, Variable};
 use crate::error::{Error, Result};
@@ -61,8 +59,8 @@ impl Network {
                     parse(&url).map_err(|e| Error::invalid(format!("{name}: {}", e.message())))?;
             }
         }
-        // With `ProxyMode::System`, reqwest reads the environment of the process, which must not
-        // override the environment that the host gave.
+        // On macOS, reqwest reads the environment of the process beside the settings, which must
+        // not override the environment that the host gave.
         if matches!(self.proxy, ProxyMode::System) && !environment.has_system_settings() {
             self.proxy = ProxyMode::Direct;
         }
@@ -89,33 +87,26 @@ impl Network {
         Ok(())
     }
 
-    /// Sets the proxy, TLS, and the ALPN `protocols` in order of preference.
-    pub(super) fn apply(
-        &self,
-        builder: ClientBuilder,
-        protocols: &[&str],
-    ) -> Result<ClientBuilder> {
-        let mut tls = self.tls()?;
-        tls.alpn_protocols = protocols
-            .iter()
-            .map(|protocol| protocol.as_bytes().to_vec())
-            .collect();
-        let builder = builder
-            .tls_backend_preconfigured(tls)
-            .connector_layer(layer_fn(Connector));
+    /// Sets the proxy. Returns `None` if all connections are direct.
+    pub(super) fn proxied(&self, builder: ClientBuilder) -> Result<Option<ClientBuilder>> {
         match &self.proxy {
             #[cfg(windows)]
             ProxyMode::System => by_the_settings(builder, self.direct.as_deref()),
-            #[cfg(not(windows))]
-            ProxyMode::System => Ok(builder),
-            ProxyMode::Direct => Ok(builder.no_proxy()),
-            ProxyMode::Proxy(address) => through(builder, address, self.direct.as_deref()),
+            #[cfg(target_os = "macos")]
+            ProxyMode::System => Ok(Some(builder)),
+            #[cfg(not(any(windows, target_os = "macos")))]
+            ProxyMode::System => Ok(None),
+            ProxyMode::Direct => Ok(None),
+            ProxyMode::Proxy(address) => {
+                through(builder, address, self.direct.as_deref()).map(Some)
+            }
         }
     }
 
-    /// Configures rustls with the operating system's trust store. The crypto provider is passed
-    /// explicitly, because a process-wide default belongs to the host.
-    fn tls(&self) -> Result<ClientConfig> {
+    /// Configures rustls with the operating system's trust store, and the ALPN `protocols` in order
+    /// of preference. The crypto provider is passed explicitly, because a process-wide default
+    /// belongs to the host.
+    pub(super) fn tls(&self, protocols: &[&str]) -> Result<ClientConfig> {
         let provider = Arc::new(ring::default_provider());
         let verifier = match self.roots.is_empty() {
             true => Verifier::new(provider),
@@ -128,16 +119,21 @@ impl Network {
         let config = versions()?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        Ok(config.with_no_client_auth())
+        let mut config = config.with_no_client_auth();
+        let protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec());
+        config.alpn_protocols = protocols.collect();
+        Ok(config)
     }
 }
 
 /// Uses the proxy of the Windows settings. reqwest reads only a single proxy there, not a list for
 /// each scheme.
 #[cfg(windows)]
-fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<ClientBuilder> {
+fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<Option<ClientBuilder>> {
     let Some(found) = super::system_proxy::read() else {
-        return Ok(builder.no_proxy());
+        return Ok(None);
     };
     match parse(&found.address).map_err(|e| {
         Error::invalid(format!(
@@ -145,8 +141,10 @@ fn by_the_settings(builder: ClientBuilder, direct: Option<&str>) -> Result<Clien
             e.message()
         ))
     })? {
-        ProxyMode::Proxy(address) => through(builder, &address, direct.or(Some(&found.direct))),
-        ProxyMode::System | ProxyMode::Direct => Ok(builder.no_proxy()),
+        ProxyMode::Proxy(address) => {
+            through(builder, &address, direct.or(Some(&found.direct))).map(Some)
+        }
+        ProxyMode::System | ProxyMode::Direct => Ok(None),
     }
 }
 

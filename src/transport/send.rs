@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use reqwest::StatusCode;
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap};
+use hyper::header::{ACCEPT_ENCODING, HeaderMap};
+use hyper::{StatusCode, upgrade};
 
 use super::attempt::Attempt;
 use super::call::Call;
 use super::failure::{Failure, broken};
 use super::http::Use;
 use super::incoming::Incoming;
+use super::pool::{HttpError, Received};
 use super::progress::Progress;
 use super::reader::{Opened, Reader, unsettled};
 use super::state::Transport;
@@ -95,11 +96,11 @@ impl Transport {
             );
             return Err(Error::new(Code::Protocol, message));
         }
-        let upgraded = response.upgrade().await;
-        let upgraded = upgraded.map_err(|error| {
-            broken(error, call.url.authority(), call.idempotency, progress).error
+        let upgraded = upgrade::on(response).await.map_err(|error| {
+            let (error, from) = (HttpError::Wire(error), call.url.authority());
+            broken(error, from, call.idempotency, progress).error
         })?;
-        Ok((headers, upgraded))
+        Ok((headers, upgraded.into()))
     }
 
     fn attempt<'a>(
@@ -121,7 +122,7 @@ impl Transport {
 
 impl Attempt<'_> {
     /// Retries until the head of a successful response has arrived.
-    async fn head(&self) -> Result<reqwest::Response> {
+    async fn head(&self) -> Result<hyper::Response<Received>> {
         let mut made = 0;
         loop {
             match self.run().await {

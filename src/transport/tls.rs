@@ -3,16 +3,9 @@
 use std::sync::Arc;
 
 use rustls::crypto::ring;
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
 
 use crate::error::{Code, Error, Result};
-
-/// reqwest requires a TLS configuration even for plain HTTP. This one trusts no certificate.
-pub(super) fn no_tls() -> Result<ClientConfig> {
-    Ok(versions()?
-        .with_root_certificates(RootCertStore::empty())
-        .with_no_client_auth())
-}
 
 pub(super) fn versions() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
     let provider = Arc::new(ring::default_provider());

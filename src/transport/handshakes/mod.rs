@@ -9,26 +9,26 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::sync::Notify;
 use tower_service::Service;
-use url::Url;
 
 use crate::error::Result;
 use crate::runtime;
 use crate::runtime::blocking::{Kind, blocking_within};
 
 tokio::task_local! {
-    /// The host of the current request. The HTTP stack does not pass it to the connector.
+    /// The host of the current request, which reqwest does not pass to its connector.
     static HOST: Arc<str>;
 }
 
-/// Sends `request`. A new connection uses only the share of the helper threads that each host has.
-pub(super) fn towards<F: Future>(url: &Url, request: F) -> impl Future<Output = F::Output> {
-    HOST.scope(url.authority().into(), request)
+/// Sends a request of reqwest's. A new connection uses only the share of the helper threads that
+/// each host has.
+pub(super) fn towards<F: Future>(host: Arc<str>, request: F) -> impl Future<Output = F::Output> {
+    HOST.scope(host, request)
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Wraps the connector of an HTTP stack.
+/// Wraps the connector of reqwest.
 #[derive(Clone)]
 pub(super) struct Connector<S>(pub(super) S);
 
@@ -53,7 +53,10 @@ where
 
 /// Runs a future to completion, each poll on a helper thread. The caller can be dropped at any
 /// time, even during a poll.
-async fn step_by_step<T: Send + 'static>(mut work: Boxed<T>, host: Option<Arc<str>>) -> Result<T> {
+pub(super) async fn step_by_step<T: Send + 'static>(
+    mut work: Boxed<T>,
+    host: Option<Arc<str>>,
+) -> Result<T> {
     let woken = Arc::new(Woken::default());
     let instance = runtime::current_or_closing()?;
     let place = instance.helper_poll();

@@ -1,0 +1,176 @@
+//! A pool of connections: direct ones of hyper-util's client, or those of reqwest, which goes
+//! through proxies.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::Either;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::http::uri::InvalidUri;
+use hyper::{HeaderMap, Method, Request, Response, Uri};
+use hyper_util::client::legacy::Client;
+use url::Url;
+
+use super::connector::Connector;
+use super::handshakes;
+use super::outgoing::Watched;
+
+pub(super) enum Pool {
+    Direct(Box<Client<Connector, Watched>>),
+    Proxied(reqwest::Client),
+}
+
+impl Pool {
+    /// Sends a request and returns the head of its response.
+    pub(super) fn send(
+        &self,
+        method: Method,
+        url: Url,
+        headers: HeaderMap,
+        body: Watched,
+    ) -> impl Future<Output = Result<Response<Received>, HttpError>> + use<> {
+        let is_secure = url.scheme() == "https";
+        let receive = move |wire| Received { wire, is_secure };
+        match self {
+            Pool::Direct(client) => {
+                let sent = request(method, url, headers, body).map(|sent| client.request(sent));
+                Either::Left(async move {
+                    let response = sent?.await.map_err(HttpError::Direct)?;
+                    Ok(response.map(Wire::Direct).map(receive))
+                })
+            }
+            Pool::Proxied(client) => {
+                let host = url.authority().into();
+                let mut request = reqwest::Request::new(method, url);
+                *request.headers_mut() = headers;
+                if !body.is_end_stream() {
+                    *request.body_mut() = Some(reqwest::Body::wrap(body));
+                }
+                let sent = handshakes::towards(host, client.execute(request));
+                Either::Right(async move {
+                    let response = Response::from(sent.await?);
+                    Ok(response.map(Wire::Proxied).map(receive))
+                })
+            }
+        }
+    }
+}
+
+fn request(
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Watched,
+) -> Result<Request<Watched>, HttpError> {
+    let mut request = Request::new(body);
+    *request.uri_mut() = Uri::from_maybe_shared(Bytes::from(String::from(url)))?;
+    *request.method_mut() = method;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// The body of a response before decoding.
+pub(super) struct Received {
+    wire: Wire,
+    /// Whether it arrives through TLS.
+    pub(super) is_secure: bool,
+}
+
+enum Wire {
+    Direct(Incoming),
+    Proxied(reqwest::Body),
+}
+
+impl Body for Received {
+    type Data = Bytes;
+    type Error = HttpError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
+        match &mut self.wire {
+            Wire::Direct(body) => Pin::new(body).poll_frame(context).map_err(HttpError::Wire),
+            Wire::Proxied(body) => Pin::new(body).poll_frame(context).map_err(HttpError::from),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.wire {
+            Wire::Direct(body) => body.is_end_stream(),
+            Wire::Proxied(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.wire {
+            Wire::Direct(body) => body.size_hint(),
+            Wire::Proxied(body) => body.size_hint(),
+        }
+    }
+}
+
+/// Why an exchange failed.
+#[derive(Debug)]
+pub(super) enum HttpError {
+    /// A URL that HTTP cannot send, because it is too long.
+    Url(InvalidUri),
+    Direct(hyper_util::client::legacy::Error),
+    /// The response or the upgrade broke off.
+    Wire(hyper::Error),
+    Proxied(reqwest::Error),
+}
+
+impl HttpError {
+    /// The error and its causes.
+    pub(super) fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        std::iter::successors(Some(self.first()), |error| StdError::source(*error))
+    }
+
+    fn first(&self) -> &(dyn StdError + 'static) {
+        match self {
+            HttpError::Url(error) => error,
+            HttpError::Direct(error) => error,
+            HttpError::Wire(error) => error,
+            HttpError::Proxied(error) => error,
+        }
+    }
+
+    /// Whether no connection was made.
+    pub(super) fn is_connect(&self) -> bool {
+        match self {
+            HttpError::Direct(error) => error.is_connect(),
+            HttpError::Proxied(error) => error.is_connect(),
+            HttpError::Url(_) | HttpError::Wire(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.first(), f)
+    }
+}
+
+impl StdError for HttpError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.first().source()
+    }
+}
+
+impl From<InvalidUri> for HttpError {
+    fn from(error: InvalidUri) -> Self {
+        HttpError::Url(error)
+    }
+}
+
+impl From<reqwest::Error> for HttpError {
+    /// Without the URL, which may contain a token.
+    fn from(error: reqwest::Error) -> Self {
+        HttpError::Proxied(error.without_url())
+    }
+}
