@@ -40,7 +40,7 @@ pub(super) fn hostile_to(
     host
 }
 
-pub(super) fn head_of(connection: &mut TcpStream) -> String {
+pub(super) fn head_of(connection: &mut impl Read) -> String {
     let mut seen = Vec::new();
     let mut piece = [0; 1024];
     while !seen.windows(4).any(|window| window == b"\r\n\r\n") {

@@ -26,7 +26,7 @@ pub(super) fn socket_server(
 }
 
 /// Accepts a handshake, with these additional headers.
-pub(super) fn accept(head: &str, connection: &mut TcpStream, more: &str) -> std::io::Result<()> {
+pub(super) fn accept(head: &str, connection: &mut impl Write, more: &str) -> std::io::Result<()> {
     let key = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("sec-websocket-key")

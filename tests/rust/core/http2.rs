@@ -13,26 +13,32 @@ use super::*;
 use fal::{Code, HostRole, Upload};
 
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
-const END_STREAM: u8 = 1;
+pub(super) const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const END_HEADERS: u8 = 4;
 
-const REFUSED_STREAM: u32 = 7;
-const INTERNAL_ERROR: u32 = 2;
+pub(super) const REFUSED_STREAM: u32 = 7;
+pub(super) const INTERNAL_ERROR: u32 = 2;
 const NO_ERROR: u32 = 0;
 const CANCEL: u32 = 8;
 
-type Tls = StreamOwned<ServerConnection, std::net::TcpStream>;
+pub(super) type Tls = StreamOwned<ServerConnection, std::net::TcpStream>;
 
 /// One connection on the server's side.
-struct Peer(Tls);
+pub(super) struct Peer(pub(super) Tls);
 
 impl Peer {
-    fn write(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> io::Result<()> {
+    pub(super) fn write(
+        &mut self,
+        kind: u8,
+        flags: u8,
+        stream: u32,
+        payload: &[u8],
+    ) -> io::Result<()> {
         let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];
         frame.extend_from_slice(&stream.to_be_bytes());
@@ -54,13 +60,13 @@ impl Peer {
         ))
     }
 
-    fn greet(&mut self) -> io::Result<()> {
+    pub(super) fn greet(&mut self) -> io::Result<()> {
         self.0.read_exact(&mut [0; 24])?;
         self.write(SETTINGS, 0, 0, &[])
     }
 
     /// Reads the next request to its end and returns its stream.
-    fn request(&mut self) -> io::Result<u32> {
+    pub(super) fn request(&mut self) -> io::Result<u32> {
         self.asked().map(|(stream, _)| stream)
     }
 
@@ -109,12 +115,12 @@ impl Peer {
     }
 
     /// Sends 200 with the header that fal's gateway adds, and `{}`.
-    fn answer(&mut self, stream: u32) -> io::Result<()> {
+    pub(super) fn answer(&mut self, stream: u32) -> io::Result<()> {
         self.head(stream)?;
         self.write(DATA, END_STREAM, stream, b"{}")
     }
 
-    fn head(&mut self, stream: u32) -> io::Result<()> {
+    pub(super) fn head(&mut self, stream: u32) -> io::Result<()> {
         // ":status: 200" of the static table, and a literal.
         let mut block = vec![0x88, 0, 16];
         block.extend_from_slice(b"x-fal-request-id");
@@ -122,11 +128,11 @@ impl Peer {
         self.write(HEADERS, END_HEADERS, stream, &block)
     }
 
-    fn reset(&mut self, stream: u32, reason: u32) -> io::Result<()> {
+    pub(super) fn reset(&mut self, stream: u32, reason: u32) -> io::Result<()> {
         self.write(RST_STREAM, 0, stream, &reason.to_be_bytes())
     }
 
-    fn go_away(&mut self, last: u32, reason: u32) -> io::Result<()> {
+    pub(super) fn go_away(&mut self, last: u32, reason: u32) -> io::Result<()> {
         let mut payload = last.to_be_bytes().to_vec();
         payload.extend_from_slice(&reason.to_be_bytes());
         self.write(GOAWAY, 0, 0, &payload)

@@ -65,6 +65,7 @@ mod unsent;
 mod untaken;
 mod upload;
 mod upload_sources;
+mod ways;
 mod webhooks;
 mod websocket;
 mod whole;
