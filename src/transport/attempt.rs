@@ -162,23 +162,24 @@ impl Attempt<'_> {
             .backup(&hop.url)
             .filter(|_| self.protocol == Use::Requests && route.url.host() == hop.url.host());
         let Some(backup) = backup else {
-            return self.request(hop, route).await;
+            return self.request(hop, &route).await;
         };
-        let away = route.at(backup.host()).map_err(Failure::last)?;
+        let away = || route.at(backup.host()).map_err(Failure::last);
         let backup_first = self.transport.backups.is_preferred(backup);
-        let (first, second) = match backup_first {
-            true => (away, route),
-            false => (route, away),
+        let outcome = match backup_first {
+            true => self.request(hop, &away()?).await,
+            false => self.request(hop, &route).await,
         };
-        let failure = match self.request(hop, first).await {
+        let failure = match outcome {
             Err(failure) if failure.error.code() == Code::Connect => failure,
             outcome => return outcome,
         };
+        let second = if backup_first { route } else { away()? };
         self.log(
             Level::Warn,
             format_args!("{}; trying {}", failure.error, second.url.authority()),
         );
-        match self.request(hop, second).await {
+        match self.request(hop, &second).await {
             // If neither can be reached, the first error names the cause (§13.4).
             Err(again) if again.error.code() == Code::Connect => Err(failure),
             outcome => {
@@ -188,7 +189,7 @@ impl Attempt<'_> {
         }
     }
 
-    async fn request(&self, hop: &Hop<'_>, route: Route) -> Result<Answered, Failure> {
+    async fn request(&self, hop: &Hop<'_>, route: &Route) -> Result<Answered, Failure> {
         let (call, progress, transport) = (self.call, self.progress, self.transport);
         if call.deadline <= Instant::now() {
             return Err(Failure::last(late(progress)));
@@ -217,7 +218,9 @@ impl Attempt<'_> {
         for (name, value) in &call.headers {
             headers.append(name, value.clone());
         }
-        headers.extend(route.headers);
+        for (name, value) in &route.headers {
+            headers.insert(name, value.clone());
+        }
         self.log(
             Level::Debug,
             format_args!("{} {}", hop.method, authorize::shown(&hop.url)),
@@ -237,7 +240,7 @@ impl Attempt<'_> {
             pulse.clone(),
         )
         .map_err(Failure::last)?;
-        let sent = pool.send(hop.method.clone(), route.url, headers, body);
+        let sent = pool.send(hop.method.clone(), route.url.clone(), headers, body);
         let started = Instant::now();
         let outcome = tokio::select! {
             biased;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -16,11 +16,14 @@ use crate::secrets::Secrets;
 /// The header that tells a server proxy where to forward a request (docs/protocol.md §11.1).
 const TARGET_URL: HeaderName = HeaderName::from_static("x-fal-target-url");
 
+/// A few headers, which a map would make larger.
+type Headers = Vec<(HeaderName, HeaderValue)>;
+
 /// The URL that a request is sent to, and the headers that depend on it. The URL may contain a
 /// token, so `Route` has no `Debug`.
 pub(crate) struct Route {
     pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Headers,
 }
 
 impl Route {
@@ -66,7 +69,7 @@ pub(crate) fn route(
     authorization: &Authorization,
     secrets: &Secrets,
 ) -> Result<Route> {
-    let mut headers = HeaderMap::new();
+    let mut headers = Headers::new();
     let mut target = url.clone();
     match authorization {
         Authorization::Credential => credential
@@ -92,10 +95,8 @@ pub(crate) fn route(
                 add_app_token(hosts, &mut target, token)?;
             }
             if let Some(proxy) = &hosts.proxy {
-                headers.insert(
-                    TARGET_URL,
-                    HeaderValue::from_str(target.as_str()).map_err(|_| foreign(url))?,
-                );
+                let value = HeaderValue::from_str(target.as_str()).map_err(|_| foreign(url))?;
+                headers.push((TARGET_URL, value));
                 target = proxy.clone();
             }
         }
@@ -119,11 +120,9 @@ pub(crate) fn route(
 }
 
 /// Sends the request to the emulator, which serves every host and selects one by the Host header.
-fn into_emulator(emulator: SocketAddr, mut url: Url, mut headers: HeaderMap) -> Result<Route> {
-    headers.insert(
-        HOST,
-        HeaderValue::from_str(url.authority()).map_err(|_| foreign(&url))?,
-    );
+fn into_emulator(emulator: SocketAddr, mut url: Url, mut headers: Headers) -> Result<Route> {
+    let host = HeaderValue::from_str(url.authority()).map_err(|_| foreign(&url))?;
+    headers.push((HOST, host));
     let moved = url.set_scheme("http").is_ok()
         && url.set_ip_host(emulator.ip()).is_ok()
         && url.set_port(Some(emulator.port())).is_ok();
@@ -133,7 +132,7 @@ fn into_emulator(emulator: SocketAddr, mut url: Url, mut headers: HeaderMap) -> 
     }
 }
 
-fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<()> {
+fn authorize(headers: &mut Headers, credential: &Credential) -> Result<()> {
     let text = match credential {
         Credential::Key(key) => key.authorization(),
         Credential::Bearer(token) => token.authorization(),
@@ -142,7 +141,7 @@ fn authorize(headers: &mut HeaderMap, credential: &Credential) -> Result<()> {
     insert(headers, text)
 }
 
-fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
+fn insert(headers: &mut Headers, text: Zeroizing<String>) -> Result<()> {
     // The header shares the text, which is zeroed when dropped. A copy would stay in memory.
     let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).map_err(|_| {
         Error::new(
@@ -151,7 +150,7 @@ fn insert(headers: &mut HeaderMap, text: Zeroizing<String>) -> Result<()> {
         )
     })?;
     value.set_sensitive(true);
-    headers.insert(AUTHORIZATION, value);
+    headers.push((AUTHORIZATION, value));
     Ok(())
 }
 
