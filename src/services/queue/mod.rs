@@ -74,10 +74,12 @@ impl Client {
     pub fn subscribe_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, WAIT);
+        let options = request.queue.watch;
         self.start_exchange_within(timeout, move |exchange| async move {
-            let (mut job, answer) = submit(&exchange, submission).await?;
-            job.options = request.queue.watch;
-            wait(&exchange, job, Some(&answer)).await
+            // Boxed, because the wait is long: it does not keep what only the submission needs.
+            let (mut job, answer) = Box::pin(submit(&exchange, submission)).await?;
+            job.options = options;
+            wait(&exchange, job, Some(answer)).await
         })
     }
 
@@ -178,30 +180,26 @@ async fn submit(exchange: &Exchange, submission: Request) -> Result<(Job, Respon
 
 /// Waits for a job and fetches its result. `submission` is the response to its submission, if this
 /// operation submitted it.
-async fn wait(
-    exchange: &Exchange,
-    mut job: Job,
-    submission: Option<&Response>,
-) -> Result<Response> {
+async fn wait(exchange: &Exchange, mut job: Job, submission: Option<Response>) -> Result<Response> {
     let exchange = &exchange.with_pauses_up_to(watch::LONGEST_PAUSE);
     let mut guard = Guard::new(exchange, &job, submission.is_some())?;
     let end = {
         let mut watch = Watch::new(exchange, &mut job);
         if let Some(submission) = submission {
-            watch
-                .notice(&Status::of_submission(submission).await?)
-                .await;
+            let status = Status::of_submission(&submission).await?;
+            drop(submission);
+            watch.notice(&status).await;
         }
         watch.end().await
     };
     let outcome = match end {
         Ok(End::Completed(status)) => {
             guard.ended();
-            result::of_ended(exchange, &mut job, &status).await
+            Box::pin(result::of_ended(exchange, &mut job, &status)).await
         }
         Ok(End::Result(response)) => {
             guard.ended();
-            result::finished(exchange, response, &job, None).await
+            Box::pin(result::finished(exchange, response, &job, None)).await
         }
         Err(error) => Err(failure::in_between(error, &job)),
     };

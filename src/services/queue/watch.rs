@@ -152,7 +152,8 @@ impl<'a> Watch<'a> {
 
     /// Requests the status once. Returns the end of the job, if it has ended.
     async fn ask(&mut self) -> Result<Option<End>> {
-        let response = ask(self.exchange, self.job, Ask::Status).await;
+        // Boxed, because most jobs are between two requests: those save its memory.
+        let response = Box::pin(ask(self.exchange, self.job, Ask::Status)).await;
         let status = match Status::read(response).await {
             Ok(status) => status,
             // Without the log the status is small.
@@ -191,7 +192,7 @@ impl<'a> Watch<'a> {
 
     /// Handles a state outside the protocol: the job has ended if there is a result (§16.4).
     async fn unknown(&mut self) -> Option<End> {
-        let response = ask(self.exchange, self.job, Ask::Result).await;
+        let response = Box::pin(ask(self.exchange, self.job, Ask::Result)).await;
         let is_doubtful = readiness::is_doubtful(&response);
         let is_early = match &response {
             Ok(response) if response.status() == 202 => true,
