@@ -35,7 +35,7 @@ const WATCHED: Duration = Duration::from_millis(600);
 /// to read the response.
 const POINTS: u32 = 7;
 /// The time that is taken for an operation that does not end by itself.
-const LONGEST: Duration = Duration::from_millis(320);
+const LONGEST: Duration = Duration::from_millis(160);
 /// How often the points are chosen anew if the operation had ended before each of them.
 const ROUNDS: usize = 20;
 
