@@ -1,6 +1,7 @@
 //! The client, and how its operations start.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use crate::operation::{Op, Task};
 use crate::request::Request;
 use crate::response::Response;
 use crate::secrets::Secrets;
-use crate::transport::Call;
+use crate::transport::{Call, Progress};
 
 /// The default timeout of short calls: the official Python client's (docs/protocol.md §13.1).
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
@@ -142,23 +143,33 @@ impl Client {
         let secrets = Arc::new(Secrets::of(&self.inner.transport.masks));
         Op::start(secrets, |task| {
             let progress = task.progress.clone();
-            // Boxed, because each layer around an unboxed future doubles its size.
-            let work = Box::pin(work(inner, task));
-            async move {
-                let over = || {
-                    let what =
-                        format!("the call did not end within its {} ms", timeout.as_millis());
-                    Err(progress.cut_short(Code::Deadline, &what))
-                };
-                // Work that cannot end in time does not begin.
-                if deadline <= Instant::now() {
-                    return over();
-                }
-                tokio::time::timeout_at(deadline.into(), work)
-                    .await
-                    .unwrap_or_else(|_| over())
-            }
+            within(timeout, deadline, progress, Box::pin(work(inner, task)))
         })
+    }
+}
+
+/// The work of an operation. Boxed, because each layer around an unboxed future doubles its size.
+type Work = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
+/// Ends `work` at `deadline`. Not generic, so that the task around it is compiled once.
+fn within(
+    timeout: Duration,
+    deadline: Instant,
+    progress: Arc<Progress>,
+    work: Work,
+) -> impl Future<Output = Result<Response>> + Send {
+    async move {
+        let over = || {
+            let what = format!("the call did not end within its {} ms", timeout.as_millis());
+            Err(progress.cut_short(Code::Deadline, &what))
+        };
+        // Work that cannot end in time does not begin.
+        if deadline <= Instant::now() {
+            return over();
+        }
+        tokio::time::timeout_at(deadline.into(), work)
+            .await
+            .unwrap_or_else(|_| over())
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::event::Event;
 use super::event_queue::Listener;
 use super::shared::{Shared, State};
@@ -84,24 +86,7 @@ impl Op {
             progress,
             shared: shared.clone(),
         }));
-        instance.spawn(async move {
-            let Unfinished { shared, progress } = &unfinished;
-            let outcome = tokio::select! {
-                biased;
-                () = shared.cancel.cancelled() => {
-                    Err(progress.cut_short(Code::Cancelled, "the call was cancelled"))
-                }
-                () = closing.cancelled() => Err(unfinished.shut_down()),
-                // During a shutdown, an error without a response is a consequence of the shutdown.
-                outcome = work => outcome.map_err(|error| {
-                    match closing.is_cancelled() && error.http_status().is_none() {
-                        true => unfinished.shut_down(),
-                        false => error,
-                    }
-                }),
-            };
-            shared.complete(outcome.map_err(|error| progress.judged(error)));
-        });
+        instance.spawn(carry(unfinished, closing, work));
         Ok(Op::of(shared))
     }
 
@@ -363,6 +348,32 @@ impl Drop for Unfinished {
         if self.shared.is_pending() {
             self.shared.complete(Err(self.shut_down()));
         }
+    }
+}
+
+/// Generic over the work's future alone, so that it is compiled once for all work of one type.
+fn carry(
+    unfinished: Unfinished,
+    closing: CancellationToken,
+    work: impl Future<Output = Result<Response>> + Send,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        let Unfinished { shared, progress } = &unfinished;
+        let outcome = tokio::select! {
+            biased;
+            () = shared.cancel.cancelled() => {
+                Err(progress.cut_short(Code::Cancelled, "the call was cancelled"))
+            }
+            () = closing.cancelled() => Err(unfinished.shut_down()),
+            // During a shutdown, an error without a response is a consequence of the shutdown.
+            outcome = work => outcome.map_err(|error| {
+                match closing.is_cancelled() && error.http_status().is_none() {
+                    true => unfinished.shut_down(),
+                    false => error,
+                }
+            }),
+        };
+        shared.complete(outcome.map_err(|error| progress.judged(error)));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Blocking work on the runtime's helper threads.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
@@ -8,7 +9,7 @@ use super::failure::task_error;
 use super::lifecycle::current_or_closing;
 pub(crate) use super::shares::Kind;
 use super::shares::permit;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 
 /// Runs `work` once a helper thread of its kind is free. If the future is dropped before that, the
 /// work never runs.
@@ -25,6 +26,20 @@ pub(crate) async fn blocking_within<T: Send + 'static>(
     kind: Kind,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T> {
+    let work = Box::new(|| Box::new(work()) as Box<dyn Any + Send>);
+    let done = erased(own, kind, work).await?;
+    done.downcast().map(|done| *done).map_err(|_| {
+        let lost = "blocking work returned a value of another type";
+        Error::new(Code::Panic, lost)
+    })
+}
+
+/// Compiled once: each type of a task adds some 10 KB to the library.
+async fn erased(
+    own: Option<&Arc<Semaphore>>,
+    kind: Kind,
+    work: Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>,
+) -> Result<Box<dyn Any + Send>> {
     // The narrower share comes first, so that work which waits for it holds no permit of the kind.
     let own = match own {
         Some(own) => Some(permit(own).await?),
