@@ -56,6 +56,9 @@ FEATURES ?=
 libs: ## FEATURES=: libfal.so and libfal.a, in target/release
 	@$(CARGO) rustc $(LOCKED) --release -p libfal --features "$(FEATURES)" --lib \
 		--crate-type cdylib,staticlib -- --print native-static-libs="$(NATIVE)"
+	# The objects come with debug information of the standard library, and link-time optimization makes names of its visible,
+	# which a second Rust library in the same program has too.
+	objcopy --strip-debug --wildcard --localize-symbol='_R*' --localize-symbol=rust_eh_personality "$(RELEASE)/libfal.a"
 
 $(RELEASE)/libfal.so $(RELEASE)/libfal.a: libs
 	@:
@@ -224,9 +227,14 @@ test-keyring: tools emulator wheel $(BUILD)/abi/untouched ## the system keyring,
 		"$(PYTHON)" -m pytest -q test_keyring.py \
 		--junitxml="$(LOGS)/pytest-keyring.xml" -o junit_logging=all
 
+# In MB.
+LARGEST_SO := 7.3
+LARGEST_A := 20
 .PHONY: test-abi
 test-abi: tools libs $(BUILD)/abi/untouched ## exported symbols, and that loading the library touches nothing
 	tests/abi/check "$(RELEASE)/libfal.so" include/fal/fal.h
+	tests/abi/archive "$(RELEASE)/libfal.a"
+	tests/abi/size "$(RELEASE)/libfal.so" $(LARGEST_SO) "$(RELEASE)/libfal.a" $(LARGEST_A)
 	tests/abi/untouched "$(BUILD)/abi/untouched" "$(RELEASE)/libfal.so"
 
 # The program opens the library itself, as plugin does.
