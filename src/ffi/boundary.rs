@@ -42,7 +42,10 @@ fn quiet_panics() {
     }));
 }
 
-/// The error for a parameter of this name that is NULL.
+/// The error for a parameter of this name that is NULL. Out of line, because nearly every function
+/// has it.
+#[cold]
+#[inline(never)]
 pub(super) fn null(name: &str) -> Error {
     Error::invalid(format!("{name} is NULL"))
 }

@@ -5,7 +5,7 @@ use std::ptr;
 use super::boundary::caught;
 use super::error::fal_error;
 use super::status::{FAL_OK, fal_status};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Runs the body of a function, and returns its status and its error to the caller.
 pub(super) fn outcome(
@@ -18,14 +18,19 @@ pub(super) fn outcome(
             give_error(err, ptr::null_mut());
             status
         }
-        Err(error) => {
-            let code = error.code().number();
-            if !err.is_null() {
-                give_error(err, Box::into_raw(Box::new(fal_error::new(error))));
-            }
-            code
-        }
+        Err(error) => failed(err, error),
     }
+}
+
+/// Out of line, because nearly every function has it.
+#[cold]
+#[inline(never)]
+fn failed(err: *mut *mut fal_error, error: Error) -> fal_status {
+    let code = error.code().number();
+    if !err.is_null() {
+        give_error(err, Box::into_raw(Box::new(fal_error::new(error))));
+    }
+    code
 }
 
 /// Runs a body that succeeds with `FAL_OK` or fails.

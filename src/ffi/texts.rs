@@ -32,6 +32,21 @@ impl Texts {
         len: *mut usize,
         make: impl FnOnce() -> Option<String>,
     ) -> *const c_char {
+        let mut make = Some(make);
+        // SAFETY: by this function's own contract.
+        unsafe { self.lend(name, len, &mut || make.take().and_then(|make| make())) }
+    }
+
+    /// [`get`](Self::get), compiled once for all that make a string.
+    ///
+    /// # Safety
+    /// As for [`get`](Self::get).
+    unsafe fn lend(
+        &self,
+        name: &str,
+        len: *mut usize,
+        make: &mut dyn FnMut() -> Option<String>,
+    ) -> *const c_char {
         let made = self.made.get();
         let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
         let text = match made.get(name) {

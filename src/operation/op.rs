@@ -387,7 +387,9 @@ async fn caught(work: impl Future<Output = Result<Response>>) -> Result<Response
     .await
 }
 
-/// The error of a caught panic.
+/// The error of a caught panic. Out of line, because every function of the C ABI has it.
+#[cold]
+#[inline(never)]
 pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
     let text = payload
         .downcast_ref::<&str>()
