@@ -227,8 +227,8 @@ test-keyring: tools emulator wheel $(BUILD)/abi/untouched ## the system keyring,
 		"$(PYTHON)" -m pytest -q test_keyring.py \
 		--junitxml="$(LOGS)/pytest-keyring.xml" -o junit_logging=all
 
-# In MB.
-LARGEST_SO := 6
+# In MB. The library contains paths of the machine that builds it, whose length differs.
+LARGEST_SO := 6.1
 LARGEST_A := 25
 .PHONY: test-abi
 test-abi: tools libs $(BUILD)/abi/untouched ## exported symbols, and that loading the library touches nothing
