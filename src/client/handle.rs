@@ -152,6 +152,10 @@ impl Client {
 type Work = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
 
 /// Ends `work` at `deadline`. Not generic, so that the task around it is compiled once.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "an async function stores its parameters twice"
+)]
 fn within(
     timeout: Duration,
     deadline: Instant,

@@ -352,6 +352,10 @@ impl Drop for Unfinished {
 }
 
 /// Generic over the work's future alone, so that it is compiled once for all work of one type.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "an async function stores its parameters twice"
+)]
 fn carry(
     unfinished: Unfinished,
     closing: CancellationToken,
