@@ -197,6 +197,7 @@ impl Attempt<'_> {
         let pool = transport
             .http
             .pool(&transport.network, &route.url, self.protocol)
+            .await
             .map_err(Failure::last)?;
         // Under the emulator, `route.url` is the emulator for every host.
         let reached = match transport.hosts.emulator {

@@ -11,6 +11,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use reqwest::ClientBuilder;
 use reqwest::redirect::Policy;
 use rustls::ClientConfig;
+use tokio::sync::OnceCell;
 use tower_layer::layer_fn;
 use url::Url;
 
@@ -20,7 +21,8 @@ use super::network::Network;
 use super::pool::Pool;
 use super::resolver::SystemResolver;
 use crate::error::{Code, Error, Result};
-use crate::runtime::per_runtime::{OfInstance, PerRuntime};
+use crate::runtime::blocking::{Kind, blocking};
+use crate::runtime::per_runtime::PerRuntime;
 
 /// Short, because a POST on a connection that the server has just closed cannot be repeated.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -38,10 +40,12 @@ pub(crate) struct Http {
 
 #[derive(Default)]
 struct Pools {
-    secure: PerRuntime<Pool>,
+    secure: Slot,
     /// Without TLS, for servers on this machine: the emulator, or a server proxy in development.
-    plain: PerRuntime<Pool>,
+    plain: Slot,
 }
+
+type Slot = PerRuntime<OnceCell<Arc<Pool>>>;
 
 /// The protocol that a connection is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,23 +65,26 @@ impl Use {
 
 impl Http {
     /// Returns the connection pool of the current runtime for the URL `to`.
-    pub(super) fn pool(
-        &self,
-        network: &Network,
-        to: &Url,
-        what: Use,
-    ) -> Result<Arc<OfInstance<Pool>>> {
+    pub(super) async fn pool(&self, network: &Network, to: &Url, what: Use) -> Result<Arc<Pool>> {
         let pools = match what {
             Use::Requests => &self.requests,
             Use::WebSocket => &self.sockets,
         };
         let plain = to.scheme() == "http";
-        let pool = if plain { &pools.plain } else { &pools.secure };
-        pool.get(|| match plain {
+        let slot = if plain { &pools.plain } else { &pools.secure };
+        let make = async || match plain {
             // Servers on this machine are reached without a proxy.
-            true => Ok(direct(Connector::plain())),
-            false => secure(network, what),
-        })
+            true => Ok(Arc::new(direct(Connector::plain()))),
+            false => {
+                let network = network.clone();
+                // It reads the files of the trust store, which may block.
+                blocking(Kind::Handshakes, move || secure(&network, what))
+                    .await?
+                    .map(Arc::new)
+            }
+        };
+        let pool = slot.get(|| Ok(OnceCell::new()))?;
+        pool.get_or_try_init(make).await.cloned()
     }
 }
 

@@ -113,6 +113,11 @@ fn builder(host: &str, port: u16, verifier: &Arc<Slow>) -> ClientBuilder {
 
 /// Returns whether this process runs only this test. Otherwise runs the test in such a process.
 fn alone(test: &str) -> bool {
+    alone_with(test, &[])
+}
+
+/// The same, with these variables in the environment of the process.
+fn alone_with(test: &str, variables: &[(&str, &std::path::Path)]) -> bool {
     if std::env::var_os(ALONE).is_some() {
         return true;
     }
@@ -120,6 +125,7 @@ fn alone(test: &str) -> bool {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args([&name, "--exact", "--nocapture"])
         .env(ALONE, "1")
+        .envs(variables.iter().copied())
         .output()
         .unwrap();
     let printed = [output.stdout, output.stderr].concat();
@@ -188,6 +194,29 @@ fn a_check_that_takes_long_holds_up_nothing_but_its_own_connection() {
     assert!(took < MEANWHILE, "the shutdown takes {took:?}");
     assert_eq!(op.take().unwrap().unwrap_err().code(), Code::ShutDown);
     runtime::shutdown(PATIENCE).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_trust_store_that_cannot_be_read_holds_up_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nothing writes to it, so that it blocks who opens it.
+    let store = folder.path().join("store");
+    let made = std::process::Command::new("mkfifo").arg(&store).status();
+    assert!(made.unwrap().success());
+    let test = "a_trust_store_that_cannot_be_read_holds_up_nothing_else";
+    if !alone_with(test, &[("SSL_CERT_FILE", &store)]) {
+        return;
+    }
+    let limited = builder("127.0.0.1", server(), &Arc::default())
+        .timeout(Duration::from_millis(300))
+        .build()
+        .unwrap();
+    let (first, second) = (start(&limited), start(&limited));
+    for op in [first, second] {
+        assert!(op.wait(Some(MEANWHILE)).unwrap(), "the runtime is blocked");
+        assert_eq!(op.take().unwrap().unwrap_err().code(), Code::Deadline);
+    }
 }
 
 /// More connections to one host than there are helper threads for all hosts.
