@@ -61,10 +61,11 @@ struct Seen {
 pub(crate) struct CredentialCache {
     options: credentials::Options,
     environment: Environment,
-    /// The environment when the host last started an operation, at most [`SEEN`] older.
+    /// The environment when the host last started an operation, or up to [`SEEN`] before.
     seen: ArcSwap<Seen>,
-    /// Whether a search has used `seen`, so that the next operation reads the environment again.
-    is_used: AtomicBool,
+    /// Whether fal refused the credential and no other was found since. Each operation then reads
+    /// the environment, where the user may have corrected the key.
+    is_refused: AtomicBool,
     log: Log,
     active: ArcSwapOption<ActiveCredential>,
     /// The search that runs, or the last one.
@@ -81,7 +82,7 @@ impl CredentialCache {
             options,
             environment,
             seen,
-            is_used: AtomicBool::new(true),
+            is_refused: AtomicBool::new(false),
             log,
             active: ArcSwapOption::empty(),
             search: PerRuntime::default(),
@@ -90,12 +91,13 @@ impl CredentialCache {
 
     /// Reads the environment, on the host's thread, for the operation that starts.
     pub(crate) fn look(&self) {
-        let is_used = self.is_used.swap(false, Ordering::Relaxed);
-        if is_used || self.seen.load().at.elapsed() >= SEEN || self.cached(None).is_none() {
-            self.seen.store(Arc::new(Seen {
-                environment: self.environment.snapshot(),
-                at: Instant::now(),
-            }));
+        if self.is_refused.load(Ordering::Relaxed)
+            || self.seen.load().at.elapsed() >= SEEN
+            || self.cached(None).is_none()
+        {
+            let at = Instant::now();
+            let environment = self.environment.snapshot();
+            self.seen.store(Arc::new(Seen { environment, at }));
         }
     }
 
@@ -138,6 +140,7 @@ impl CredentialCache {
         refused: &ActiveCredential,
         transport: &Arc<Transport>,
     ) -> Result<Option<Arc<ActiveCredential>>> {
+        self.is_refused.store(true, Ordering::Relaxed);
         let found_another = |now: Resolution| {
             now.provider()
                 .is_some_and(|provider| provider.ready().is_none_or(|it| *it != refused.credential))
@@ -222,7 +225,6 @@ impl CredentialCache {
     }
 
     async fn resolve(&self, options: credentials::Options) -> Result<Resolution> {
-        self.is_used.store(true, Ordering::Relaxed);
         let environment = self.seen.load().environment.clone();
         blocking(Kind::Credentials, move || {
             credentials::resolve(&options, &environment)
@@ -267,6 +269,7 @@ impl CredentialCache {
             expires,
         });
         self.active.store(Some(active.clone()));
+        self.is_refused.store(false, Ordering::Relaxed);
         active
     }
 
