@@ -170,17 +170,12 @@ impl Op {
     /// Returns the next event without blocking the thread, on any async runtime. Returns `None`
     /// once the operation has ended and every event was read.
     pub async fn next_event(&self) -> Option<Event> {
-        let next = || {
-            if self.check_process().is_err() {
-                return Some(None);
-            }
-            match self.next(&mut self.shared.lock()) {
-                NextEvent::Event(event) => Some(Some(event)),
-                NextEvent::End => Some(None),
-                NextEvent::Pending => None,
-            }
+        let next = || match self.next(&mut self.shared.lock()) {
+            NextEvent::Event(event) => Some(Some(event)),
+            NextEvent::End => Some(None),
+            NextEvent::Pending => None,
         };
-        self.shared.until(next).await
+        self.shared.until(next).await?
     }
 
     /// Drops all queued and future events.
@@ -266,11 +261,15 @@ impl Op {
     ///
     /// Discards the events. Dropping the future before it completes cancels the operation.
     pub async fn outcome(self) -> Result<Response> {
-        let cancel = self.shared.cancel.clone().drop_guard();
         self.check_process()?;
+        let cancel = self.shared.cancel.clone().drop_guard();
         self.discard_events();
         let ended = || (!self.shared.is_pending()).then_some(());
-        self.shared.until(ended).await;
+        if self.shared.until(ended).await.is_none() {
+            // Its drop takes a lock.
+            std::mem::forget(cancel);
+            return Err(forked());
+        }
         cancel.disarm();
         self.take().unwrap_or_else(no_outcome)
     }

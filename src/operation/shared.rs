@@ -89,11 +89,16 @@ impl Shared {
     }
 
     /// Waits, on any async runtime, until `look` returns a value. Looks again after each change.
-    pub(super) async fn until<T>(&self, look: impl Fn() -> Option<T>) -> T {
+    /// Returns `None` in a child process, where a lock of this state may be held for ever.
+    pub(super) async fn until<T>(&self, look: impl Fn() -> Option<T>) -> Option<T> {
         loop {
+            if self.pid != process::id() {
+                return None;
+            }
             let mut changed = pin!(self.changed_for_tasks.notified());
             changed.as_mut().enable();
-            if let Some(found) = look() {
+            let found = look();
+            if found.is_some() {
                 return found;
             }
             changed.await;
@@ -103,6 +108,10 @@ impl Shared {
     /// Adds an event by `push`, and wakes its readers without holding the lock.
     pub(super) fn queue(&self, push: impl FnOnce(&mut EventQueue) -> Option<Arc<dyn Listener>>) {
         let mut state = self.lock();
+        // Nothing is queued then, so there is nothing to wake for.
+        if state.events.is_discarding() {
+            return;
+        }
         let listener = push(&mut state.events);
         self.wake(state);
         listener.into_iter().for_each(|listener| listener.notify());
