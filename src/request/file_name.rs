@@ -10,8 +10,8 @@ use crate::system::replace::names_device;
 /// The most bytes of a name. File systems allow 255.
 const MOST: usize = 150;
 
-/// A content type a line, followed by its extensions: those of the crate `mime_guess`, whose own
-/// table takes 150 KB more, because it consists of pointers.
+/// A content type a line, followed by its extensions: those that the crate `mime_guess` knows, whose
+/// own table takes 150 KB more, because it consists of pointers.
 const TYPES: &str = include_str!("content_types.txt");
 
 const UNKNOWN_TYPE: &str = "application/octet-stream";

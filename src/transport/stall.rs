@@ -1,5 +1,5 @@
 //! Detects transfers in which the server has neither read nor sent a byte for too long. The
-//! timeouts of reqwest do not cover the request body.
+//! timeouts of the HTTP stack do not cover the request body.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -176,9 +176,9 @@ fn helper_threads_are_few_and_end_with_the_others() {
         most = most.max(threads().len());
         std::thread::sleep(Duration::from_millis(1));
     }
-    // Two workers, two threads for readers, and the most that the helpers may have: a helper that
+    // One worker, two threads for readers, and the most that the helpers may have: a helper that
     // has just finished is not free yet, so a busy machine starts more than work at once.
-    assert!((4..=30).contains(&most), "{most} threads");
+    assert!((3..=30).contains(&most), "{most} threads");
     runtime::shutdown(PATIENCE).unwrap();
     assert_no_thread_left();
     for op in &readers {

@@ -8,8 +8,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 const JOBS: usize = 10_000;
-/// Two workers, and two threads that resolve names and read files.
-const THREADS: usize = 4;
+/// One worker, and two threads that resolve names and read files.
+const THREADS: usize = 3;
 /// 128 requests under way, as many connections that are being made while another became idle, 64
 /// streams, and 64 idle connections.
 const SOCKETS: usize = 2 * 128 + 64 + 64;
