@@ -10,8 +10,21 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
+# In seconds. No program takes nearly as long.
+LONGEST = 900
 # The variables of the caller that would change what the clients do.
 CHANGING = ("FAL_", "HTTP", "ALL_P", "NO_P", "PYTHON")
+
+
+@contextlib.contextmanager
+def replaced(path):
+    """A file beside `path` that takes its place at the end. An interruption leaves the old one whole."""
+    beside = path.with_name(f".new-{path.name}")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 class Bench:
@@ -28,10 +41,16 @@ class Bench:
         return [self.python, HERE / "python" / f"{name}.py"]
 
     def run(self, *command):
-        done = subprocess.run([str(word) for word in command], env=self.environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-        return done
+        words = [str(word) for word in command]
+        try:
+            done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=False, timeout=LONGEST)
+            if done.returncode == 0:
+                return done
+            end, printed = f"ended with {done.returncode}", done.stdout + done.stderr
+        except subprocess.TimeoutExpired as late:
+            # Bytes, although the program's output is text.
+            end, printed = f"did not end in {LONGEST} s", ((late.stdout or b"") + (late.stderr or b"")).decode(errors="replace")
+        sys.exit(f"{' '.join(words)} {end}:\n{printed}")
 
     def measured(self, *command):
         """The JSON that a program prints last."""

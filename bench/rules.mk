@@ -30,8 +30,8 @@ $(BENCH)/venv/made: bench/python/requirements.txt
 
 .PHONY: bench-programs
 bench-programs: tools libs $(BENCH_LIBFAL) $(BENCH)/curl-c $(BENCH)/raw-c $(BENCH)/process-c $(BENCH)/venv/made
-	$(CARGO) build --quiet $(LOCKED) --release -p fal-bench
-	install -m 755 "$(RELEASE)/bench-server" "$(RELEASE)/bench-peer" "$(BENCH)"
+	$(CARGO) build --quiet $(LOCKED) --profile peers -p fal-bench
+	install -m 755 "$(TARGET)/peers/bench-server" "$(TARGET)/peers/bench-peer" "$(BENCH)"
 
 # The parts of bench/run.py; none is all of them. The results of other parts stay.
 BENCH_PARTS ?=

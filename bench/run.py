@@ -3,7 +3,7 @@
     run.py PROGRAMS VENV [PART ...] [--quick]
 
 PROGRAMS is the folder of the built programs, VENV holds the Python clients. The parts are the modules of the folder parts; by
-default all. The earlier results of the others are kept.
+default all. The earlier results of the others are kept. With --quick the files go into a new folder, which is printed.
 """
 
 import argparse
@@ -11,14 +11,14 @@ import json
 import os
 import platform
 import re
+import tempfile
 import time
 from pathlib import Path
 
-from harness import HERE, Bench
+from harness import HERE, Bench, replaced
 from parts import c, counts, growth, polling, python, queue, size, start, tls, transfer
 
 PARTS = {part.__name__.split(".")[-1]: part for part in [c, tls, growth, counts, polling, python, start, queue, transfer, size]}
-RESULTS = HERE / "results.json"
 
 
 def machine():
@@ -46,7 +46,9 @@ def main():
     parser.add_argument("--quick", action="store_true", help="few rounds, to try the programs")
     arguments = parser.parse_args()
     bench = Bench(arguments.programs.resolve(), arguments.venv.absolute(), arguments.quick)
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    folder = Path(tempfile.mkdtemp(prefix="fal-bench-")) if bench.quick else HERE
+    file = folder / "results.json"
+    results = json.loads(file.read_text()) if file.exists() else {}
     parts, took = arguments.parts or list(PARTS), {}
     for name in parts:
         part, begun = PARTS[name], time.monotonic()
@@ -56,11 +58,13 @@ def main():
         results[name] = {"found": found, "text": "\n\n".join([f"## {part.TITLE}", part.NOTE, *part.show(found), taken])}
         print(f"\n{results[name]['text']}", flush=True)
         # A part that fails must not lose those before it.
-        RESULTS.write_text(compact(results))
-        (HERE / "results.md").write_text(text(results))
+        with replaced(file) as new:
+            new.write_text(compact(results))
+        with replaced(folder / "results.md") as new:
+            new.write_text(text(results))
     if "growth" in parts:
-        growth.draw(bench)
-    print("\n" + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()) + f", together {sum(took.values()):.0f} s")
+        growth.draw(bench, folder)
+    print("\n" + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in took.items()) + f", together {sum(took.values()):.0f} s: {folder}")
 
 
 main()

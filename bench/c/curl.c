@@ -114,6 +114,7 @@ int main(int argc, char **argv)
         print(&m);
     } else {
         CURLM *multi = curl_multi_init();
+        CHECK(curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)in_flight) == CURLM_OK);
         many(multi, transfers, warm_up(requests, in_flight), in_flight, NULL);
         struct measured m = begin(requests);
         many(multi, transfers, requests, in_flight, &m);

@@ -3,7 +3,10 @@
 from tables import REQUESTS, compared
 
 TITLE = "C, and the Rust clients that libfal is built on"
-NOTE = "200-byte responses, HTTP/1.1 with keep-alive, loopback."
+NOTE = (
+    "200-byte responses, HTTP/1.1 with keep-alive, loopback. With many in flight, libfal's C program waits for its oldest operation and"
+    " the others for any, which is to libfal's disadvantage."
+)
 
 
 def measure(bench):

@@ -6,7 +6,10 @@ from pathlib import Path
 from tables import REQUESTS, compared
 
 TITLE = "C over TLS"
-NOTE = "The same over kept-alive TLS connections. Both clients offer HTTP/1.1 and HTTP/2 by ALPN, and the server chooses one."
+NOTE = (
+    "The same over kept-alive TLS connections. Both clients offer HTTP/1.1 and HTTP/2 by ALPN, and the server chooses one. It does TLS"
+    " on one thread, so requests/s may be its limit; CPU a request is the client's own."
+)
 PROTOCOLS = {"http/1.1": "HTTP/1.1", "h2": "HTTP/2"}
 
 

@@ -20,7 +20,7 @@ def libfal_client(url):
 
 def libfal(url):
     client, endpoint = libfal_client(url)
-    return lambda: client.run(endpoint, INPUT)
+    return lambda: client.run(endpoint, INPUT).json()
 
 
 def fal_client(url):

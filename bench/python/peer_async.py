@@ -26,7 +26,7 @@ async def libfal_polled(url):
         operation = client.run_start(endpoint, INPUT)
         while not operation.done():
             await asyncio.sleep(0.001)
-        return operation.result()
+        return operation.result().json()
 
     return send, None
 

@@ -89,7 +89,7 @@ async fn reqwest(url: &str, requests: usize, in_flight: usize) -> Value {
         async move {
             let response = request.send().await.expect("a response");
             let body = response.bytes().await.expect("a body");
-            let _: Value = serde_json::from_slice(&body).expect("JSON");
+            assert!(body.len() > 100, "a whole body");
         }
     })
     .await
@@ -106,7 +106,7 @@ async fn hyper(url: &str, requests: usize, in_flight: usize) -> Value {
         async move {
             let body = response.await.expect("a response").into_body();
             let body = body.collect().await.expect("a body").to_bytes();
-            let _: Value = serde_json::from_slice(&body).expect("JSON");
+            assert!(body.len() > 100, "a whole body");
         }
     })
     .await

@@ -91,7 +91,9 @@ impl Jobs {
 
     fn result(&self, id: &str) -> String {
         let ending = self.ending.lock().expect("a lock");
-        let job = ending.get(id).expect("a job that ends");
+        let Some(job) = ending.get(id) else {
+            return "{}".into();
+        };
         let (ended, requests) = (job.ended, job.requests);
         format!(r#"{{"ended":{ended:.6},"requests":{requests}}}"#)
     }

@@ -17,9 +17,10 @@ mod tls;
 
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 const ID: &str = "00000000-0000-4000-8000-000000000000";
 /// More connections than any part of the benchmark opens at once.
@@ -57,6 +58,21 @@ fn listener() -> TcpListener {
     let address = "127.0.0.1:0".parse().expect("an address");
     socket.bind(address).expect("a port");
     socket.listen(BACKLOG).expect("a listener")
+}
+
+/// The next connection. A client may give one up before it is accepted, and open files may run out
+/// until others end.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Fails only if the client has closed the connection.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
 }
 
 /// JSON of `size` bytes: an object with one string.

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::jobs::Jobs;
 use crate::request::{Asked, Head};
-use crate::{ID, body};
+use crate::{ID, accept, body};
 
 const PIECE: usize = 256 << 10;
 static PIECES: [u8; PIECE] = [b'x'; PIECE];
@@ -28,8 +28,7 @@ pub(crate) struct Shared {
 pub(crate) async fn serve(listener: &TcpListener) {
     let shared: Arc<Shared> = Arc::default();
     loop {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        stream.set_nodelay(true).expect("an option");
+        let stream = accept(listener).await;
         let shared = shared.clone();
         tokio::spawn(async move {
             // A client may close its connections at any time.

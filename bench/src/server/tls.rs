@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::plain::{Shared, connection};
-use crate::{ID, body, size};
+use crate::{ID, accept, body, size};
 
 pub(crate) fn acceptor(folder: &Path, protocol: &str) -> TlsAcceptor {
     let key = rcgen::KeyPair::generate().expect("a key");
@@ -50,8 +50,7 @@ pub(crate) fn acceptor(folder: &Path, protocol: &str) -> TlsAcceptor {
 pub(crate) async fn serve(listener: &TcpListener, acceptor: &TlsAcceptor) {
     let shared: Arc<Shared> = Arc::default();
     loop {
-        let (stream, _) = listener.accept().await.expect("a connection");
-        stream.set_nodelay(true).expect("an option");
+        let stream = accept(listener).await;
         let (acceptor, shared) = (acceptor.clone(), shared.clone());
         tokio::spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else {
