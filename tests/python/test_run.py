@@ -46,6 +46,7 @@ def test_a_picture_has_the_size_asked_for(emulator: Emulator) -> None:
     picture = client.request("GET", made["images"][0]["url"])
     assert png_size(picture.content) == (96, 64)
     assert picture.headers["content-type"] == "image/png"
+    assert {type(pair) for pair in picture._answer.headers()} == {list}
     # The file host must never receive the key.
     run, file = emulator.arrivals()
     assert (run["had_key"], file["had_key"]) == (True, False)

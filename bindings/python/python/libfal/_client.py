@@ -172,7 +172,7 @@ class Client:
         """Send a request to a URL of fal, or to a path of the Platform API such as "/v1/models", and wait.
 
         Only services that accept keys receive the key. A URL of another host is refused. The body is JSON, or bytes with
-        content_type (by default "application/octet-stream"). A bytes object is not copied.
+        content_type (by default "application/octet-stream"). A bytes object of more than 4096 bytes is not copied.
         """
         core = self._open()
         request = _request(method, url, json, content, content_type, headers, timeout)

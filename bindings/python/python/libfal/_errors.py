@@ -227,7 +227,7 @@ def failed(code: str, message: str, cause: BaseException | None = None) -> Error
     return made
 
 
-def joined(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+def joined(headers: Iterable[Iterable[str]]) -> dict[str, str]:
     """Joins the values of repeated headers by commas, as HTTP allows."""
     found: dict[str, str] = {}
     for name, value in headers:

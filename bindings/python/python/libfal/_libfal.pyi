@@ -101,8 +101,8 @@ class Answer:
     def status(self) -> int:
         """Return the HTTP status."""
 
-    def headers(self) -> list[tuple[str, str]]:
-        """Return the headers as pairs of name and value."""
+    def headers(self) -> list[list[str]]:
+        """Return the headers as lists of name and value."""
 
     def size(self) -> int: ...
     def body(self) -> bytes: ...
