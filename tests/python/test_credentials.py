@@ -259,6 +259,9 @@ def test_an_explanation_is_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     explanation = libfal.explain()
     assert explanation.to_dict() == json.loads(explanation.to_json())
     assert explanation.to_dict()["used"] == {"source": "FAL_KEY", "location": "FAL_KEY", "key_id": "fake-id"}
+    assert libfal.Explanation((), None, '{"a": 1e19}', "").to_dict() == {"a": 1e19}
+    with pytest.raises(libfal.DecodeError, match="the body is not JSON"):
+        libfal.Explanation((), None, "{", "").to_dict()
     assert explanation == libfal.explain() and hash(explanation) == hash(libfal.explain())
     for twin in (pickle.loads(pickle.dumps(explanation)), copy.deepcopy(explanation)):
         assert twin == explanation

@@ -137,6 +137,7 @@ FIRST = {
     "the default client": 'libfal.run("emulator/echo", timeout=30)["body"]',
     "a client and an error": 'logs.client().run("emulator/fail/uncaught_exception", timeout=30)',
     "a profile": "libfal.profiles(), libfal.explain()",
+    "the fields of a dataclass": "libfal.Check.__dataclass_fields__",
     "Python's own encoder": 'libfal.run("emulator/echo", {"a": 10**30}, timeout=30)["body"]',
 }
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import importlib.metadata
+import inspect
 import os
 import subprocess
 import sys
+import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import libfal
 from libfal import _libfal
@@ -35,6 +42,34 @@ def test_all_is_what_is_public() -> None:
     assert sorted(libfal.__all__) == libfal.__all__
     public = {name for name in vars(libfal) if not name.startswith("_")} | {"__version__"}
     assert public == set(libfal.__all__)
+
+
+def functions(of: object) -> Iterator[Callable[..., Any]]:
+    """Yields the function, or those of the class, the generated ones included."""
+    for it in vars(of).values() if isinstance(of, type) else [of]:
+        found = it.fget if isinstance(it, property) else getattr(it, "__func__", it)
+        if inspect.isfunction(found):
+            yield found
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="the annotations have X | Y")
+@pytest.mark.parametrize("name", libfal.__all__)
+def test_annotations_are_resolved_at_run_time(name: str) -> None:
+    public = getattr(libfal, name)
+    if dataclasses.is_dataclass(public) or public is libfal.Error:
+        assert typing.get_type_hints(public)
+    for function in functions(public):
+        assert set(typing.get_type_hints(function)) == set(function.__annotations__)
+        if sys.version_info >= (3, 10):
+            assert inspect.signature(function, eval_str=True).parameters.keys() == inspect.signature(function).parameters.keys()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="the annotations have X | Y")
+def test_resolved_annotations_are_types() -> None:
+    hints = typing.get_type_hints(libfal.Client.run)
+    assert hints["endpoint"] is str and hints["return"] is libfal.Response
+    assert hints["timeout"] == typing.Union[float, int, None]
+    assert typing.get_type_hints(libfal.profiles)["config_path"] == typing.Union[str, os.PathLike[str], None]
 
 
 def test_the_stubs_agree_with_the_module(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ import sys
 
 from . import _callbacks, _colab, _credential, _libfal, _waiting
 from ._callbacks import Held
-from ._credential import AppToken, Check
+from ._credential import AppToken, Check, _Delivered
 from ._errors import failed
-from ._explanation import from_report
+from ._explanation import Explanation, from_report
 from ._operation import Operation
 from ._platform import Items, NewKey
-from ._response import Response
-from ._values import content as content_of, count, dumps, invalid, mapping, maybe_count, maybe_seconds
+from ._response import Response, decoded
+from ._values import _Path, _Seconds, content as content_of, count, dumps, invalid, mapping, maybe_count, maybe_seconds
 from ._values import each, maybe_text, pairs, path, seconds as seconds_of, text
 from ._waiting import finish, value_of
 
@@ -21,19 +21,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
-    from typing import Any, Literal, NoReturn, Optional, SupportsIndex
+    from typing import Any, NoReturn, SupportsIndex
 
     from _typeshed import ReadableBuffer
     from typing_extensions import Self
 
-    from ._credential import _Delivered
-    from ._explanation import Explanation
-    from ._values import _Path, _Seconds
-
+    from ._libfal import _Level, _Scope
     from ._operations import _ListName, _Name
+else:
+    from ._typing import Any, Callable, Mapping, NoReturn, ReadableBuffer, Self, SupportsIndex, TracebackType
 
-    _Level = Literal["error", "warning", "info", "debug"]
-    _Scope = Optional[Literal["API", "ADMIN"]]
+    _Level = _ListName = _Name = _Scope = str
 
 
 class Client:
@@ -230,9 +228,9 @@ class Client:
         A rejected key is a result. Only a failure to ask fal raises an error.
         """
         core = self._open()
-        return Check(**finish(core.check).json())
+        return Check(**decoded(finish(core.check)))
 
-    def known_scope(self) -> _Scope:
+    def known_scope(self) -> _Scope | None:
         """Return the scope of the key in use, if check() or an earlier response has shown it."""
         core = self._open()
         return core.known_scope()
@@ -286,7 +284,7 @@ class Client:
         """Create a token that permits only calls of these apps, for 1 to 3600 seconds. The client needs a key."""
         core = self._open()
         parts = dumps([text("an app", app) for app in apps]), count("seconds", seconds)
-        return _credential.token_from(finish(lambda: core.mint_token(*parts)).json())
+        return _credential.token_from(decoded(finish(lambda: core.mint_token(*parts))))
 
     def __copy__(self) -> Self:
         return self

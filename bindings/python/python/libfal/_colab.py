@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from . import _credential
+from ._typing import imported
 
 TYPE_CHECKING = False
 
@@ -24,11 +25,9 @@ def is_here() -> bool:
 
 def answer(question: Question) -> None:
     """Asks the notebook for its secret FAL_KEY. The user may have to grant access."""
-    import importlib
-
     why = "cannot read the notebook's secret FAL_KEY"
     try:
-        secret = importlib.import_module("google.colab.userdata").get("FAL_KEY")
+        secret = imported("google.colab.userdata").get("FAL_KEY")
         if isinstance(secret, str) and secret.strip():
             question.key(secret.strip(), None)
         else:

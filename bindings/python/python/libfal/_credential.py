@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ._typing import fill
 
 TYPE_CHECKING = False
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     _Delivered = Union[str, tuple[str, Optional[float]], "AppToken"]
     """A key; a key and its lifetime in seconds; a token."""
 else:
-    from ._typing import dataclass
+    from ._typing import Any, Callable, NoReturn, dataclass
 
 
 class AppToken:
@@ -62,6 +64,10 @@ class AppToken:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a libfal.AppToken is a secret and cannot be pickled; pass its text explicitly")
+
+
+if not TYPE_CHECKING:
+    _Delivered = str | tuple[str, float | None] | AppToken if sys.version_info >= (3, 10) else object
 
 
 @dataclass(frozen=True)

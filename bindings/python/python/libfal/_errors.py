@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from . import _libfal
-from ._explanation import from_report
+from ._explanation import Explanation, from_report
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from ._explanation import Explanation
+else:
+    from ._typing import Iterable, Mapping
 
 
 class Error(Exception):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dataclasses import dataclass
     from typing import Any
 else:
-    from ._typing import dataclass
+    from ._typing import Any, dataclass
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,9 @@ class Problem:
 class Explanation:
     """All sources of a credential, in search order. str() returns a table for people."""
 
+    # Both say what the other fields say.
+    _omitted = "report", "table"
+
     sources: tuple[Source, ...]
     """All sources, in search order."""
     problem: Problem | None
@@ -84,15 +87,15 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report for programs: {"used", "sources", "problem"}."""
-        report: dict[str, Any] = Answer(self.report.encode()).json()
+        # At its own import, _response.py needs this module.
+        from ._response import decoded
+
+        report: dict[str, Any] = decoded(Answer(self.report.encode()))
         return report
 
     def to_json(self) -> str:
         """Return the report for programs as JSON text."""
         return self.report
-
-    def __repr__(self) -> str:
-        return f"{self.__class__.__qualname__}(sources={self.sources!r}, problem={self.problem!r})"
 
     def __str__(self) -> str:
         return self.table

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from . import _waiting
+from ._libfal import Op
 from ._response import Response
-from ._values import waiting
+from ._values import _Seconds, waiting
 from ._waiting import value_of
 
 TYPE_CHECKING = False
@@ -13,11 +14,8 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, final
 
     from typing_extensions import Self
-
-    from ._libfal import Op
-    from ._values import _Seconds
 else:
-    from ._typing import final
+    from ._typing import Any, NoReturn, Self, final
 
 
 @final

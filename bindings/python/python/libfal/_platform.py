@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import _store, _waiting
-from ._libfal import Answer
+from . import _libfal, _store, _waiting
+from ._libfal import Answer, Op
 from ._response import element
-from ._values import path, text
+from ._values import _Path, path, text
 from ._waiting import value_of
 
 TYPE_CHECKING = False
@@ -15,12 +15,8 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn, final
 
     from typing_extensions import Self
-
-    from . import _libfal
-    from ._libfal import Op
-    from ._values import _Path
 else:
-    from ._typing import final
+    from ._typing import Any, Callable, NoReturn, Self, final
 
 
 @final

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ._errors import failed, joined
 from ._libfal import Answer
-from ._values import content as content_of, json_of_python
+from ._typing import imported
+from ._values import content as content_of
 from ._waiting import value_of
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
     from typing_extensions import Self
 else:
-    from ._typing import final
+    from ._typing import Any, Callable, Iterator, Mapping, ReadableBuffer, Self, final
 
 
 @final
@@ -80,9 +81,7 @@ class Response:
             return _loads(self._answer, parse_float)
         if self._json is not NotImplemented:
             return self._json
-        decoded = self._answer.json()
-        value = _loads(self._answer, None) if decoded is NotImplemented else decoded
-        return self.__dict__.setdefault("_json", value)
+        return self.__dict__.setdefault("_json", decoded(self._answer))
 
     def __getitem__(self, key: Any, /) -> Any:
         return self.json()[key]
@@ -102,6 +101,12 @@ class Response:
         return Response, (self._status, self._headers, self.content)
 
 
+def decoded(answer: Answer) -> Any:
+    """Returns the body as JSON. Python's own decoder reads what the core's does not, such as large numbers."""
+    value = answer.json()
+    return _loads(answer, None) if value is NotImplemented else value
+
+
 def element(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
     """Returns the element of a list."""
     kind = dict(answer.headers()).get("content-type", "")
@@ -113,7 +118,7 @@ def element(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
 
 def _loads(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
     try:
-        return json_of_python().loads(answer.body(), parse_float=parse_float)
+        return imported("json").loads(answer.body(), parse_float=parse_float)
     except (ValueError, RecursionError) as cause:
         raise failed("FAL_E_WRONG_TYPE", f"the body is not JSON: {cause}", cause)
 

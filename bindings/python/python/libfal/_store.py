@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import _libfal, _waiting
 from ._typing import fill
-from ._values import maybe_text, path, text
+from ._values import _Path, maybe_text, path, text
 
 TYPE_CHECKING = False
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from dataclasses import dataclass
 
     from ._libfal import Failure, Task
-    from ._values import _Path
 else:
     from ._typing import dataclass
 

@@ -1,14 +1,42 @@
-"""What libfal uses of dataclasses and typing at run time, without their imports, which take longer than that of libfal."""
+"""What libfal uses of dataclasses and typing at run time, without their imports, which take longer than that of libfal.
+
+Annotations name types that only type checkers need. Here are stand-ins for them, so that typing.get_type_hints() finds each name: the
+usual type of an argument, or object.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from _thread import RLock
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, NoReturn
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from types import ModuleType, TracebackType
+    from typing import Any, NoReturn, SupportsIndex
+
+    from _typeshed import ReadableBuffer
+    from typing_extensions import Self
+else:
+    from _collections_abc import Callable, Iterable, Iterator, Mapping
+
+    Any = NoReturn = Self = TracebackType = object
+    ReadableBuffer = bytes
+    SupportsIndex = int
+
+_importing = RLock()
+if hasattr(os, "register_at_fork"):
+    # A child could not finish an import of another thread.
+    os.register_at_fork(before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release)
+
+
+def imported(name: str) -> ModuleType:
+    """Returns a module that few programs need, and imports it if necessary."""
+    with _importing:
+        __import__(name)
+        return sys.modules[name]
 
 
 def final(cls: type[Any]) -> type[Any]:
@@ -25,6 +53,7 @@ def dataclass(**options: bool) -> Callable[[type[Any]], type[Any]]:
 def _completed(cls: type[Any], options: dict[str, bool]) -> type[Any]:
     """Adds what a frozen dataclass has. A method that the class defines stays."""
     names = tuple(cls.__annotations__)
+    shown = [name for name in names if name not in _omitted(cls)]
 
     def values(it: object) -> tuple[object, ...]:
         return tuple(getattr(it, name) for name in names)
@@ -36,8 +65,8 @@ def _completed(cls: type[Any], options: dict[str, bool]) -> type[Any]:
         return hash(values(self))
 
     def __repr__(self: object) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
-        return f"{self.__class__.__qualname__}({shown})"
+        values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        return f"{self.__class__.__qualname__}({values})"
 
     def __setattr__(self: object, name: str, value: object) -> None:
         if type(self) is cls or name in names:
@@ -65,6 +94,12 @@ def _completed(cls: type[Any], options: dict[str, bool]) -> type[Any]:
     return cls
 
 
+def _omitted(cls: type[Any]) -> tuple[str, ...]:
+    """Returns the fields that repr() does not show."""
+    omitted: tuple[str, ...] = getattr(cls, "_omitted", ())
+    return omitted
+
+
 def fill(it: object, values: dict[str, Any]) -> None:
     """Sets the fields of an object to the arguments of its constructor."""
     del values["self"]
@@ -72,9 +107,7 @@ def fill(it: object, values: dict[str, Any]) -> None:
 
 
 def _refuse(message: str) -> NoReturn:
-    from dataclasses import FrozenInstanceError
-
-    raise FrozenInstanceError(message)
+    raise imported("dataclasses").FrozenInstanceError(message)
 
 
 class _Later:
@@ -84,9 +117,9 @@ class _Later:
         self._cls, self._name, self._options = cls, name, options
 
     def __get__(self, _it: object, _owner: type[Any]) -> Any:
-        import dataclasses
-
+        dataclasses = imported("dataclasses")
         fields = self._cls.__annotations__
         defaults = {name: getattr(self._cls, name) for name in fields if hasattr(self._cls, name)}
-        twin = type(self._cls.__name__, (), {"__annotations__": fields, **defaults})
+        hidden = {name: dataclasses.field(repr=False) for name in _omitted(self._cls)}
+        twin = type(self._cls.__name__, (), {"__annotations__": fields, **defaults, **hidden})
         return getattr(dataclasses.dataclass(**self._options)(twin), self._name)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from _collections_abc import Mapping
 from _operator import index
-from _thread import RLock
 
 from . import _libfal
 from ._errors import failed
+from ._typing import imported
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import ModuleType
     from typing import Any, SupportsFloat, SupportsIndex, TypeVar, Union
 
     from _typeshed import ReadableBuffer
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
     _Path = Union[str, os.PathLike[str]]
     _Seconds = Union[SupportsFloat, SupportsIndex]
-
-_importing = RLock()
-if hasattr(os, "register_at_fork"):
-    # A child could not finish an import of another thread.
-    os.register_at_fork(before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_importing.release)
+elif sys.version_info >= (3, 10):
+    _Path = str | os.PathLike[str]
+    _Seconds = float | int
+else:
+    _Path, _Seconds = str, float
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
@@ -104,13 +104,6 @@ def each(check: Callable[[str, _T], object], **values: _T) -> dict[str, object]:
     return {name: check(name, value) for name, value in values.items()}
 
 
-def json_of_python() -> ModuleType:
-    """Returns the module json. Few programs need it, and its import takes longer than that of libfal."""
-    with _importing:
-        import json
-    return json
-
-
 def dumps(value: object) -> bytes:
     """Converts to JSON text as json.dumps does, but refuses NaN and Infinity.
 
@@ -120,7 +113,7 @@ def dumps(value: object) -> bytes:
     if made is not None:
         return made
     try:
-        text: str = json_of_python().dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text: str = imported("json").dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         return text.encode()
     except (ValueError, RecursionError) as cause:
         raise invalid(f"the value is not JSON: {cause}", cause)
