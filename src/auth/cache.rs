@@ -1,6 +1,6 @@
 //! Caches the credential of a client: finds it at the first call, renews it, and replaces it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,10 +21,6 @@ use crate::transport::Transport;
 
 /// How long before its end a credential counts as expired: the request must arrive in time.
 const MARGIN: Duration = Duration::from_secs(10);
-
-/// How long a copy of the environment serves further operations. To read it costs a tenth of a
-/// request.
-const SEEN: Duration = Duration::from_millis(10);
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
@@ -52,20 +48,12 @@ impl ActiveCredential {
 
 type Search = Shared<BoxFuture<'static, Result<Arc<ActiveCredential>>>>;
 
-struct Seen {
-    environment: Environment,
-    at: Instant,
-}
-
 /// The options of a client for its credential, and the credential that they led to.
 pub(crate) struct CredentialCache {
     options: credentials::Options,
     environment: Environment,
-    /// The environment when the host last started an operation, or up to [`SEEN`] before.
-    seen: ArcSwap<Seen>,
-    /// Whether fal refused the credential and no other was found since. Each operation then reads
-    /// the environment, where the user may have corrected the key.
-    is_refused: AtomicBool,
+    /// The environment when the host last started an operation.
+    seen: ArcSwap<Environment>,
     log: Log,
     active: ArcSwapOption<ActiveCredential>,
     /// The search that runs, or the last one.
@@ -74,15 +62,11 @@ pub(crate) struct CredentialCache {
 
 impl CredentialCache {
     pub(crate) fn new(options: credentials::Options, environment: Environment, log: Log) -> Self {
-        let seen = ArcSwap::from_pointee(Seen {
-            environment: environment.clone(),
-            at: Instant::now(),
-        });
+        let seen = ArcSwap::from_pointee(environment.clone());
         CredentialCache {
             options,
             environment,
             seen,
-            is_refused: AtomicBool::new(false),
             log,
             active: ArcSwapOption::empty(),
             search: PerRuntime::default(),
@@ -91,14 +75,7 @@ impl CredentialCache {
 
     /// Reads the environment, on the host's thread, for the operation that starts.
     pub(crate) fn look(&self) {
-        if self.is_refused.load(Ordering::Relaxed)
-            || self.seen.load().at.elapsed() >= SEEN
-            || self.cached(None).is_none()
-        {
-            let at = Instant::now();
-            let environment = self.environment.snapshot();
-            self.seen.store(Arc::new(Seen { environment, at }));
-        }
+        self.seen.store(Arc::new(self.environment.snapshot()));
     }
 
     /// Returns a cache for the same environment with other options.
@@ -140,7 +117,6 @@ impl CredentialCache {
         refused: &ActiveCredential,
         transport: &Arc<Transport>,
     ) -> Result<Option<Arc<ActiveCredential>>> {
-        self.is_refused.store(true, Ordering::Relaxed);
         let found_another = |now: Resolution| {
             now.provider()
                 .is_some_and(|provider| provider.ready().is_none_or(|it| *it != refused.credential))
@@ -203,7 +179,7 @@ impl CredentialCache {
                 return Err(denied::unresolved(&Arc::new(resolution)));
             };
             let renews = provider.renews();
-            let environment = self.seen.load().environment.clone();
+            let environment = self.seen.load_full();
             options = match deliver(provider, refused.clone(), &environment, transport).await {
                 Ok(delivered) => {
                     return Ok(self.store(
@@ -225,7 +201,7 @@ impl CredentialCache {
     }
 
     async fn resolve(&self, options: credentials::Options) -> Result<Resolution> {
-        let environment = self.seen.load().environment.clone();
+        let environment = self.seen.load_full();
         blocking(Kind::Credentials, move || {
             credentials::resolve(&options, &environment)
         })
@@ -269,7 +245,6 @@ impl CredentialCache {
             expires,
         });
         self.active.store(Some(active.clone()));
-        self.is_refused.store(false, Ordering::Relaxed);
         active
     }
 
