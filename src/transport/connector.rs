@@ -13,7 +13,7 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use super::handshakes::step_by_step;
+use super::handshakes::{BoxError, step_by_step};
 use super::resolver::SystemResolver;
 use super::stream::Stream;
 
@@ -28,7 +28,6 @@ pub(super) const PROBES: u32 = 3;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 pub(super) const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Tcp = HttpConnector<SystemResolver>;
 type Made = Result<MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 

@@ -9,9 +9,8 @@ use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tower_service::Service;
 
+use super::handshakes::BoxError;
 use crate::runtime::blocking::{Kind, blocking};
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Clone)]
 pub(super) struct SystemResolver;

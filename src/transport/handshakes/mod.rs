@@ -25,7 +25,8 @@ pub(super) fn towards<F: Future>(host: Arc<str>, request: F) -> impl Future<Outp
     HOST.scope(host, request)
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// The error of a connector.
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Wraps the connector of reqwest.
