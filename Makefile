@@ -242,9 +242,9 @@ $(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
 	mkdir -p $(@D)
 	$(CC) -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude $< -o $@ -ldl
 
-# The C programs, built with each library. plugin and cpp are built with the shared library only.
-PROGRAMS := $(filter-out plugin keyring, $(basename $(notdir $(wildcard tests/c/*.c))))
-SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(BUILD)/c/shared/plugin $(BUILD)/c/shared/cpp
+# The C programs, built with each library. plugin, reloads and cpp are built with the shared library only.
+PROGRAMS := $(filter-out plugin reloads keyring, $(basename $(notdir $(wildcard tests/c/*.c))))
+SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(addprefix $(BUILD)/c/shared/, plugin reloads cpp)
 STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
 HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
 
@@ -270,9 +270,9 @@ $(BUILD)/c/shared/lib/libfal.so: $(RELEASE)/libfal.so
 $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
 	$(CC) $(CFLAGS_TEST) $< -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
 
-# The program opens the library itself.
-$(BUILD)/c/shared/plugin: tests/c/plugin.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
-	$(CC) $(CFLAGS_TEST) $< -o $@ -ldl
+# The programs open the library themselves. reloads defines a function in place of the C library's.
+$(BUILD)/c/shared/plugin $(BUILD)/c/shared/reloads: $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
+	$(CC) $(CFLAGS_TEST) $< -o $@ -rdynamic -ldl
 
 $(BUILD)/c/shared/cpp: tests/c/cpp.cpp $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
 	$(CXX) $(CXXFLAGS_TEST) $< -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib

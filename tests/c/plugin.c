@@ -1,51 +1,20 @@
 /* A host that loads libfal as a plug-in. Loading has no effect, and unloading leaves nothing behind. */
 
-#include <dlfcn.h>
 #include <signal.h>
 
-#include "support.h"
-
-/* The functions in use, by name. ISO C has no cast from the void pointer of dlsym(); POSIX requires this one. */
 #define FUNCTIONS(F) \
     F(fal_abi_version) F(fal_client_new) F(fal_client_release) F(fal_request_new) F(fal_request_free) F(fal_client_run) \
     F(fal_client_run_start) F(fal_op_release) F(fal_response_free) F(fal_shutdown)
-
-static struct {
-    void *handle;
-    uint32_t (*fal_abi_version)(void);
-    fal_status (*fal_client_new)(const fal_options *, fal_client **, fal_error **);
-    void (*fal_client_release)(fal_client *);
-    fal_status (*fal_request_new)(const char *, size_t, fal_request **, fal_error **);
-    void (*fal_request_free)(fal_request *);
-    fal_status (*fal_client_run)(const fal_client *, const fal_request *, fal_response **, fal_error **);
-    fal_status (*fal_client_run_start)(const fal_client *, const fal_request *, fal_op **, fal_error **);
-    void (*fal_op_release)(fal_op *);
-    void (*fal_response_free)(fal_response *);
-    fal_status (*fal_shutdown)(int64_t, fal_error **);
-} library;
+#include "library.h"
 
 static bool load(void)
 {
-    library.handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (!check_record(library.handle != NULL, __FILE__, __LINE__, "dlopen", library.handle ? "" : dlerror()))
-        return false;
-#define LOOK_UP(name) *(void **)(&library.name) = dlsym(library.handle, #name);
-    FUNCTIONS(LOOK_UP)
-#define IS_THERE(name) CHECK(library.name != NULL);
-    FUNCTIONS(IS_THERE)
-    return check_failed == 0;
+    return library_open(LIBRARY);
 }
 
 static bool mapped(void)
 {
-    char line[512];
-    bool found = false;
-    FILE *maps = fopen("/proc/self/maps", "r");
-    while (maps && fgets(line, sizeof line, maps))
-        found |= strstr(line, "libfal.so") != NULL;
-    if (maps)
-        fclose(maps);
-    return found;
+    return is_mapped("libfal.so");
 }
 
 static void loading_does_nothing(void)
