@@ -1,8 +1,9 @@
 /* Signals: the library changes no signal handler and raises no signal. */
 
 #include <signal.h>
+#include <sys/time.h>
 
-#include "support.h"
+#include "calls.h"
 
 enum { LARGE = 8 << 20 };
 
@@ -93,12 +94,36 @@ static void a_handler_of_the_host_interrupts_nothing(void)
     fal_client_release(client);
 }
 
+/* Each wait of the calling thread is interrupted many times, and no system call is restarted for it. */
+static void calls_of_every_kind_under_a_storm_of_signals(void)
+{
+    struct sigaction action, old;
+    const struct itimerval often = {{0, 100}, {0, 100}}, never = {{0, 0}, {0, 0}};
+    memset(&action, 0, sizeof action);
+    action.sa_handler = catch;
+    main_thread = pthread_self();
+    fal_client *client = new_client();
+    CHECK_INT(sigaction(SIGALRM, &action, &old), 0);
+    for (int i = 0; i < CALLS; i++) {
+        caught = 0;
+        CHECK_INT(setitimer(ITIMER_REAL, &often, NULL), 0);
+        calls[i].make(client);
+        CHECK_INT(outcome_of(client, slow_of(50)), FAL_OK);
+        CHECK_INT(setitimer(ITIMER_REAL, &never, NULL), 0);
+        CHECK(caught > 0);
+    }
+    CHECK_INT(fal_shutdown(10000, NULL), FAL_OK);
+    sigaction(SIGALRM, &old, NULL);
+    fal_client_release(client);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST(dispositions_and_mask_stay),
         TEST(a_connection_that_breaks_while_it_is_written_to),
         TEST(a_handler_of_the_host_interrupts_nothing),
+        TEST(calls_of_every_kind_under_a_storm_of_signals),
     };
     return RUN_TESTS(tests, control_reset);
 }

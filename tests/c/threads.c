@@ -68,10 +68,48 @@ static void the_first_call_may_come_from_all_at_once(void)
     CHECK_INT(threads_left(1), 1);
 }
 
+/* A host with a thousand threads that all call at the same moment. */
+struct crowd {
+    fal_client *client;
+    pthread_barrier_t barrier;
+};
+
+static void *call_with_the_crowd(void *user)
+{
+    struct crowd *crowd = user;
+    pthread_barrier_wait(&crowd->barrier);
+    CHECK_INT(outcome_of(crowd->client, run_of("emulator/echo")), FAL_OK);
+    return NULL;
+}
+
+static void a_thousand_threads_call_at_once(void)
+{
+    enum { CROWD = 1000 };
+    static pthread_t threads[CROWD];
+    struct crowd crowd = {.client = new_client()};
+    pthread_attr_t small;
+    pthread_barrier_init(&crowd.barrier, NULL, CROWD + 1);
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 256 << 10);
+    long before = executions("emulator/echo");
+    for (int i = 0; i < CROWD; i++)
+        if (!CHECK_INT(pthread_create(&threads[i], &small, call_with_the_crowd, &crowd), 0))
+            control_die("pthread_create");
+    CHECK(threads_alive() > CROWD);
+    pthread_barrier_wait(&crowd.barrier);
+    for (int i = 0; i < CROWD; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_INT(executions("emulator/echo") - before, CROWD);
+    pthread_attr_destroy(&small);
+    pthread_barrier_destroy(&crowd.barrier);
+    fal_client_release(crowd.client);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST(each_thread_gets_its_own_answer),
+        TEST(a_thousand_threads_call_at_once),
         TEST(the_first_call_may_come_from_all_at_once),
     };
     return RUN_TESTS(tests, control_reset);

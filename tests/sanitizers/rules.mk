@@ -3,9 +3,9 @@
 
 SANITIZED_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 RUNTIMES = $(shell rustc --print sysroot)/lib/rustlib/$(SANITIZED_HOST)/lib
-# Without scarce, which limits the address space: the shadow memory of a sanitizer exceeds every limit. Without allocations: a
-# sanitizer has an allocator of its own.
-SANITIZED_PROGRAMS := $(filter-out scarce allocations,$(PROGRAMS)) plugin cpp
+# Without scarce and stack, which limit the address space and the stack: a sanitizer needs more. Without allocations: a sanitizer
+# has an allocator of its own. Without locale, in which nothing is to be found.
+SANITIZED_PROGRAMS := $(filter-out scarce stack allocations locale,$(PROGRAMS)) plugin cpp
 
 # The runtime is linked into the program, and the library finds it there, as LLVM requires.
 sanitized_link = -Wl,--whole-archive $(RUNTIMES)/librustc-stable_rt.$(1).a -Wl,--no-whole-archive -rdynamic \
