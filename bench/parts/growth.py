@@ -5,8 +5,8 @@ from tables import cpu, rate, ratio, spread, table
 
 TITLE = "How cost grows"
 NOTE = (
-    "HTTP/1.1 with keep-alive, loopback. libfal keeps at most 64 idle connections, so above 64 in flight its figures include new"
-    " connections. The server copies large bodies on one thread, so requests/s may be its limit; CPU a request is the client's own."
+    "HTTP/1.1 with keep-alive, loopback. libfal sends at most 128 runs of a client at once, so above 128 in flight the others wait"
+    " for their turn. The server copies large bodies on one thread, so requests/s may be its limit; CPU a request is the client's own."
     "\n\n![CPU time of a request by the number in flight](cost.svg)"
 )
 # The sizes of the responses in bytes, the numbers of requests, and how many of them are in flight. More of the largest would measure

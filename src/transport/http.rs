@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use tower_layer::layer_fn;
 use url::Url;
 
+use super::concurrency::WIDTH;
 use super::connector::{CONNECT_TIMEOUT, Connector, KEEPALIVE, PROBE_INTERVAL, PROBES};
 use super::handshakes;
 use super::network::Network;
@@ -26,8 +27,8 @@ use crate::runtime::per_runtime::PerRuntime;
 
 /// Short, because a POST on a connection that the server has just closed cannot be repeated.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// The maximum number of idle connections to one host.
-const IDLE: usize = 64;
+/// The maximum number of idle connections to one host: as many as a client's requests use at once.
+const IDLE: usize = 2 * WIDTH;
 /// The limit of an HTTP/2 header list in bytes. fal sends at most 16 KB (docs/protocol.md §5.8).
 const HEADERS: u32 = 64 << 10;
 

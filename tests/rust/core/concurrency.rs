@@ -1,12 +1,16 @@
 //! One client used by many threads.
 
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use std::time::Instant;
+
+use super::hostile::{client_of, head_of};
 use super::*;
 use fal::Dispatcher;
 use fal_emulator::Fault;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::Instant;
 
 fn count(counter: &AtomicUsize) {
     counter.fetch_add(1, Ordering::SeqCst);
@@ -162,4 +166,62 @@ fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
     echo(&client).unwrap();
     fal::runtime::flush_log(PATIENCE).unwrap();
     assert_eq!(*refused.lock().unwrap(), Some(fal::Code::WouldDeadlock));
+}
+
+/// A server that counts its connections, and answers only when `RUNS` requests wait at once.
+struct Crowd {
+    host: String,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Crowd {
+    /// As many runs of a client as are sent at once.
+    const RUNS: usize = 128;
+
+    fn start() -> Crowd {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (counter, all) = (connections.clone(), Arc::new(Barrier::new(Self::RUNS)));
+        thread::spawn(move || {
+            for connection in listener.incoming() {
+                count(&counter);
+                let (connection, all) = (connection.unwrap(), all.clone());
+                thread::spawn(move || answer_each(connection, &all));
+            }
+        });
+        Crowd { host, connections }
+    }
+}
+
+fn answer_each(mut connection: TcpStream, all: &Barrier) -> io::Result<()> {
+    loop {
+        if head_of(&mut connection).is_empty() {
+            return Ok(());
+        }
+        all.wait();
+        connection
+            .write_all(b"HTTP/1.1 200 OK\r\nx-fal-request-id: r\r\ncontent-length: 2\r\n\r\n{}")?;
+    }
+}
+
+#[test]
+fn the_connections_of_many_runs_serve_later_runs() {
+    const MANY: usize = 512;
+    let server = Crowd::start();
+    let client = client_of(&server.host).build().unwrap();
+    for _ in 0..2 {
+        let start = |_| {
+            client
+                .run_start(Request::run("emulator/echo").unwrap())
+                .unwrap()
+        };
+        let ops: Vec<Op> = (0..MANY).map(start).collect();
+        for op in ops {
+            op.wait(None).unwrap();
+            op.take().unwrap().unwrap();
+        }
+    }
+    let connections = server.connections.load(Ordering::SeqCst);
+    assert_eq!(connections, Crowd::RUNS);
 }
