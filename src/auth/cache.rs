@@ -34,6 +34,8 @@ pub(crate) struct ActiveCredential {
     /// The options that led to the credential, without the sources that turned out to be empty.
     options: credentials::Options,
     pub(crate) resolution: Arc<Resolution>,
+    /// The environment in which it was found.
+    environment: Arc<Environment>,
     notes: Vec<String>,
     renews: bool,
     expires: Option<Instant>,
@@ -52,7 +54,8 @@ type Search = Shared<BoxFuture<'static, Result<Arc<ActiveCredential>>>>;
 pub(crate) struct CredentialCache {
     options: credentials::Options,
     environment: Environment,
-    /// The environment when the host last started an operation.
+    /// The environment when the host last started an operation, or an earlier one that leads to the
+    /// same credential.
     seen: ArcSwap<Environment>,
     log: Log,
     active: ArcSwapOption<ActiveCredential>,
@@ -73,9 +76,19 @@ impl CredentialCache {
         }
     }
 
-    /// Reads the environment, on the host's thread, for the operation that starts.
+    /// Reads the environment, on the host's thread, for the operation that starts. Reads only the
+    /// variables that decide about the credential in use while they are as they were, since each
+    /// costs hundreds of instructions.
     pub(crate) fn look(&self) {
-        self.seen.store(Arc::new(self.environment.snapshot()));
+        let active = self.active.load();
+        let lasting = active.as_ref().filter(|active| {
+            credentials::holds(&active.resolution, &active.environment, &self.environment)
+        });
+        match lasting {
+            Some(active) if Arc::ptr_eq(&active.environment, &self.seen.load()) => {}
+            Some(active) => self.seen.store(active.environment.clone()),
+            None => self.seen.store(Arc::new(self.environment.snapshot())),
+        }
     }
 
     /// Returns a cache for the same environment with other options.
@@ -121,7 +134,8 @@ impl CredentialCache {
             now.provider()
                 .is_some_and(|provider| provider.ready().is_none_or(|it| *it != refused.credential))
         };
-        match refused.renews || found_another(self.resolve(self.options.clone()).await?) {
+        let now = resolve(self.options.clone(), self.seen.load_full());
+        match refused.renews || found_another(now.await?) {
             true => self.active(Some(refused), transport).await.map(Some),
             false => Ok(None),
         }
@@ -174,16 +188,17 @@ impl CredentialCache {
     ) -> Result<Arc<ActiveCredential>> {
         let mut options = self.options.clone();
         loop {
-            let resolution = self.resolve(options.clone()).await?;
+            let environment = self.seen.load_full();
+            let resolution = resolve(options.clone(), environment.clone()).await?;
             let Some(provider) = resolution.provider().cloned() else {
                 return Err(denied::unresolved(&Arc::new(resolution)));
             };
             let renews = provider.renews();
-            let environment = self.seen.load_full();
             options = match deliver(provider, refused.clone(), &environment, transport).await {
                 Ok(delivered) => {
                     return Ok(self.store(
                         options,
+                        environment,
                         &resolution,
                         delivered,
                         renews,
@@ -200,17 +215,10 @@ impl CredentialCache {
         }
     }
 
-    async fn resolve(&self, options: credentials::Options) -> Result<Resolution> {
-        let environment = self.seen.load_full();
-        blocking(Kind::Credentials, move || {
-            credentials::resolve(&options, &environment)
-        })
-        .await
-    }
-
     fn store(
         &self,
         options: credentials::Options,
+        environment: Arc<Environment>,
         resolution: &Resolution,
         delivered: Delivered,
         renews: bool,
@@ -240,6 +248,7 @@ impl CredentialCache {
             credential: delivered.credential,
             options,
             resolution: Arc::new(resolution),
+            environment,
             notes: delivered.notes,
             renews,
             expires,
@@ -252,4 +261,14 @@ impl CredentialCache {
     fn write(&self, level: Level, line: std::fmt::Arguments<'_>) {
         self.log.write(level, &Secrets::default(), line);
     }
+}
+
+async fn resolve(
+    options: credentials::Options,
+    environment: Arc<Environment>,
+) -> Result<Resolution> {
+    blocking(Kind::Credentials, move || {
+        credentials::resolve(&options, &environment)
+    })
+    .await
 }

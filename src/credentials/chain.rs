@@ -28,6 +28,11 @@ const SOURCES: [Source; 12] = [
     user_login::SOURCE,
 ];
 
+/// The name in the report of a resolution to no credential.
+const ANONYMOUS: &str = "anonymous";
+/// The variable that skips keys.
+const FORCE: &str = "FAL_FORCE_AUTH_BY_USER";
+
 /// Reads every source in order, and reports what each one contains.
 ///
 /// The first source that is not empty decides: its credential is used, or, if its content is
@@ -51,6 +56,30 @@ pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
     decide(findings.collect(), nothing, environment)
 }
 
+/// Whether the environment `now` leads to the credential of `resolution`, which was found with the
+/// same options in the environment `then`. Compares a few variables only, so it answers false
+/// wherever a file or another program can have changed.
+pub(crate) fn holds(resolution: &Resolution, then: &Environment, now: &Environment) -> bool {
+    let used = resolution.used().map(|report| report.source);
+    used.and_then(deciding)
+        .is_some_and(|variables| variables.iter().all(|name| now.agrees(then, name)))
+}
+
+/// Returns the variables that decide about the credential if this source provides it. `None`: other
+/// things do, too.
+fn deciding(source: &str) -> Option<&'static [&'static str]> {
+    let passed = [
+        explicit::KEY.name,
+        explicit::TOKEN.name,
+        explicit::CALLBACK.name,
+        ANONYMOUS,
+    ];
+    if passed.contains(&source) {
+        return Some(&[]);
+    }
+    (source == key_variable::SOURCE.name).then_some(&[FORCE, key_variable::SOURCE.name])
+}
+
 /// Returns the sources. Outside a notebook, its source is left out of the report.
 fn sources(options: &Options) -> impl Iterator<Item = &'static Source> {
     let in_notebook = options.notebook.is_some();
@@ -61,7 +90,7 @@ fn sources(options: &Options) -> impl Iterator<Item = &'static Source> {
 
 /// The official clients compare the value with `1` exactly (docs/protocol.md §1.2).
 fn forced_by_user(environment: &Environment) -> bool {
-    matches!(environment.variable("FAL_FORCE_AUTH_BY_USER"), Variable::Set(text) if *text == "1")
+    matches!(environment.variable(FORCE), Variable::Set(text) if *text == "1")
 }
 
 /// The finding of each source, or `None` if the source is skipped.
@@ -165,7 +194,6 @@ fn compare(reports: &mut [SourceReport], used: usize, key: &Key, keys: &[(usize,
 
 /// Resolves to no credential. It is an error if the caller has passed one as well.
 fn anonymous(context: &Context<'_>) -> Resolution {
-    const NAME: &str = "anonymous";
     let options = context.options;
     let passed = [
         (options.key.is_some(), explicit::KEY),
@@ -175,7 +203,7 @@ fn anonymous(context: &Context<'_>) -> Resolution {
     ];
     let (head, outcome) = match passed.into_iter().find(|(is_passed, _)| *is_passed) {
         None => (
-            report(NAME, State::Used, Vec::new()),
+            report(ANONYMOUS, State::Used, Vec::new()),
             Ok(Provider::Ready(Credential::Anonymous)),
         ),
         Some((_, source)) => {
@@ -184,11 +212,14 @@ fn anonymous(context: &Context<'_>) -> Resolution {
                 source.name
             );
             let problem = Problem::Malformed {
-                source: NAME,
+                source: ANONYMOUS,
                 location: None,
                 reason: reason.clone(),
             };
-            (report(NAME, State::Malformed, vec![reason]), Err(problem))
+            (
+                report(ANONYMOUS, State::Malformed, vec![reason]),
+                Err(problem),
+            )
         }
     };
     let rest = sources(options).map(|source| skipped(source, "the caller asked for no credential"));
@@ -206,5 +237,45 @@ fn report(source: &'static str, state: State, notes: Vec<String>) -> SourceRepor
         location: None,
         key_id: None,
         notes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_holds_while_the_variables_that_decide_are_the_same() {
+        const KEY: (&str, &str) = ("FAL_KEY", "fake-id:fake-secret-of-before");
+        const OTHER: (&str, &str) = ("FAL_KEY", "fake-id:fake-secret-of-later");
+        const PAIR: [(&str, &str); 2] = [
+            ("FAL_KEY_ID", "fake-id"),
+            ("FAL_KEY_SECRET", "fake-secret-of-a-pair"),
+        ];
+        let chosen = Options::new();
+        let passed = Options::new().key("fake-id:fake-secret-of-the-caller");
+        for (options, then, now, expected) in [
+            (&passed, &[KEY][..], &[OTHER][..], true),
+            (&passed, &[], &[(FORCE, "1")], true),
+            (&chosen, &[KEY], &[KEY], true),
+            (&chosen, &[KEY], &[KEY, PAIR[0], PAIR[1]], true),
+            (&chosen, &[KEY], &[OTHER], false),
+            (&chosen, &[KEY], &[("FAL_KEY", " ")], false),
+            (&chosen, &[KEY], &[], false),
+            (&chosen, &[KEY], &[KEY, (FORCE, "1")], false),
+            // Not worth a comparison.
+            (&chosen, &PAIR, &PAIR, false),
+            (&chosen, &[], &[], false),
+        ] {
+            let [then, now] =
+                [then, now].map(|all| Environment::from_variables(all.iter().copied()));
+            let found = resolve(options, &then);
+            assert_eq!(holds(&found, &then, &now), expected, "{found}");
+            let again = resolve(options, &now);
+            assert!(
+                !expected || again.credential() == found.credential(),
+                "{again}"
+            );
+        }
     }
 }

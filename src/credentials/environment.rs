@@ -59,6 +59,7 @@ const LATER: [&str; 20] = [
 ];
 
 /// The value of a variable, which may be a secret.
+#[derive(PartialEq)]
 struct Value(OsString);
 
 impl Drop for Value {
@@ -139,6 +140,11 @@ impl Environment {
             variables: Variables::Snapshot(values.collect()),
             ..self.clone()
         }
+    }
+
+    /// Whether a variable has the value that `copy`, a snapshot of this environment, has.
+    pub(crate) fn agrees(&self, copy: &Environment, name: &str) -> bool {
+        self.raw(name).map(Value) == copy.raw(name).map(Value)
     }
 
     /// Sets the platform.

@@ -51,6 +51,7 @@ mod variables;
 
 pub use callback::{Answer, Callback};
 pub(crate) use callback::{Delivered, Undelivered};
+pub(crate) use chain::holds;
 pub use chain::resolve;
 pub(crate) use command::{DEFAULT_TIMEOUT as COMMAND_TIMEOUT, KeyCommand};
 pub use credential::{Credential, Token, TokenProblem};
