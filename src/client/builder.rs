@@ -259,6 +259,7 @@ impl ClientBuilder {
         })?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::invalid("the user agent is malformed"))?;
+        let run = hosts.run_host()?;
         hosts.proxy = self.proxy;
         let mut network = self.network;
         network.read(&self.environment)?;
@@ -280,6 +281,7 @@ impl ClientBuilder {
             strict_scopes: self.strict_scopes,
             scopes: Scopes::default(),
             transport: Arc::new(transport),
+            run,
             slots: Slots::default(),
         };
         Ok(Client {

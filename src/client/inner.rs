@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use url::Url;
 
 use super::slots::Slots;
 use crate::auth::cache::{ActiveCredential, CredentialCache};
@@ -27,6 +28,8 @@ pub(super) struct Inner {
     pub(super) strict_scopes: bool,
     pub(super) scopes: Scopes,
     pub(super) transport: Arc<Transport>,
+    /// The URL of every run but its path, parsed once.
+    pub(super) run: Url,
     pub(super) slots: Slots,
 }
 
@@ -100,14 +103,15 @@ impl Inner {
             // fal did not execute a request that it refused, so sending it again is safe.
             Some(true) => {
                 progress.pausing();
-                if let Some(another) = credential_cache.another(&active, &self.transport).await? {
+                let another = credential_cache.another(&active, &self.transport);
+                if let Some(another) = Box::pin(another).await? {
                     active = another;
                     outcome = send(SentCredential(Some(active.clone()))).await;
                 }
             }
             // The app may have refused it after executing it, or the body cannot be sent again. The
             // renewed credential serves the next request.
-            Some(false) => drop(credential_cache.another(&active, &self.transport).await),
+            Some(false) => drop(Box::pin(credential_cache.another(&active, &self.transport)).await),
             None => {}
         }
         if let Some(asked) = platform {
@@ -152,14 +156,18 @@ impl Inner {
         let idempotency = request.idempotency();
         let hosts = &self.transport.hosts;
         let (url, endpoint) = match request.target {
-            Target::Endpoint(ref id) => (request.url(hosts.run_url(id)?, ""), Some(id.clone())),
+            Target::Endpoint(ref id) => {
+                let mut url = self.run.clone();
+                url.set_path(id.as_str());
+                (request.url(url, ""), Some(id.clone()))
+            }
             Target::Of(id, url) => (url, Some(id)),
             Target::Address(url) => (url, None),
             Target::Platform(path) => (hosts.platform_url(&path)?, None),
         };
         let of_app = endpoint.is_some() || hosts.is_run(&url) || hosts.is_queue(&url);
         let watch = if of_app { Watch::Nothing } else { Watch::Body };
-        let mut headers = request.headers;
+        let headers = request.headers;
         let body = match request.body {
             Body::Empty => Bytes::new().into(),
             // A body that is opened later could turn out unreadable after a part of it was sent.
@@ -184,12 +192,7 @@ impl Inner {
             Body::Json(_) if idempotency == Idempotency::Safe && endpoint.is_some() => {
                 Bytes::new().into()
             }
-            Body::Json(value) => {
-                headers
-                    .entry(CONTENT_TYPE)
-                    .or_insert(HeaderValue::from_static("application/json"));
-                Bytes::from(json::written(&value)?).into()
-            }
+            Body::Json(value) => Payload::Json(json::written(&value)?.into()),
         };
         Ok(Call {
             method: request.method,

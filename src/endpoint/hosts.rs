@@ -117,6 +117,11 @@ impl Hosts {
         Ok(hosts)
     }
 
+    /// Returns the URL of the run host.
+    pub(crate) fn run_host(&self) -> Result<Url> {
+        url(&self.run, "")
+    }
+
     pub(crate) fn run_url(&self, id: &EndpointId) -> Result<Url> {
         url(&self.run, id.as_str())
     }

@@ -137,6 +137,11 @@ fn endpoint(hosts: &Hosts, id: &str, path: &str) {
         Some(&id),
         "it reads what it writes"
     );
+    let whole = hosts.run_host().map(|mut url| {
+        url.set_path(id.as_str());
+        url
+    });
+    assert_eq!(whole.ok(), hosts.run_url(&id).ok());
     for url in [
         hosts.run_url(&id),
         hosts.queue_url(id.app()),

@@ -74,7 +74,7 @@ fn start(client: &Client, request: Request, usual: Duration) -> Result<Op> {
         .filter(|_| asks)
     {
         Some(instead) => {
-            let answer = response.into_answer(secrets).await;
+            let answer = Box::pin(response.into_answer(secrets)).await;
             Err(without_output(answer, instead, idempotency))
         }
         None => Ok(response),

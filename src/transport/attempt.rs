@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, StatusCode};
 use url::Url;
 
@@ -23,6 +23,7 @@ use super::stall::Pulse;
 use super::state::Transport;
 use crate::codec::json;
 use crate::credentials::Credential;
+use crate::endpoint::Backup;
 use crate::error::{Answer, Code, Error, Idempotency};
 use crate::limits::{ERROR_BODY, SMALL};
 use crate::log::Level;
@@ -112,7 +113,11 @@ impl Attempt<'_> {
                 .proxied(&hop.url)
                 .filter(|_| !headers.contains_key(REQUEST_ID));
             let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
-                return self.accepted(response).await;
+                return match self.accepts(&response) {
+                    true => Ok(response),
+                    // Boxed, as all that is rare: the future of each attempt has room for it.
+                    false => Err(Box::pin(self.refused(response)).await),
+                };
             };
             let carries = redirect::Carries {
                 authorization: &call.authorization,
@@ -121,7 +126,7 @@ impl Attempt<'_> {
             let method = redirect::method(hosts, &carries, status, &hop.method, &hop.url, &to);
             let Some(method) = method else {
                 return Err(Failure::last(redirected(
-                    self.answer(response).await,
+                    Box::pin(self.answer(response)).await,
                     authorize::shown(&to).to_string(),
                     self.context(),
                 )));
@@ -158,23 +163,40 @@ impl Attempt<'_> {
             self.progress.secrets(),
         )
         .map_err(Failure::last)?;
-        let backup = hosts
-            .backup(&hop.url)
-            .filter(|_| self.protocol == Use::Requests && route.url.host() == hop.url.host());
-        let Some(backup) = backup else {
-            return self.request(hop, &route).await;
+        let backup = match (self.protocol, hosts.emulator) {
+            (Use::Requests, None) => hosts.backup(&hop.url),
+            // The emulator is every host.
+            _ => None,
         };
-        let away = || route.at(backup.host()).map_err(Failure::last);
-        let backup_first = self.transport.backups.is_preferred(backup);
-        let outcome = match backup_first {
-            true => self.request(hop, &away()?).await,
-            false => self.request(hop, &route).await,
+        let backup = backup.filter(|_| route.url.host() == hop.url.host());
+        let preferred = backup.filter(|backup| self.transport.backups.is_preferred(*backup));
+        let first = match preferred {
+            Some(backup) => route.at(backup.host()).map_err(Failure::last)?,
+            None => route,
         };
-        let failure = match outcome {
-            Err(failure) if failure.error.code() == Code::Connect => failure,
-            outcome => return outcome,
+        match (self.request(hop, &first).await, backup) {
+            (Err(failure), Some(backup)) if failure.error.code() == Code::Connect => {
+                Box::pin(self.elsewhere(hop, first, backup, failure)).await
+            }
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Sends a request to the other of two hosts, after `failure`: the host of `first` cannot be
+    /// reached.
+    async fn elsewhere(
+        &self,
+        hop: &Hop<'_>,
+        first: Route<'_>,
+        backup: Backup,
+        failure: Failure,
+    ) -> Result<Answered, Failure> {
+        let is_first = first.url.host_str() == Some(backup.host());
+        let other = match is_first {
+            true => hop.url.host_str().unwrap_or_default(),
+            false => backup.host(),
         };
-        let second = if backup_first { route } else { away()? };
+        let second = first.at(other).map_err(Failure::last)?;
         self.log(
             Level::Warn,
             format_args!("{}; trying {}", failure.error, second.url.authority()),
@@ -183,28 +205,25 @@ impl Attempt<'_> {
             // If neither can be reached, the first error names the cause (§13.4).
             Err(again) if again.error.code() == Code::Connect => Err(failure),
             outcome => {
-                self.transport.backups.prefer(backup, !backup_first);
+                self.transport.backups.prefer(backup, !is_first);
                 outcome
             }
         }
     }
 
-    async fn request(&self, hop: &Hop<'_>, route: &Route) -> Result<Answered, Failure> {
+    async fn request(&self, hop: &Hop<'_>, route: &Route<'_>) -> Result<Answered, Failure> {
         let (call, progress, transport) = (self.call, self.progress, self.transport);
         if call.deadline <= Instant::now() {
             return Err(Failure::last(late(progress)));
         }
         let pool = transport
             .http
-            .pool(&transport.network, &route.url, self.protocol)
+            .pool(&transport.network, route.is_plain(), self.protocol)
             .await
             .map_err(Failure::last)?;
-        // Under the emulator, `route.url` is the emulator for every host.
-        let reached = match transport.hosts.emulator {
-            None if route.url.authority() != hop.url.authority() => {
-                Cow::Owned(route.url.authority().to_owned())
-            }
-            _ => Cow::Borrowed(hop.url.authority()),
+        let reached = match route.emulator {
+            None => route.url.authority(),
+            Some(_) => hop.url.authority(),
         };
         let mut headers = HeaderMap::with_capacity(HEADERS);
         for (name, value) in [
@@ -215,6 +234,9 @@ impl Attempt<'_> {
             if !call.headers.contains_key(&name) {
                 headers.insert(name, value);
             }
+        }
+        if matches!(hop.body, Payload::Json(_)) && !call.headers.contains_key(CONTENT_TYPE) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         for (name, value) in &call.headers {
             headers.append(name, value.clone());
@@ -241,17 +263,17 @@ impl Attempt<'_> {
             pulse.clone(),
         )
         .map_err(Failure::last)?;
-        let sent = pool.send(hop.method.clone(), route.url.clone(), headers, body);
+        let sent = pool.send(hop.method.clone(), route, headers, body);
         let started = Instant::now();
         let outcome = tokio::select! {
             biased;
             outcome = sent => outcome,
             stalled = pulse.stalled(call.watch, transport.stall) => {
-                return Err(stuck(&stalled, &reached, call.idempotency, progress));
+                return Err(stuck(&stalled, reached, call.idempotency, progress));
             }
         };
         let response =
-            outcome.map_err(|error| broken(error, &reached, call.idempotency, progress))?;
+            outcome.map_err(|error| broken(error, reached, call.idempotency, progress))?;
         let (status, elapsed) = (response.status(), started.elapsed());
         self.log(
             Level::Debug,
@@ -263,61 +285,65 @@ impl Attempt<'_> {
             has_bytes && status.is_success() && !transport.hosts.answers_by_app(&call.url)
         });
         match untaken {
-            Some(taken) => Err(Failure::last(self.early(status, &reached, taken))),
+            Some(taken) => Err(Failure::last(self.early(status, reached, taken))),
             None => Ok(response),
         }
     }
 
-    /// Returns a successful response. Every other response becomes an error.
-    async fn accepted(&self, response: Answered) -> Result<Answered, Failure> {
+    /// Whether a response is a success of what was called.
+    fn accepts(&self, response: &Answered) -> bool {
+        let (call, hosts, headers) = (self.call, &self.transport.hosts, response.headers());
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return self.protocol == Use::WebSocket;
+        }
+        let not_fals = || hosts.answers_with_id(&call.url) && !headers.contains_key(REQUEST_ID);
+        let is_page =
+            is_html(headers) && (hosts.answers_json(&call.url, &call.method) || not_fals());
+        response.status().is_success() && !is_page
+    }
+
+    /// Returns the error for a response that is not accepted.
+    async fn refused(&self, response: Answered) -> Failure {
         let (call, hosts) = (self.call, &self.transport.hosts);
         let (status, context) = (response.status(), self.context());
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            return match self.protocol {
-                Use::WebSocket => Ok(response),
-                Use::Requests => Err(Failure::last(unasked(context.host, call.idempotency))),
+            return Failure::last(unasked(context.host, call.idempotency));
+        }
+        let answer = self.answer(response).await;
+        if status.is_success() {
+            return Failure::last(page_for_json(answer, context));
+        }
+        let (body, host) = (answer.body().clone(), context.host.to_owned());
+        let about_job = context.about_job;
+        let secrets = self.progress.secrets().clone();
+        let judge = move |_| {
+            let context = RequestContext {
+                host: &host,
+                ..context
             };
+            let mut classified = classify(answer, context);
+            classified.error = classified.error.masked(&secrets);
+            classified
+        };
+        let Classification { error, again, rule } = match json::look(body, judge).await {
+            Ok(classified) => classified,
+            Err(error) => return Failure::last(error),
+        };
+        self.log(
+            Level::Debug,
+            format_args!("{} (docs/protocol.md {})", rule.why, rule.source),
+        );
+        // The queue stores the failure of a job and returns it each time (docs/protocol.md §5.5,
+        // §13.1).
+        let kept = call.idempotency == Idempotency::Safe
+            && !about_job
+            && hosts.is_queue(&call.url)
+            && status.is_server_error()
+            && error.header(REQUEST_ID).is_some();
+        Failure {
+            error,
+            again: again && !kept,
         }
-        if !status.is_success() {
-            let answer = self.answer(response).await;
-            let (body, host) = (answer.body().clone(), context.host.to_owned());
-            let about_job = context.about_job;
-            let secrets = self.progress.secrets().clone();
-            let judge = move |_| {
-                let context = RequestContext {
-                    host: &host,
-                    ..context
-                };
-                let mut classified = classify(answer, context);
-                classified.error = classified.error.masked(&secrets);
-                classified
-            };
-            let Classification { error, again, rule } =
-                json::look(body, judge).await.map_err(Failure::last)?;
-            self.log(
-                Level::Debug,
-                format_args!("{} (docs/protocol.md {})", rule.why, rule.source),
-            );
-            // The queue stores the failure of a job and returns it each time (docs/protocol.md
-            // §5.5, §13.1).
-            let kept = call.idempotency == Idempotency::Safe
-                && !about_job
-                && hosts.is_queue(&call.url)
-                && status.is_server_error()
-                && error.header(REQUEST_ID).is_some();
-            return Err(Failure {
-                error,
-                again: again && !kept,
-            });
-        }
-        let not_fals =
-            hosts.answers_with_id(&call.url) && !response.headers().contains_key(REQUEST_ID);
-        if is_html(response.headers()) && (not_fals || hosts.answers_json(&call.url, &call.method))
-        {
-            let answer = self.answer(response).await;
-            return Err(Failure::last(page_for_json(answer, context)));
-        }
-        Ok(response)
     }
 
     /// The service that the call addresses.

@@ -1,11 +1,14 @@
 //! Adds the credential to a request and chooses the URL that it is sent to. No other code does.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use hyper::Uri;
+use hyper::http::uri::InvalidUri;
 use reqwest::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
-use url::Url;
+use url::{Position, Url};
 use zeroize::Zeroizing;
 
 use crate::credentials::{Credential, Token};
@@ -21,21 +24,41 @@ type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// The URL that a request is sent to, and the headers that depend on it. The URL may contain a
 /// token, so `Route` has no `Debug`.
-pub(crate) struct Route {
-    pub(crate) url: Url,
+pub(crate) struct Route<'a> {
+    pub(crate) url: Cow<'a, Url>,
+    /// The emulator, which the request goes to instead of the host of `url`.
+    pub(super) emulator: Option<SocketAddr>,
     pub(crate) headers: Headers,
 }
 
-impl Route {
+impl Route<'_> {
     /// Returns the same route on another host, with the headers unchanged.
-    pub(crate) fn at(&self, host: &str) -> Result<Route> {
-        let mut url = self.url.clone();
+    pub(crate) fn at(&self, host: &str) -> Result<Route<'static>> {
+        let mut url = Url::clone(&self.url);
         url.set_host(Some(host))
             .map_err(|e| Error::invalid(format!("{host:?} is not a host: {e}")))?;
         Ok(Route {
-            url,
+            url: Cow::Owned(url),
+            emulator: self.emulator,
             headers: self.headers.clone(),
         })
+    }
+
+    /// Whether the request is sent without TLS.
+    pub(super) fn is_plain(&self) -> bool {
+        self.emulator.is_some() || self.url.scheme() == "http"
+    }
+
+    /// Returns the URL for the HTTP client. Fails if it is too long.
+    pub(super) fn uri(&self) -> std::result::Result<Uri, InvalidUri> {
+        let text = match self.emulator {
+            None => self.url.as_str().to_owned(),
+            Some(emulator) => {
+                let path = &self.url[Position::BeforePath..Position::AfterQuery];
+                format!("http://{emulator}{path}")
+            }
+        };
+        Uri::from_maybe_shared(Bytes::from(text))
     }
 }
 
@@ -62,15 +85,15 @@ pub(crate) enum Authorization {
 ///
 /// Registers the credential with `secrets` first, so that no message about the request can contain
 /// it.
-pub(crate) fn route(
+pub(crate) fn route<'a>(
     hosts: &Hosts,
-    url: &Url,
+    url: &'a Url,
     credential: &Credential,
     authorization: &Authorization,
     secrets: &Secrets,
-) -> Result<Route> {
+) -> Result<Route<'a>> {
     let mut headers = Headers::new();
-    let mut target = url.clone();
+    let mut target = Cow::Borrowed(url);
     match authorization {
         Authorization::Credential => credential
             .secret()
@@ -86,18 +109,18 @@ pub(crate) fn route(
         (Authorization::Files(token), Origin::Files) => {
             insert(&mut headers, token.authorization())?
         }
-        (Authorization::App(token), Origin::Key) => add_app_token(hosts, &mut target, token)?,
+        (Authorization::App(token), Origin::Key) => add_app_token(hosts, target.to_mut(), token)?,
         (Authorization::Credential, Origin::Files | Origin::Login)
         | (Authorization::Renewal(_), Origin::Login) => {}
         (Authorization::Credential, Origin::Key) => {
             authorize(&mut headers, credential)?;
             if let Credential::AppToken(token) = credential {
-                add_app_token(hosts, &mut target, token)?;
+                add_app_token(hosts, target.to_mut(), token)?;
             }
             if let Some(proxy) = &hosts.proxy {
                 let value = HeaderValue::from_str(target.as_str()).map_err(|_| foreign(url))?;
                 headers.push((TARGET_URL, value));
-                target = proxy.clone();
+                target = Cow::Owned(proxy.clone());
             }
         }
         (Authorization::Nothing, _) => return Err(not_https(url)),
@@ -109,27 +132,19 @@ pub(crate) fn route(
             _,
         ) => return Err(foreign(url)),
     }
-    match hosts.emulator {
-        Some(emulator) => into_emulator(emulator, target, headers),
-        None if target.scheme() == "https" || hosts.proxy.as_ref() == Some(&target) => Ok(Route {
-            url: target,
-            headers,
-        }),
-        None => Err(not_https(url)),
+    let emulator = hosts.emulator;
+    if emulator.is_some() {
+        // It serves every host, and selects one by the Host header.
+        let host = HeaderValue::from_str(target.authority()).map_err(|_| foreign(url))?;
+        headers.push((HOST, host));
+    } else if target.scheme() != "https" && hosts.proxy.as_ref() != Some(&*target) {
+        return Err(not_https(url));
     }
-}
-
-/// Sends the request to the emulator, which serves every host and selects one by the Host header.
-fn into_emulator(emulator: SocketAddr, mut url: Url, mut headers: Headers) -> Result<Route> {
-    let host = HeaderValue::from_str(url.authority()).map_err(|_| foreign(&url))?;
-    headers.push((HOST, host));
-    let moved = url.set_scheme("http").is_ok()
-        && url.set_ip_host(emulator.ip()).is_ok()
-        && url.set_port(Some(emulator.port())).is_ok();
-    match moved {
-        true => Ok(Route { url, headers }),
-        false => Err(foreign(&url)),
-    }
+    Ok(Route {
+        url: target,
+        emulator,
+        headers,
+    })
 }
 
 fn authorize(headers: &mut Headers, credential: &Credential) -> Result<()> {

@@ -13,7 +13,6 @@ use reqwest::redirect::Policy;
 use rustls::ClientConfig;
 use tokio::sync::OnceCell;
 use tower_layer::layer_fn;
-use url::Url;
 
 use super::concurrency::WIDTH;
 use super::connector::{CONNECT_TIMEOUT, Connector, KEEPALIVE, PROBE_INTERVAL, PROBES};
@@ -65,14 +64,22 @@ impl Use {
 }
 
 impl Http {
-    /// Returns the connection pool of the current runtime for the URL `to`.
-    pub(super) async fn pool(&self, network: &Network, to: &Url, what: Use) -> Result<Arc<Pool>> {
+    /// Returns the connection pool of the current runtime. `plain`: without TLS.
+    pub(super) async fn pool(
+        &self,
+        network: &Network,
+        plain: bool,
+        what: Use,
+    ) -> Result<Arc<Pool>> {
         let pools = match what {
             Use::Requests => &self.requests,
             Use::WebSocket => &self.sockets,
         };
-        let plain = to.scheme() == "http";
         let slot = if plain { &pools.plain } else { &pools.secure };
+        let pool = slot.get(|| Ok(OnceCell::new()))?;
+        if let Some(pool) = pool.get() {
+            return Ok(pool.clone());
+        }
         let make = async || match plain {
             // Servers on this machine are reached without a proxy.
             true => Ok(Arc::new(direct(Connector::plain()))),
@@ -84,8 +91,7 @@ impl Http {
                     .map(Arc::new)
             }
         };
-        let pool = slot.get(|| Ok(OnceCell::new()))?;
-        pool.get_or_try_init(make).await.cloned()
+        Box::pin(pool.get_or_try_init(make)).await.cloned()
     }
 }
 

@@ -260,7 +260,8 @@ impl Wire {
             return self.next().await;
         };
         let stalled = |_| Cut::Stalled(Stalled { time, taken: None });
-        tokio::time::timeout(time, self.next())
+        // Boxed, because most bodies have no limit.
+        Box::pin(tokio::time::timeout(time, self.next()))
             .await
             .map_err(stalled)?
     }

@@ -46,7 +46,7 @@ impl Watched {
         pulse: Arc<Pulse>,
     ) -> Result<Self> {
         let rest = match payload {
-            Payload::Bytes(bytes) => Rest::Bytes(bytes.clone()),
+            Payload::Bytes(bytes) | Payload::Json(bytes) => Rest::Bytes(bytes.clone()),
             Payload::Source(source) => Rest::Pieces {
                 left: source.length(),
                 pieces: Mutex::new(source.open()?),

@@ -12,6 +12,8 @@ use crate::error::Result;
 #[derive(Clone)]
 pub(crate) enum Payload {
     Bytes(Bytes),
+    /// A JSON text, which is declared as such unless the call has another content type.
+    Json(Bytes),
     Source(Arc<dyn Source>),
 }
 
@@ -41,13 +43,13 @@ pub(crate) type Pieces = BoxStream<'static, Result<Bytes>>;
 
 impl Payload {
     pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Payload::Bytes(bytes) if bytes.is_empty())
+        matches!(self, Payload::Bytes(bytes) | Payload::Json(bytes) if bytes.is_empty())
     }
 
     /// Whether the length is known to be 0.
     pub(super) fn has_no_byte(&self) -> bool {
         match self {
-            Payload::Bytes(bytes) => bytes.is_empty(),
+            Payload::Bytes(bytes) | Payload::Json(bytes) => bytes.is_empty(),
             Payload::Source(source) => source.length() == Some(0),
         }
     }
@@ -60,7 +62,7 @@ impl Payload {
     /// Fails if the part that was sent may mix two versions of its source.
     pub(super) async fn settled(&self) -> Result<()> {
         match self {
-            Payload::Bytes(_) => Ok(()),
+            Payload::Bytes(_) | Payload::Json(_) => Ok(()),
             Payload::Source(source) => source.settled().await,
         }
     }

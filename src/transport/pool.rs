@@ -15,6 +15,7 @@ use hyper::{HeaderMap, Method, Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use url::Url;
 
+use super::authorize::Route;
 use super::connector::Connector;
 use super::handshakes;
 use super::outgoing::Watched;
@@ -29,48 +30,45 @@ impl Pool {
     pub(super) fn send(
         &self,
         method: Method,
-        url: Url,
+        to: &Route<'_>,
         headers: HeaderMap,
         body: Watched,
     ) -> impl Future<Output = Result<Response<Received>, HttpError>> + use<> {
-        let is_secure = url.scheme() == "https";
+        let is_secure = !to.is_plain();
         let receive = move |wire| Received { wire, is_secure };
         match self {
             Pool::Direct(client) => {
-                let sent = request(method, url, headers, body).map(|sent| client.request(sent));
+                let uri = to.uri();
+                let sent = uri.map(|uri| client.request(request(method, uri, headers, body)));
                 Either::Left(async move {
                     let response = sent?.await.map_err(HttpError::Direct)?;
                     Ok(response.map(Wire::Direct).map(receive))
                 })
             }
             Pool::Proxied(client) => {
-                let host = url.authority().into();
-                let mut request = reqwest::Request::new(method, url);
+                let host = to.url.authority().into();
+                let mut request = reqwest::Request::new(method, Url::clone(&to.url));
                 *request.headers_mut() = headers;
                 if !body.is_end_stream() {
                     *request.body_mut() = Some(reqwest::Body::wrap(body));
                 }
                 let sent = handshakes::towards(host, client.execute(request));
-                Either::Right(async move {
+                // Boxed, because it is several times as large as the other.
+                Either::Right(Box::pin(async move {
                     let response = Response::from(sent.await?);
                     Ok(response.map(Wire::Proxied).map(receive))
-                })
+                }))
             }
         }
     }
 }
 
-fn request(
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    body: Watched,
-) -> Result<Request<Watched>, HttpError> {
+fn request(method: Method, uri: Uri, headers: HeaderMap, body: Watched) -> Request<Watched> {
     let mut request = Request::new(body);
-    *request.uri_mut() = Uri::from_maybe_shared(Bytes::from(String::from(url)))?;
+    *request.uri_mut() = uri;
     *request.method_mut() = method;
     *request.headers_mut() = headers;
-    Ok(request)
+    request
 }
 
 /// The body of a response before decoding.

@@ -169,7 +169,7 @@ async fn settled(response: Response, call: &Call, progress: &Progress) -> Result
     let Err(error) = call.body.settled().await else {
         return Ok(response);
     };
-    let answer = response.into_answer(progress.secrets()).await;
+    let answer = Box::pin(response.into_answer(progress.secrets())).await;
     let message = format!(
         "{}; the response is the body of this error",
         error.message()

@@ -144,7 +144,7 @@ struct Framed {
 impl Source for Framed {
     fn length(&self) -> Option<u64> {
         let file = match &self.file {
-            Payload::Bytes(bytes) => Some(bytes.len() as u64),
+            Payload::Bytes(bytes) | Payload::Json(bytes) => Some(bytes.len() as u64),
             Payload::Source(source) => source.length(),
         };
         Some(file? + (self.head.len() + self.tail.len()) as u64)
@@ -153,7 +153,7 @@ impl Source for Framed {
     fn open(&self) -> Result<Pieces> {
         let one = |bytes: &Bytes| stream::iter([Ok(bytes.clone())]);
         let file = match &self.file {
-            Payload::Bytes(bytes) => one(bytes).boxed(),
+            Payload::Bytes(bytes) | Payload::Json(bytes) => one(bytes).boxed(),
             Payload::Source(source) => source.open()?,
         };
         Ok(one(&self.head).chain(file).chain(one(&self.tail)).boxed())
