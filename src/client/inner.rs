@@ -189,10 +189,13 @@ impl Inner {
             Body::Bytes(bytes) => bytes.into(),
             Body::Source(source) => Payload::Source(source),
             // A safe method has no input, and fal's clients send none (docs/protocol.md §4).
-            Body::Json(_) if idempotency == Idempotency::Safe && endpoint.is_some() => {
+            Body::Json(_) | Body::Text(_)
+                if idempotency == Idempotency::Safe && endpoint.is_some() =>
+            {
                 Bytes::new().into()
             }
             Body::Json(value) => Payload::Json(json::written(&value)?.into()),
+            Body::Text(text) => Payload::Json(text),
         };
         Ok(Call {
             method: request.method,

@@ -94,7 +94,7 @@ fallible! {
 
     /// Replaces the whole input, or body, by a JSON value, given as text.
     fn fal_request_set_body_json(request: &mut fal_request, json: text[json_len]) {
-        request.inner.set_json(parse(json)?);
+        request.inner.set_json_text(json)?;
     }
 
     /// Replaces the whole body by bytes, which are copied, and sets their content type, such as

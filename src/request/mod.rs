@@ -23,6 +23,7 @@ use url::Url;
 use crate::codec::json;
 use crate::endpoint::{EndpointId, abbreviate, check_segment};
 use crate::error::{Error, Idempotency, Result};
+use crate::system::memory;
 use crate::transport::Source;
 
 pub(crate) use content::Content;
@@ -69,6 +70,8 @@ pub(crate) enum Body {
     Empty,
     /// Shared between clones of the request, and copied on write.
     Json(Arc<Value>),
+    /// A JSON text, which is sent as it is. It becomes a tree if a field of it is set.
+    Text(Bytes),
     Bytes(Bytes),
     /// Content that is read while it is sent, not opened yet.
     Content(Content),
@@ -210,6 +213,13 @@ impl Request {
         self.set_body(Body::Json(Arc::new(body)));
     }
 
+    /// Sets the whole input or body to a JSON text, which is sent as it is.
+    pub fn set_json_text(&mut self, text: &str) -> Result<()> {
+        json::check(text)?;
+        self.set_body(Body::Text(memory::text(text)?.into()));
+        Ok(())
+    }
+
     /// Sets the whole body to bytes of this content type. They are sent unchanged and not copied.
     pub fn set_bytes(&mut self, body: Bytes, content_type: &str) -> Result<()> {
         let content_type = header_value("content-type", content_type)?;
@@ -243,8 +253,10 @@ impl Request {
     /// Fails if the body is not a JSON object, if the pointer passes through something that is
     /// neither an object nor an array, or if the body would become more than 128 levels deep.
     pub fn set_field(&mut self, name: &str, value: Value) -> Result<()> {
-        if matches!(self.body, Body::Empty) {
-            self.body = Body::Json(Arc::new(Value::Object(Map::new())));
+        match &self.body {
+            Body::Empty => self.body = Body::Json(Arc::new(Value::Object(Map::new()))),
+            Body::Text(text) => self.body = Body::Json(Arc::new(read(text)?)),
+            _ => {}
         }
         let Body::Json(root) = &mut self.body else {
             return Err(Error::invalid(
@@ -320,6 +332,15 @@ impl Request {
         self.timeout = Some(timeout);
     }
 
+    /// The input as a JSON text. `None` if the body is not JSON.
+    pub(crate) fn json_text(&self) -> Result<Option<Bytes>> {
+        match &self.body {
+            Body::Json(input) => json::written(input).map(|text| Some(text.into())),
+            Body::Text(text) => Ok(Some(text.clone())),
+            Body::Empty | Body::Bytes(_) | Body::Content(_) | Body::Source(_) => Ok(None),
+        }
+    }
+
     /// Whether it names local content that has to be opened or uploaded first.
     pub(crate) fn is_local(&self) -> bool {
         !self.inputs.is_empty() || matches!(self.body, Body::Content(_))
@@ -339,6 +360,11 @@ impl Request {
             _ => Idempotency::NonIdempotent,
         }
     }
+}
+
+/// Reads the text of a [`Body::Text`].
+pub(crate) fn read(text: &[u8]) -> Result<Value> {
+    json::tree(text)?.map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))
 }
 
 fn parse_method(method: &str) -> Result<Method> {
@@ -364,7 +390,7 @@ impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Body::Empty => f.write_str("empty"),
-            Body::Json(_) => f.write_str("JSON"),
+            Body::Json(_) | Body::Text(_) => f.write_str("JSON"),
             Body::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
             Body::Content(content) => write!(f, "{content:?}"),
             Body::Source(_) => f.write_str("read while it is sent"),

@@ -1,6 +1,7 @@
 //! Realtime apps: inputs and results over a WebSocket, which reconnects if it breaks
 //! (docs/protocol.md §7).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::client::Client;
 use crate::codec::msgpack;
 use crate::error::{Error, Result};
 use crate::operation::Op;
-use crate::request::{Body, Request};
+use crate::request::{Body, Request, read};
 use crate::services::socket::{self, Handle, Inputs, Plan, Protocol, SocketOptions, Taken};
 
 /// The default timeout of a session: long enough that only the host or the app ends it.
@@ -153,12 +154,13 @@ fn no_json() -> Error {
 impl Request {
     /// The input as MessagePack.
     pub(crate) fn packed(&self) -> Result<Vec<u8>> {
-        msgpack::pack(self.json_input()?.ok_or_else(no_json)?)
+        msgpack::pack(&*self.json_input()?.ok_or_else(no_json)?)
     }
 
-    fn json_input(&self) -> Result<Option<&Value>> {
+    fn json_input(&self) -> Result<Option<Cow<'_, Value>>> {
         match &self.body {
-            Body::Json(input) => Ok(Some(input)),
+            Body::Json(input) => Ok(Some(Cow::Borrowed(input))),
+            Body::Text(text) => read(text).map(|input| Some(Cow::Owned(input))),
             Body::Empty => Ok(None),
             Body::Bytes(_) | Body::Content(_) | Body::Source(_) => Err(no_json()),
         }

@@ -13,7 +13,7 @@ pub(crate) use text::{
     Entries, beside, entry, first_entries, index, is_null, last_entries, look, members, text,
 };
 pub use tree::parsed;
-pub(crate) use tree::{ends_itself, is_json, own, tree, tree_within, written, written_text};
+pub(crate) use tree::{check, ends_itself, is_json, own, tree, tree_within, written};
 
 #[cfg(any(test, fuzzing))]
 #[path = "../../fuzz/json.rs"]

@@ -119,15 +119,19 @@ pub(crate) fn written(tree: &Value) -> Outcome<Vec<u8>> {
     }
 }
 
-/// Writes a tree as a `String`.
-pub(crate) fn written_text(tree: &Value) -> Outcome<String> {
-    String::from_utf8(written(tree)?)
-        .map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))
-}
-
 /// Parses a text of the caller.
 pub fn parsed(text: &str) -> Outcome<Value> {
     tree(text.as_bytes())?.map_err(|e| Error::invalid(format!("it is not JSON: {e}")))
+}
+
+/// Fails if a text of the caller is not JSON that [`tree`] accepts, or if there is no memory to
+/// find out.
+pub(crate) fn check(text: &str) -> Outcome<()> {
+    let (text, mut left) = (text.as_bytes(), usize::MAX);
+    fits(text)?;
+    read(text, &mut left, false)
+        .map(drop)
+        .map_err(|e| Error::invalid(format!("json is not JSON: {e}")))
 }
 
 /// Whether a text is JSON that [`tree`] accepts. Allocates memory only for strings with an escape.

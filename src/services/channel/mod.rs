@@ -119,7 +119,7 @@ impl Channel {
                 inner.endpoint
             )));
         }
-        if !matches!(request.body, Body::Json(_)) {
+        if !matches!(request.body, Body::Json(_) | Body::Text(_)) {
             return Err(no_json());
         }
         let timeout = self.inner.client.timeout_of(&request, RUN_TIMEOUT);
@@ -134,10 +134,9 @@ impl Channel {
 impl Inner {
     async fn run(&self, exchange: Exchange, request: Request) -> Result<Response> {
         let request = resolve_files(&exchange, request).await?;
-        let Body::Json(input) = &request.body else {
-            return Err(no_json());
-        };
-        let text = json::written_text(input)?;
+        let text = request.json_text()?.ok_or_else(no_json)?;
+        let text = std::str::from_utf8(&text)
+            .map_err(|e| Error::invalid(format!("the input is not JSON: {e}")))?;
         if text.len() > MOST {
             return Err(Error::invalid(format!(
                 "the input must have at most {MOST} bytes on a channel, not {}",
@@ -146,7 +145,7 @@ impl Inner {
         }
         let mut made = 0;
         loop {
-            let failure = match self.attempt(&exchange, &text).await {
+            let failure = match self.attempt(&exchange, text).await {
                 Ok(response) => return Ok(response),
                 Err(failure) => failure,
             };
