@@ -102,7 +102,7 @@ test: ## everything; ends with "all passed"
 	tests/secrets/search "$(LOGS)" "$(BUILD)"/*.log
 	echo "all passed"
 
-PARTS := tools test-steps lint test-rust test-fuzz test-keyring test-abi test-c test-memory test-chaos test-sanitizers test-python \
+PARTS := tools test-steps lint test-rust test-fuzz test-keyring test-abi test-c test-cpp test-memory test-chaos test-sanitizers test-python \
 	test-examples test-browser test-official
 
 .PHONY: test-all
@@ -242,14 +242,14 @@ $(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
 	mkdir -p $(@D)
 	$(CC) -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude $< -o $@ -ldl
 
-# The C programs, built with each library. plugin, reloads and cpp are built with the shared library only.
+# The C programs, built with each library. plugin and reloads are built with the shared library only.
 PROGRAMS := $(filter-out plugin reloads keyring, $(basename $(notdir $(wildcard tests/c/*.c))))
-SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(addprefix $(BUILD)/c/shared/, plugin reloads cpp)
+SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(addprefix $(BUILD)/c/shared/, plugin reloads)
 STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
 HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
 
 .PHONY: test-c
-test-c: tools emulator $(SHARED) $(STATIC) ## the C and C++ programs, with both libraries
+test-c: tools emulator $(SHARED) $(STATIC) ## the C programs, with both libraries
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SHARED) $(STATIC)
 
 # Programs that cover all kinds of objects, for valgrind to check.
@@ -274,14 +274,12 @@ $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
 $(BUILD)/c/shared/plugin $(BUILD)/c/shared/reloads: $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
 	$(CC) $(CFLAGS_TEST) $< -o $@ -rdynamic -ldl
 
-$(BUILD)/c/shared/cpp: tests/c/cpp.cpp $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
-	$(CXX) $(CXXFLAGS_TEST) $< -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
-
 $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS_TEST) $< -o $@ $(RELEASE)/libfal.a $$(cat $(NATIVE))
 
 include tests/sanitizers/rules.mk
+include tests/cpp/rules.mk
 include bench/rules.mk
 
 # All operations at once, under faults. A seed determines what is done, and not when.
@@ -318,8 +316,10 @@ examples: tools
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CC) -std=c99 $(WARNINGS) examples/c/keys.c -o "$(EXAMPLES)/keys-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
-	$(CXX) -std=c++17 $(WARNINGS) examples/cpp/picture.cpp -o "$(EXAMPLES)/picture-cpp" \
-		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	for name in lighthouse picture; do
+		$(CXX) -std=c++17 $(WARNINGS) examples/cpp/$$name.cpp -o "$(EXAMPLES)/$$name-cpp" \
+			$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	done
 	$(CC) -std=c99 $(WARNINGS) examples/c/subscribe.c -o "$(EXAMPLES)/subscribe-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	# The linker prefers the shared library unless the static one is named.
@@ -339,7 +339,7 @@ PICTURES += C++="$(EXAMPLES)/picture-cpp" Rust="$(TARGET)/debug/examples/picture
 KEYS := "keys in C"="$(EXAMPLES)/keys-c" "keys in Python"="$(PYTHON) $(ROOT)/examples/python/keys.py"
 
 # The programs of the README.
-LIGHTHOUSES := "$(EXAMPLES)/lighthouse-c" "$(TARGET)/debug/examples/lighthouse" "$(PYTHON) $(ROOT)/examples/python/lighthouse.py"
+LIGHTHOUSES := "$(EXAMPLES)/lighthouse-c" "$(EXAMPLES)/lighthouse-cpp" "$(TARGET)/debug/examples/lighthouse" "$(PYTHON) $(ROOT)/examples/python/lighthouse.py"
 
 .PHONY: test-examples
 test-examples: examples emulator wheel ## the programs of README and examples/

@@ -5,7 +5,7 @@ SANITIZED_HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 RUNTIMES = $(shell rustc --print sysroot)/lib/rustlib/$(SANITIZED_HOST)/lib
 # Without scarce and stack, which limit the address space and the stack: a sanitizer needs more. Without allocations: a sanitizer
 # has an allocator of its own. Without locale, in which nothing is to be found.
-SANITIZED_PROGRAMS := $(filter-out scarce stack allocations locale,$(PROGRAMS)) plugin cpp
+SANITIZED_PROGRAMS := $(filter-out scarce stack allocations locale,$(PROGRAMS)) plugin
 
 # The runtime is linked into the program, and the library finds it there, as LLVM requires.
 sanitized_link = -Wl,--whole-archive $(RUNTIMES)/librustc-stable_rt.$(1).a -Wl,--no-whole-archive -rdynamic \
@@ -25,9 +25,6 @@ $(1)-library: tools
 
 $(BUILD)/$(1)/%.o: tests/c/%.c $$(HARNESS) tests/sanitizers/rules.mk
 	$$(CC) $$(CFLAGS_TEST) -fsanitize=$(3) $$(SANITIZED_CFLAGS) -c $$< -o $$@
-
-$(BUILD)/$(1)/%.o: tests/c/%.cpp $$(HARNESS) tests/sanitizers/rules.mk
-	$$(CXX) $$(CXXFLAGS_TEST) -fsanitize=$(3) $$(SANITIZED_CFLAGS) -c $$< -o $$@
 
 $(BUILD)/$(1)/planted.o: tests/sanitizers/planted.c $$(HARNESS) tests/sanitizers/rules.mk
 	$$(CC) $$(CFLAGS_TEST) -fsanitize=$(3) $$(SANITIZED_CFLAGS) -c $$< -o $$@

@@ -2,10 +2,11 @@
 
 use crate::files::read;
 
-const PROGRAMS: [(&str, &str); 3] = [
+const PROGRAMS: [(&str, &str); 4] = [
     ("python", "examples/python/lighthouse.py"),
     ("rust", "examples/rust/lighthouse.rs"),
     ("c", "examples/c/lighthouse.c"),
+    ("cpp", "examples/cpp/lighthouse.cpp"),
 ];
 
 #[test]
@@ -31,7 +32,7 @@ fn the_programs_of_the_readme_are_the_examples() {
         );
     }
     assert!(
-        readme.lines().count() <= 120,
+        readme.lines().count() <= 140,
         "the README is two screens long; the rest belongs into docs/"
     );
 }
