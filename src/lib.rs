@@ -79,7 +79,7 @@
 //! | upload and download files | [`Client::upload_start`], [`Download`] |
 //! | use the Platform API: models, prices, usage, keys | [`platform`] |
 //! | verify a webhook | [`webhook`] |
-//! | poll, wait for or await an operation | [`Op`], [`Dispatcher`] |
+//! | poll, wait for or await an operation, or many at once | [`Op`], [`Dispatcher`], [`Notice`] |
 //! | handle an error | [`Error`], [`Code`], [`FieldError`] |
 //! | configure, stop or flush the runtime | [`runtime`] |
 //!
@@ -122,9 +122,10 @@ pub use codec::msgpack::bytes_value;
 pub use endpoint::{EndpointId, Hosts};
 pub use error::{Code, Error, FieldError, LockReason, Result};
 pub use key::{Key, Scope};
-pub use log::Level;
+pub use log::{Level, Target};
 pub use operation::dispatcher::Dispatcher;
 pub use operation::event::{Event, EventKind};
+pub use operation::watch::Notice;
 pub use operation::{NextEvent, Op};
 pub use request::{Decision, Lifecycle, Priority, Request, Retries, Upload, UploadWay};
 pub use response::Response;

@@ -5,6 +5,7 @@
 //! are dropped, and one line with their number takes their place.
 
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,39 @@ pub enum Level {
     Debug = 4,
 }
 
+/// The part of libfal that writes a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// The search for a key and its use.
+    Credentials,
+    /// Requests, responses and retries.
+    Transport,
+    /// Jobs of the queue.
+    Queue,
+    /// Uploads in parts.
+    Storage,
+    /// The log itself: how many lines were dropped.
+    Log,
+}
+
+impl Target {
+    /// The name, which does not change between versions.
+    pub fn as_str(self) -> &'static str {
+        self.name().to_str().unwrap_or_default()
+    }
+
+    pub(crate) fn name(self) -> &'static CStr {
+        match self {
+            Target::Credentials => c"credentials",
+            Target::Transport => c"transport",
+            Target::Queue => c"queue",
+            Target::Storage => c"storage",
+            Target::Log => c"log",
+        }
+    }
+}
+
 /// The most lines in the queue of one function.
 const MOST: usize = 1024;
 /// The most bytes in the queue. A line that is alone in it may be longer.
@@ -36,7 +70,8 @@ const MOST_BYTES: usize = 256 << 10;
 /// After this many lines the thread serves other functions of the host.
 const TURN: usize = 64;
 
-type Sink = Box<dyn Fn(Level, &str) + Send + Sync>;
+type Sink = Box<dyn Fn(Level, Target, &str) + Send + Sync>;
+type Line = (Level, Target, String);
 
 #[derive(Clone, Default)]
 pub(crate) struct Log {
@@ -58,7 +93,7 @@ struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    lines: VecDeque<(Level, String)>,
+    lines: VecDeque<Line>,
     bytes: usize,
     /// How many lines were dropped since the last line was added.
     dropped: u64,
@@ -67,7 +102,10 @@ struct Waiting {
 }
 
 impl Log {
-    pub(crate) fn new(most: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(
+        most: Level,
+        sink: impl Fn(Level, Target, &str) + Send + Sync + 'static,
+    ) -> Self {
         let outlet = Outlet {
             most,
             sink: HostOwned::new(Box::new(sink)),
@@ -79,19 +117,25 @@ impl Log {
     }
 
     /// Writes a line after removing `secrets` from it. Never blocks.
-    pub(crate) fn write(&self, level: Level, secrets: &Secrets, line: fmt::Arguments<'_>) {
+    pub(crate) fn write(
+        &self,
+        level: Level,
+        target: Target,
+        secrets: &Secrets,
+        line: fmt::Arguments<'_>,
+    ) {
         if let Some(outlet) = &self.outlet
             && level <= outlet.most
         {
             let mut line = line.to_string();
             secrets.hide(&mut line);
-            outlet.add(level, line);
+            outlet.add((level, target, line));
         }
     }
 }
 
 impl Outlet {
-    fn add(self: &Arc<Self>, level: Level, line: String) {
+    fn add(self: &Arc<Self>, line: Line) {
         let make = || {
             Ok(Queue {
                 host: runtime::current_or_closing()?.host().clone(),
@@ -102,7 +146,7 @@ impl Outlet {
         let Ok(queue) = self.queue.get(make) else {
             return;
         };
-        if queue.lock().add(self.most, level, line) {
+        if queue.lock().add(self.most, line) {
             self.serve(queue);
         }
     }
@@ -121,12 +165,12 @@ impl Outlet {
             if queue.host.has_given_up() {
                 return queue.lock().give_up();
             }
-            let Some((level, line)) = queue.lock().next(self.most) else {
+            let Some((level, target, line)) = queue.lock().next(self.most) else {
                 return;
             };
             if let Some(sink) = self.sink.get() {
                 // A panic is caught, and the function is called again for the next line.
-                let _ = catch_unwind(AssertUnwindSafe(|| sink(level, &line)));
+                let _ = catch_unwind(AssertUnwindSafe(|| sink(level, target, &line)));
             }
         }
         self.serve(queue);
@@ -141,26 +185,26 @@ impl Queue {
 
 impl Waiting {
     /// Adds a line if there is room. Returns whether a delivery must be scheduled.
-    fn add(&mut self, most: Level, level: Level, line: String) -> bool {
-        let room = self.lines.len() < MOST && self.bytes + line.len() <= MOST_BYTES;
+    fn add(&mut self, most: Level, line: Line) -> bool {
+        let room = self.lines.len() < MOST && self.bytes + line.2.len() <= MOST_BYTES;
         if !room && !self.lines.is_empty() {
             self.dropped += 1;
             return false;
         }
         let gap = self.gap(most);
-        for (level, line) in gap.into_iter().chain([(level, line)]) {
-            self.bytes += line.len();
-            self.lines.push_back((level, line));
+        for line in gap.into_iter().chain([line]) {
+            self.bytes += line.2.len();
+            self.lines.push_back(line);
         }
         !std::mem::replace(&mut self.served, true)
     }
 
     /// Removes and returns the next line. After `None` the thread must stop delivering.
-    fn next(&mut self, most: Level) -> Option<(Level, String)> {
+    fn next(&mut self, most: Level) -> Option<Line> {
         match self.lines.pop_front() {
-            Some((level, line)) => {
-                self.bytes -= line.len();
-                Some((level, line))
+            Some(line) => {
+                self.bytes -= line.2.len();
+                Some(line)
             }
             None => {
                 let gap = self.gap(most);
@@ -171,7 +215,7 @@ impl Waiting {
     }
 
     /// Returns the line that reports dropped lines, at a level that the host receives.
-    fn gap(&mut self, most: Level) -> Option<(Level, String)> {
+    fn gap(&mut self, most: Level) -> Option<Line> {
         let told = match std::mem::take(&mut self.dropped) {
             0 => return None,
             1 => "1 line was dropped".to_owned(),
@@ -179,6 +223,7 @@ impl Waiting {
         };
         Some((
             Level::Warn.min(most),
+            Target::Log,
             format!("{told}: the log function did not keep up"),
         ))
     }
@@ -202,7 +247,7 @@ mod tests {
 
     fn taken(waiting: &mut Waiting) -> Vec<String> {
         std::iter::from_fn(|| waiting.next(Level::Debug))
-            .map(|(_, line)| line)
+            .map(|(_, _, line)| line)
             .collect()
     }
 
@@ -210,11 +255,11 @@ mod tests {
     fn what_does_not_fit_is_counted_and_told_once_in_its_place() {
         let mut waiting = Waiting::default();
         let add = |waiting: &mut Waiting, n: usize| {
-            waiting.add(Level::Debug, Level::Debug, n.to_string())
+            waiting.add(Level::Debug, (Level::Debug, Target::Queue, n.to_string()))
         };
         assert!(add(&mut waiting, 0), "a thread is needed");
         (1..MOST + 3).for_each(|n| assert!(!add(&mut waiting, n)));
-        assert_eq!(waiting.next(Level::Debug).unwrap().1, "0");
+        assert_eq!(waiting.next(Level::Debug).unwrap().2, "0");
         add(&mut waiting, 7777);
         let lines = taken(&mut waiting);
         assert_eq!(lines.len(), MOST - 1 + 2);
@@ -238,13 +283,14 @@ mod tests {
     fn bytes_count_too_but_one_line_may_be_long() {
         let mut waiting = Waiting::default();
         let long = "x".repeat(MOST_BYTES + 1);
-        assert!(waiting.add(Level::Error, Level::Error, long.clone()));
-        waiting.add(Level::Error, Level::Error, String::new());
-        assert_eq!(waiting.next(Level::Error), Some((Level::Error, long)));
-        let (level, told) = waiting.next(Level::Error).unwrap();
+        let line = |text| (Level::Error, Target::Queue, text);
+        assert!(waiting.add(Level::Error, line(long.clone())));
+        waiting.add(Level::Error, line(String::new()));
+        assert_eq!(waiting.next(Level::Error), Some(line(long)));
+        let (level, target, told) = waiting.next(Level::Error).unwrap();
         assert_eq!(
-            (level, told.contains("1 line was dropped")),
-            (Level::Error, true),
+            (level, target, told.contains("1 line was dropped")),
+            (Level::Error, Target::Log, true),
             "delivered at any level"
         );
     }

@@ -31,10 +31,10 @@ void ended(fal_op *op, void *user)
     }
 }
 
-void logged(fal_log_level level, const char *message, size_t len, void *)
+void logged(fal_log_level level, const char *target, const char *message, size_t len, void *)
 {
-    if (level < FAL_LOG_ERROR || level > FAL_LOG_DEBUG || message[len] != '\0')
-        broken("fal_log_callback", "a line without a NUL or with an invalid level");
+    if (level < FAL_LOG_ERROR || level > FAL_LOG_DEBUG || message[len] != '\0' || target[0] == '\0')
+        broken("fal_log_callback", "a line without a NUL or a target, or with an invalid level");
     if (std::string(message, len).find(PLANTED_SECRET) != std::string::npos)
         broken("fal_log_callback", "contains the secret of the key: " + std::string(message, len));
 }

@@ -12,7 +12,7 @@ void given_back(void *lent);
 void signalled(void *user);
 /* Makes further calls from the input, within a dispatcher's callback. */
 void ended(fal_op *op, void *world);
-void logged(fal_log_level level, const char *message, size_t len, void *user);
+void logged(fal_log_level level, const char *target, const char *message, size_t len, void *user);
 /* Answers a credential request at once, or keeps it. */
 void asked(fal_credential_request *question, void *user);
 /* Reads a Lent. Its bytes say how many to return at a time, 0 for the end and 255 for a failure. */

@@ -127,7 +127,7 @@ typedef struct fal_new_key fal_new_key;
 // A webhook as it arrived, not verified. Unique; freed with fal_webhook_free().
 typedef struct fal_webhook fal_webhook;
 
-// A queue of callbacks. Shared: see fal_dispatcher_retain() and fal_dispatcher_release().
+// A queue of notices and callbacks. Shared: see fal_dispatcher_retain() and fal_dispatcher_release().
 typedef struct fal_dispatcher fal_dispatcher;
 
 /* ==== Version =========================================================================================================
@@ -259,6 +259,11 @@ FAL_API const char *fal_error_message(const fal_error *err, size_t *len);
 // Returns what to do about the error, as English text; "nothing" for NULL. The result is never
 // NULL.
 FAL_API const char *fal_error_remedy(const fal_error *err, size_t *len);
+
+// Returns the whole error as a block of lines to be printed, without a newline at the end: the
+// message, the remedy, fal's id of the request, the rejected fields, and the report on the sources
+// of the credential, as far as the error has them; "no error" for NULL. The result is never NULL.
+FAL_API const char *fal_error_describe(const fal_error *err, size_t *len);
 
 // Returns the HTTP status of the response, 100 to 599; 0 if there was no response.
 FAL_API int32_t fal_error_http_status(const fal_error *err);
@@ -541,14 +546,20 @@ typedef int32_t fal_log_level;
 #define FAL_LOG_DEBUG 4
 
 // Receives one log line. message ends with a NUL, is len bytes long, and is valid during the call.
-// The callback runs on a thread of libfal that runs only such callbacks, in the order of the
-// lines, and one call at a time for each fal_options_set_log().
+// target ends with a NUL, lives as long as the library, and says which part of libfal writes the
+// line: "credentials", "transport", "queue", "storage", or "log" for a line about the log itself.
+// Later versions may add some. The callback runs on a thread of libfal that runs only such
+// callbacks, in the order of the lines, and one call at a time for each fal_options_set_log().
 //
 // It may block: only log lines wait for it. Up to 1024 lines or 256 KiB are queued; further ones
 // are dropped and counted in a line of their own. A line arrives shortly after the event that it
 // reports, perhaps after the end of the call; fal_log_flush() and fal_shutdown() wait for all
 // lines. The callback may start operations, but waiting for one fails with FAL_E_WOULD_DEADLOCK.
-typedef void (*fal_log_callback)(fal_log_level level, const char *message, size_t len, void *user);
+typedef void (*fal_log_callback)(fal_log_level level,
+                                 const char *target,
+                                 const char *message,
+                                 size_t len,
+                                 void *user);
 
 // Asks the host for a credential. The callback owns request, and must complete it with exactly one
 // of the functions of the section Credential requests, at once or later, on any thread. It runs on
@@ -1154,6 +1165,19 @@ FAL_API bool fal_op_is_done(const fal_op *op);
 // FAL_E_WOULD_DEADLOCK inside a callback, unless the operation has already ended.
 FAL_API fal_status fal_op_wait(const fal_op *op, int64_t timeout_ms, fal_error **err);
 
+// Blocks until one of several operations has ended, for at most timeout_ms milliseconds. Returns
+// FAL_OK if one has, and its index in *index: of the first in the order of the array, if several
+// have. Returns FAL_PENDING if none has. ops has count pointers, none of them NULL; count is at
+// least 1.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. FAL_E_FORKED if the operations
+// before the first that has ended include one of the parent process.
+FAL_API fal_status fal_op_wait_any(const fal_op *const *ops,
+                                   size_t count,
+                                   int64_t timeout_ms,
+                                   size_t *index,
+                                   fal_error **err);
+
 // Requests that the operation ends with FAL_E_CANCELLED, and returns at once. Does nothing if
 // it has already ended, and for NULL. It may be called any number of times.
 FAL_API void fal_op_cancel(const fal_op *op);
@@ -1163,13 +1187,20 @@ FAL_API void fal_op_cancel(const fal_op *op);
 // it is FAL_E_TAKEN.
 FAL_API fal_status fal_op_take(const fal_op *op, fal_response **out, fal_error **err);
 
+// Returns fal's id of the request as soon as it is known, for a support request or to come back
+// to the job; NULL before, and if fal sends none. A job has it once it is submitted, a stream
+// once it begins, and any other call once it has ended. The string is borrowed from the
+// operation.
+FAL_API const char *fal_op_request_id(const fal_op *op, size_t *len);
+
 // Makes fal_dispatcher_run() call callback once when the operation has ended, whether it
 // succeeded, failed, was cancelled or was shut down. If it has already ended, the next run
 // calls it; this function never does.
 //
-// The operation and the dispatcher are kept alive until that call, and user must stay valid
-// until then. Releasing all references to the operation does not discard its outcome: the
-// callback can take it.
+// The operation is kept alive until that call, so the callback can take the outcome also if
+// all references were released. user must stay valid until then, or until the last reference
+// to the dispatcher is released. No callback of fal_op_when_event() for the same operation
+// and dispatcher starts after it: it may free the user of both.
 FAL_API fal_status fal_op_when_done(const fal_op *op,
                                     const fal_dispatcher *dispatcher,
                                     fal_op_callback callback,
@@ -1226,9 +1257,18 @@ FAL_API uint64_t fal_op_dropped_events(const fal_op *op);
 
 // Makes fal_dispatcher_run() call callback when there are unread events: once for all of them,
 // so the callback reads every event, with a timeout of 0. A new callback replaces the previous
-// one. The end of the operation is not an event: see fal_op_when_done().
+// one; NULL takes it back. The end of the operation is not an event: see fal_op_when_done().
 //
-// user must stay valid as long as the operation exists.
+// user must stay valid until one of these, after which no call starts (a call that another
+// thread is in the midst of goes on):
+//
+// - the callback was taken back or replaced,
+// - fal_dispatcher_run() calls the callback of fal_op_when_done() for the same operation and
+//   dispatcher,
+// - the operation has ended, and all of its events were read or discarded,
+// - the last reference to the dispatcher was released.
+//
+// FAL_E_INVALID_ARGUMENT if the operation is watched: see fal_op_watch().
 FAL_API fal_status fal_op_when_event(const fal_op *op,
                                      const fal_dispatcher *dispatcher,
                                      fal_op_callback callback,
@@ -1254,6 +1294,22 @@ FAL_API int32_t fal_event_workflow(const fal_event *event);
 // Returns whether the content is bytes rather than text or JSON: a binary message of a
 // WebSocket, or a piece of a stream that is not a stream of events. false for NULL.
 FAL_API bool fal_event_is_bytes(const fal_event *event);
+
+// Returns the number of requests ahead of the job, of a FAL_EVENT_STATUS event while it is
+// queued; -1 for any other event and for NULL.
+FAL_API int64_t fal_event_queue_position(const fal_event *event);
+
+// Returns how many bytes of a file were sent or received, of a FAL_EVENT_PROGRESS event; -1 for
+// any other event and for NULL.
+FAL_API int64_t fal_event_transferred(const fal_event *event);
+
+// Returns the size of that file in bytes; -1 if it is not known, for any other event and for
+// NULL.
+FAL_API int64_t fal_event_total(const fal_event *event);
+
+// Returns the text of a FAL_EVENT_LOG event, borrowed from it; NULL for any other event and for
+// NULL. len may be NULL.
+FAL_API const char *fal_event_message(const fal_event *event, size_t *len);
 
 // Gets the bytes at a JSON Pointer of a realtime app's message, which as JSON are {"$bytes":
 // "<base64>"}. For any other event, the pointer "" gets the whole content unchanged. The bytes are
@@ -2136,11 +2192,18 @@ FAL_API fal_status fal_client_verify_webhook(const fal_client *client,
 
 /* ==== Dispatcher ======================================================================================================
  *
- * A dispatcher calls callbacks on a thread of the host's choice: a game runs it once per frame, an
- * event loop when it is woken. A host that polls its operations does not need one.
+ * A dispatcher is where operations report to the host, in one of two ways. The host watches an
+ * operation, and reads the events and the ends of all watched operations from one queue, without
+ * any callback: see fal_op_watch() and fal_dispatcher_next(). Or the dispatcher calls callbacks on
+ * a thread of the host's choice: see fal_op_when_done() and fal_dispatcher_run(). A game does
+ * either once per frame, an event loop when it is woken.
+ *
+ * The order is certain. Once fal_op_poll(), fal_op_wait() or fal_op_is_done() says that an
+ * operation has ended, its callback or notice is ready. Once that comes, these say so, too. All
+ * callbacks for events come before the one for the end.
  */
 
-// Called when callbacks are ready to be run. It runs on a thread of libfal that runs only
+// Called when notices or callbacks are ready. It runs on a thread of libfal that runs only
 // callbacks, or on one of the host's threads, perhaps on both at once. It should only signal the
 // event loop: the next call waits until it returns.
 typedef void (*fal_wake_callback)(void *user);
@@ -2152,12 +2215,14 @@ FAL_API fal_dispatcher *fal_dispatcher_new(void);
 // Adds a reference to the dispatcher and returns it. NULL returns NULL.
 FAL_API fal_dispatcher *fal_dispatcher_retain(const fal_dispatcher *dispatcher);
 
-// Releases one reference. Callbacks that are left after the last release are never called, so
-// run the dispatcher until fal_dispatcher_outstanding() is 0 before. NULL is ignored.
+// Releases one reference. After the last release nothing is watched any longer, callbacks that
+// are left are never called, and libfal uses none of their user pointers; the operations go
+// on. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
+// before. NULL is ignored.
 FAL_API void fal_dispatcher_release(fal_dispatcher *dispatcher);
 
 // Calls ready callbacks on this thread: at most max, and no further one after budget_us
-// microseconds, but at least one if any is ready. *ran is the number of called callbacks; ran may
+// microseconds, but at least one if any is ready and max is not 0. *ran is the number of called callbacks; ran may
 // be NULL.
 //
 // FAL_E_WOULD_DEADLOCK inside a callback. FAL_E_FORKED if the dispatcher was created by the parent
@@ -2168,18 +2233,71 @@ FAL_API fal_status fal_dispatcher_run(const fal_dispatcher *dispatcher,
                                       size_t *ran,
                                       fal_error **err);
 
-// Returns how many callbacks are registered and not called yet, whether their operations have
-// ended or not; 0 for NULL. A callback for events counts while events are waiting.
+// Blocks until at least one callback or notice is ready, for at most timeout_ms milliseconds.
+// Returns FAL_OK if one is, and FAL_PENDING if not; it may be left over from events that the host
+// has read elsewhere or from a callback that was taken back. For a host without an event loop.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. FAL_E_FORKED as
+// fal_dispatcher_run().
+FAL_API fal_status fal_dispatcher_wait(const fal_dispatcher *dispatcher, int64_t timeout_ms, fal_error **err);
+
+// Returns how many callbacks are registered and not called yet and how many operations are
+// watched, whether they have ended or not; 0 for NULL. A callback for events counts while
+// events are waiting.
 FAL_API size_t fal_dispatcher_outstanding(const fal_dispatcher *dispatcher);
 
-// Sets the callback that is called when callbacks become ready, so that an event loop can
-// sleep; one call may stand for several of them. NULL removes it. user must stay valid as long
+// Sets the callback that is called when callbacks or notices become ready, so that an event
+// loop can sleep; one call may stand for several of them, so read until FAL_PENDING. NULL removes it. user must stay valid as long
 // as the dispatcher and its operations exist, and until a call that already runs on another
 // thread has returned. No call is running after fal_shutdown() has returned FAL_OK.
 FAL_API fal_status fal_dispatcher_set_wake(const fal_dispatcher *dispatcher,
                                            fal_wake_callback callback,
                                            void *user,
                                            fal_error **err);
+
+/* ==== Watched operations ==============================================================================================
+ *
+ * The events and the ends of all watched operations come from one queue, without a callback, each
+ * with a pointer of the host. A game reads them once per frame.
+ */
+
+// Makes fal_dispatcher_next() return the events and the end of an operation, with user. An
+// operation that has ended already has only its unread events and its end left; one whose events
+// were discarded, only its end.
+//
+// The dispatcher keeps the operation, so all its references may be released. user is passed on as
+// it is; it must stay valid until fal_dispatcher_next() has returned the end, or until the last
+// reference to the dispatcher was released. An operation that streams pauses while 1024 events or
+// 16 MiB of it are unread, as always. An event that fal_op_next_event() returns does not come here,
+// too.
+//
+// FAL_E_INVALID_ARGUMENT if the operation is watched already, by any dispatcher, or has a callback
+// of fal_op_when_event().
+FAL_API fal_status fal_op_watch(const fal_op *op,
+                                const fal_dispatcher *dispatcher,
+                                void *user,
+                                fal_error **err);
+
+// Reads the next event of any watched operation, and blocks for at most timeout_ms milliseconds
+// until there is one. Returns FAL_OK and
+//
+// - *op, the operation that was passed to fal_op_watch(), the same pointer, with a reference to be
+//   released with fal_op_release();
+// - *event, to be freed with fal_event_free(); or NULL once the operation has ended and all of its
+//   events were read: its outcome can be taken, it is no longer watched, and nothing of it follows;
+// - *user, the pointer that was passed to fal_op_watch(). user may be NULL.
+//
+// Returns FAL_PENDING and NULL for all if there is none in time. The operations take turns; the
+// events of one come in their order. Several threads may read; each notice goes to one of them.
+//
+// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. FAL_E_FORKED as
+// fal_dispatcher_run().
+FAL_API fal_status fal_dispatcher_next(const fal_dispatcher *dispatcher,
+                                       int64_t timeout_ms,
+                                       fal_op **op,
+                                       fal_event **event,
+                                       void **user,
+                                       fal_error **err);
 
 /* ==== Runtime =========================================================================================================
  *

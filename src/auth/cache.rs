@@ -12,7 +12,7 @@ use crate::auth::acquire::deliver;
 use crate::auth::denied;
 use crate::credentials::{self, Credential, Delivered, Environment, Resolution, Undelivered};
 use crate::error::Result;
-use crate::log::{Level, Log};
+use crate::log::{Level, Log, Target};
 use crate::runtime;
 use crate::runtime::blocking::{Kind, blocking};
 use crate::runtime::per_runtime::PerRuntime;
@@ -259,7 +259,8 @@ impl CredentialCache {
 
     /// Writes a line that contains no text of a service, so nothing in it needs to be masked.
     fn write(&self, level: Level, line: std::fmt::Arguments<'_>) {
-        self.log.write(level, &Secrets::default(), line);
+        self.log
+            .write(level, Target::Credentials, &Secrets::default(), line);
     }
 }
 

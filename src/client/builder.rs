@@ -15,7 +15,7 @@ use crate::auth::scopes::Scopes;
 use crate::credentials::{self, Environment, Variable};
 use crate::endpoint::{self, Hosts};
 use crate::error::{Error, Result};
-use crate::log::{Level, Log};
+use crate::log::{Level, Log, Target};
 use crate::transport::{Attempts, Network, STALL, Transport};
 
 /// The first product of the `User-Agent` header.
@@ -223,7 +223,11 @@ impl ClientBuilder {
     /// [`Code::WouldDeadlock`](crate::Code::WouldDeadlock). Lines arrive shortly after the event;
     /// [`runtime::shutdown`](crate::runtime::shutdown) and
     /// [`runtime::flush_log`](crate::runtime::flush_log) wait until all have arrived.
-    pub fn log(mut self, most: Level, sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
+    pub fn log(
+        mut self,
+        most: Level,
+        sink: impl Fn(Level, Target, &str) + Send + Sync + 'static,
+    ) -> Self {
         self.log = Log::new(most, sink);
         self
     }

@@ -14,7 +14,7 @@ use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts};
 use crate::error::{Error, Result};
 use crate::key::Scope;
-use crate::log::Level;
+use crate::log::{Level, Target};
 use crate::operation::Task;
 use crate::request::Request;
 use crate::response::Response;
@@ -144,11 +144,11 @@ impl Exchange {
     }
 
     /// Writes a line about the operation.
-    pub(crate) fn log(&self, level: Level, line: std::fmt::Arguments<'_>) {
+    pub(crate) fn log(&self, level: Level, target: Target, line: std::fmt::Arguments<'_>) {
         self.inner
             .transport
             .log
-            .write(level, self.task.secrets(), line);
+            .write(level, target, self.task.secrets(), line);
     }
 
     /// Returns the same operation for requests that run concurrently with others. Their progress is

@@ -29,6 +29,7 @@ mod chain;
 mod command;
 mod config;
 mod credential;
+mod description;
 mod dotenv;
 mod environment;
 mod file;

@@ -118,15 +118,24 @@ pub(super) unsafe fn text<'a>(text: *const c_char, len: usize, name: &str) -> Re
 /// # Safety
 /// `data` is readable for `len` bytes unless `len` is 0.
 pub(super) unsafe fn bytes<'a>(data: *const c_void, len: usize, name: &str) -> Result<&'a [u8]> {
+    // SAFETY: by this function's own contract.
+    unsafe { list(data.cast(), len, name) }
+}
+
+/// Borrows an array. NULL with the length 0 is an empty one.
+///
+/// # Safety
+/// `data` is readable for `len` elements unless `len` is 0.
+pub(super) unsafe fn list<'a, T>(data: *const T, len: usize, name: &str) -> Result<&'a [T]> {
     match (data.is_null(), len) {
         (_, 0) => Ok(&[]),
         (true, _) => Err(null(name)),
-        (false, len) if len > isize::MAX as usize => {
+        (false, len) if len > isize::MAX as usize / size_of::<T>() => {
             Err(Error::invalid(format!("{name} is too long")))
         }
-        // SAFETY: by this function's own contract; a slice may not be longer than isize::MAX,
+        // SAFETY: by this function's own contract; a slice may not be longer than isize::MAX bytes,
         // checked above.
-        (false, len) => Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) }),
+        (false, len) => Ok(unsafe { std::slice::from_raw_parts(data, len) }),
     }
 }
 

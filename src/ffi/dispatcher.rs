@@ -1,26 +1,33 @@
 //! # Dispatcher
 //!
-//! A dispatcher calls callbacks on a thread of the host's choice: a game runs it once per frame, an
-//! event loop when it is woken. A host that polls its operations does not need one.
+//! A dispatcher is where operations report to the host, in one of two ways. The host watches an
+//! operation, and reads the events and the ends of all watched operations from one queue, without
+//! any callback: see fal_op_watch() and fal_dispatcher_next(). Or the dispatcher calls callbacks on
+//! a thread of the host's choice: see fal_op_when_done() and fal_dispatcher_run(). A game does
+//! either once per frame, an event loop when it is woken.
+//!
+//! The order is certain. Once fal_op_poll(), fal_op_wait() or fal_op_is_done() says that an
+//! operation has ended, its callback or notice is ready. Once that comes, these say so, too. All
+//! callbacks for events come before the one for the end.
 
 use std::ffi::c_void;
 use std::sync::Arc;
 
 use super::boundary::{self, Out, User, plain};
 use super::error::fal_error;
-use super::outcome::status;
+use super::outcome::{outcome, status};
 use super::shared::{Counted, Shared};
-use super::status::fal_status;
+use super::status::{FAL_OK, FAL_PENDING, fal_status};
 use super::times;
 use crate::operation::dispatcher::Dispatcher;
 
-/// A queue of callbacks. Shared: see fal_dispatcher_retain() and fal_dispatcher_release().
+/// A queue of notices and callbacks. Shared: see fal_dispatcher_retain() and fal_dispatcher_release().
 pub struct fal_dispatcher {
     pub(super) inner: Dispatcher,
     counted: Counted,
 }
 
-/// Called when callbacks are ready to be run. It runs on a thread of libfal that runs only
+/// Called when notices or callbacks are ready. It runs on a thread of libfal that runs only
 /// callbacks, or on one of the host's threads, perhaps on both at once. It should only signal the
 /// event loop: the next call waits until it returns.
 pub type fal_wake_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
@@ -42,13 +49,15 @@ counted! {
     /// Adds a reference to the dispatcher and returns it. NULL returns NULL.
     fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher) -> *mut fal_dispatcher;
 
-    /// Releases one reference. Callbacks that are left after the last release are never called, so
-    /// run the dispatcher until fal_dispatcher_outstanding() is 0 before. NULL is ignored.
+    /// Releases one reference. After the last release nothing is watched any longer, callbacks that
+    /// are left are never called, and libfal uses none of their user pointers; the operations go
+    /// on. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
+    /// before. NULL is ignored.
     fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher);
 }
 
 /// Calls ready callbacks on this thread: at most max, and no further one after budget_us
-/// microseconds, but at least one if any is ready. *ran is the number of called callbacks; ran may
+/// microseconds, but at least one if any is ready and max is not 0. *ran is the number of called callbacks; ran may
 /// be NULL.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback. FAL_E_FORKED if the dispatcher was created by the parent
@@ -73,17 +82,40 @@ pub unsafe extern "C" fn fal_dispatcher_run(
     })
 }
 
+/// Blocks until at least one callback or notice is ready, for at most timeout_ms milliseconds.
+/// Returns FAL_OK if one is, and FAL_PENDING if not; it may be left over from events that the host
+/// has read elsewhere or from a callback that was taken back. For a host without an event loop.
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. FAL_E_FORKED as
+/// fal_dispatcher_run().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_dispatcher_wait(
+    dispatcher: *const fal_dispatcher,
+    timeout_ms: i64,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    outcome(err, || {
+        // SAFETY: NULL or live, by the header's contract.
+        let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
+        Ok(match dispatcher.inner.wait(times::wait(timeout_ms))? {
+            true => FAL_OK,
+            false => FAL_PENDING,
+        })
+    })
+}
+
 infallible! {
-    /// Returns how many callbacks are registered and not called yet, whether their operations have
-    /// ended or not; 0 for NULL. A callback for events counts while events are waiting.
+    /// Returns how many callbacks are registered and not called yet and how many operations are
+    /// watched, whether they have ended or not; 0 for NULL. A callback for events counts while
+    /// events are waiting.
     fn fal_dispatcher_outstanding(dispatcher: &fal_dispatcher) -> usize = 0 {
         dispatcher.inner.outstanding()
     }
 }
 
 fallible! {
-    /// Sets the callback that is called when callbacks become ready, so that an event loop can
-    /// sleep; one call may stand for several of them. NULL removes it. user must stay valid as long
+    /// Sets the callback that is called when callbacks or notices become ready, so that an event
+    /// loop can sleep; one call may stand for several of them, so read until FAL_PENDING. NULL removes it. user must stay valid as long
     /// as the dispatcher and its operations exist, and until a call that already runs on another
     /// thread has returned. No call is running after fal_shutdown() has returned FAL_OK.
     fn fal_dispatcher_set_wake(

@@ -42,14 +42,14 @@ unsafe fn sentence(
     name: &str,
     len: *mut usize,
     none: &'static CStr,
-    get: impl FnOnce(&Error) -> &str,
+    get: impl FnOnce(&Error) -> String,
 ) -> *const c_char {
     let text = plain(ptr::null(), || {
         // SAFETY: by this function's own contract.
         match unsafe { err.as_ref() } {
             // SAFETY: by this function's own contract.
             Some(err) => unsafe {
-                let make = || Some(get(&err.inner).to_owned());
+                let make = || Some(get(&err.inner));
                 err.texts.get(name, len, make)
             },
             None => ptr::null(),
@@ -83,7 +83,11 @@ pub unsafe extern "C" fn fal_error_message(
     len: *mut usize,
 ) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { sentence(err, "message", len, c"no error", Error::message) }
+    unsafe {
+        sentence(err, "message", len, c"no error", |error| {
+            error.message().to_owned()
+        })
+    }
 }
 
 /// Returns what to do about the error, as English text; "nothing" for NULL. The result is never
@@ -91,7 +95,23 @@ pub unsafe extern "C" fn fal_error_message(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_remedy(err: *const fal_error, len: *mut usize) -> *const c_char {
     // SAFETY: NULL or live, by the header's contract.
-    unsafe { sentence(err, "remedy", len, c"nothing", Error::remedy) }
+    unsafe {
+        sentence(err, "remedy", len, c"nothing", |error| {
+            error.remedy().to_owned()
+        })
+    }
+}
+
+/// Returns the whole error as a block of lines to be printed, without a newline at the end: the
+/// message, the remedy, fal's id of the request, the rejected fields, and the report on the sources
+/// of the credential, as far as the error has them; "no error" for NULL. The result is never NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_error_describe(
+    err: *const fal_error,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: NULL or live, by the header's contract.
+    unsafe { sentence(err, "describe", len, c"no error", Error::describe) }
 }
 
 infallible! {

@@ -7,8 +7,9 @@
 //! block until a response arrives, such as fal_client_subscribe(), discard events.
 
 use std::ffi::{c_char, c_void};
+use std::ptr;
 
-use super::boundary::{self, Out, User};
+use super::boundary::{self, Out, User, plain};
 use super::dispatcher::fal_dispatcher;
 use super::error::fal_error;
 use super::op::{fal_op, fal_op_callback};
@@ -55,7 +56,7 @@ pub struct fal_event {
 }
 
 impl fal_event {
-    fn new(event: Event) -> Self {
+    pub(super) fn new(event: Event) -> Self {
         let bytes = event.is_bytes();
         let (kind, content, packed) = event.into_parts();
         fal_event {
@@ -110,22 +111,34 @@ infallible! {
 fallible! {
     /// Makes fal_dispatcher_run() call callback when there are unread events: once for all of them,
     /// so the callback reads every event, with a timeout of 0. A new callback replaces the previous
-    /// one. The end of the operation is not an event: see fal_op_when_done().
+    /// one; NULL takes it back. The end of the operation is not an event: see fal_op_when_done().
     ///
-    /// user must stay valid as long as the operation exists.
+    /// user must stay valid until one of these, after which no call starts (a call that another
+    /// thread is in the midst of goes on):
+    ///
+    /// - the callback was taken back or replaced,
+    /// - fal_dispatcher_run() calls the callback of fal_op_when_done() for the same operation and
+    ///   dispatcher,
+    /// - the operation has ended, and all of its events were read or discarded,
+    /// - the last reference to the dispatcher was released.
+    ///
+    /// FAL_E_INVALID_ARGUMENT if the operation is watched: see fal_op_watch().
     fn fal_op_when_event(
         op: &fal_op,
         dispatcher: &fal_dispatcher,
         callback: fal_op_callback,
         user: *mut c_void,
     ) {
-        let callback = callback.ok_or_else(|| boundary::null("callback"))?;
         let user = User::new(user);
-        dispatcher.inner.when_event(&op.inner, move |op| {
-            let op = fal_op::new(op);
-            // SAFETY: the host passed this callback for these arguments; `op` outlives the call.
-            unsafe { callback(op.lend().cast_mut(), user.get()) }
-        })?;
+        match callback {
+            None => dispatcher.inner.take_back(&op.inner)?,
+            Some(callback) => dispatcher.inner.when_event(&op.inner, move |op| {
+                let op = fal_op::new(op);
+                // SAFETY: the host passed this callback for these arguments; `op` outlives the
+                // call.
+                unsafe { callback(op.lend().cast_mut(), user.get()) }
+            })?,
+        }
     }
 }
 
@@ -165,6 +178,51 @@ infallible! {
     fn fal_event_is_bytes(event: &fal_event) -> bool = false {
         event.bytes
     }
+}
+
+infallible! {
+    /// Returns the number of requests ahead of the job, of a FAL_EVENT_STATUS event while it is
+    /// queued; -1 for any other event and for NULL.
+    fn fal_event_queue_position(event: &fal_event) -> i64 = (-1) {
+        number(event.kind.queue_position(&event.content.inner))
+    }
+
+    /// Returns how many bytes of a file were sent or received, of a FAL_EVENT_PROGRESS event; -1 for
+    /// any other event and for NULL.
+    fn fal_event_transferred(event: &fal_event) -> i64 = (-1) {
+        number(event.kind.transferred(&event.content.inner))
+    }
+
+    /// Returns the size of that file in bytes; -1 if it is not known, for any other event and for
+    /// NULL.
+    fn fal_event_total(event: &fal_event) -> i64 = (-1) {
+        number(event.kind.total(&event.content.inner))
+    }
+}
+
+fn number(number: Option<u64>) -> i64 {
+    number.map_or(-1, |number| i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// Returns the text of a FAL_EVENT_LOG event, borrowed from it; NULL for any other event and for
+/// NULL. len may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_event_message(
+    event: *const fal_event,
+    len: *mut usize,
+) -> *const c_char {
+    plain(ptr::null(), || {
+        // SAFETY: NULL or live and NULL or writable, by the header's contract.
+        unsafe {
+            set_len(len, 0);
+            let content = event.as_ref().map(|event| (event.kind, &event.content));
+            let text = content.and_then(|(kind, content)| {
+                let message = kind.message(&content.inner)?;
+                content.texts.copy("message", len, message).ok()
+            });
+            text.unwrap_or(ptr::null())
+        }
+    })
 }
 
 /// Gets the bytes at a JSON Pointer of a realtime app's message, which as JSON are {"$bytes":

@@ -49,5 +49,6 @@ pub mod store;
 pub mod stream;
 pub mod upload;
 pub mod version;
+pub mod watch;
 pub mod webhook;
 pub mod websocket;

@@ -14,19 +14,26 @@ use super::outcome::outcome;
 use super::response::fal_response;
 use super::shared::{Counted, Shared};
 use super::status::{FAL_E_FORKED, FAL_E_INVALID_ARGUMENT, FAL_OK, FAL_PENDING, fal_status};
+use super::texts::Texts;
 use super::times;
+use crate::error::Result;
 use crate::operation::Op;
 
 /// A running call. Shared: see fal_op_retain() and fal_op_release(). It keeps what it needs of its
 /// client.
 pub struct fal_op {
     pub(super) inner: Op,
+    texts: Texts,
     counted: Counted,
 }
 
 impl fal_op {
     pub(super) fn new(inner: Op) -> Shared<Self> {
-        Shared::new(|counted| fal_op { inner, counted })
+        Shared::new(|counted| fal_op {
+            inner,
+            texts: Texts::default(),
+            counted,
+        })
     }
 }
 
@@ -90,6 +97,39 @@ pub unsafe extern "C" fn fal_op_wait(
     })
 }
 
+/// Blocks until one of several operations has ended, for at most timeout_ms milliseconds. Returns
+/// FAL_OK if one has, and its index in *index: of the first in the order of the array, if several
+/// have. Returns FAL_PENDING if none has. ops has count pointers, none of them NULL; count is at
+/// least 1.
+///
+/// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. FAL_E_FORKED if the operations
+/// before the first that has ended include one of the parent process.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn fal_op_wait_any(
+    ops: *const *const fal_op,
+    count: usize,
+    timeout_ms: i64,
+    index: *mut usize,
+    err: *mut *mut fal_error,
+) -> fal_status {
+    outcome(err, || {
+        // SAFETY: NULL or writable, by the header's contract.
+        let index = unsafe { Out::new(index, 0, "index") }?;
+        // SAFETY: NULL or this many pointers, by the header's contract.
+        let ops = unsafe { boundary::list(ops, count, "ops") }?;
+        let ops = ops.iter().map(|op| {
+            // SAFETY: NULL or live, by the header's contract.
+            Ok(&unsafe { boundary::borrow(*op, "an element of ops") }?.inner)
+        });
+        let ops: Vec<&Op> = ops.collect::<Result<_>>()?;
+        let ended = Op::wait_any(&ops, times::wait(timeout_ms))?;
+        Ok(match ended.map(|ended| index.set(ended)) {
+            Some(()) => FAL_OK,
+            None => FAL_PENDING,
+        })
+    })
+}
+
 infallible! {
     /// Requests that the operation ends with FAL_E_CANCELLED, and returns at once. Does nothing if
     /// it has already ended, and for NULL. It may be called any number of times.
@@ -120,14 +160,25 @@ pub unsafe extern "C" fn fal_op_take(
     })
 }
 
+strings! {
+    /// Returns fal's id of the request as soon as it is known, for a support request or to come back
+    /// to the job; NULL before, and if fal sends none. A job has it once it is submitted, a stream
+    /// once it begins, and any other call once it has ended. The string is borrowed from the
+    /// operation.
+    fn fal_op_request_id(op: &fal_op) {
+        op.inner.request_id().map(str::to_owned)
+    }
+}
+
 fallible! {
     /// Makes fal_dispatcher_run() call callback once when the operation has ended, whether it
     /// succeeded, failed, was cancelled or was shut down. If it has already ended, the next run
     /// calls it; this function never does.
     ///
-    /// The operation and the dispatcher are kept alive until that call, and user must stay valid
-    /// until then. Releasing all references to the operation does not discard its outcome: the
-    /// callback can take it.
+    /// The operation is kept alive until that call, so the callback can take the outcome also if
+    /// all references were released. user must stay valid until then, or until the last reference
+    /// to the dispatcher is released. No callback of fal_op_when_event() for the same operation
+    /// and dispatcher starts after it: it may free the user of both.
     fn fal_op_when_done(
         op: &fal_op,
         dispatcher: &fal_dispatcher,

@@ -12,7 +12,7 @@ use super::times;
 use crate::client::{Client, ClientBuilder, HostRole};
 use crate::credentials;
 use crate::error::Result;
-use crate::log::Level;
+use crate::log::{Level, Target};
 use crate::runtime;
 
 /// Options of a client. Unique; freed with fal_options_free(). Clients and reports copy what they
@@ -54,8 +54,10 @@ pub const FAL_LOG_INFO: fal_log_level = 3;
 pub const FAL_LOG_DEBUG: fal_log_level = 4;
 
 /// Receives one log line. message ends with a NUL, is len bytes long, and is valid during the call.
-/// The callback runs on a thread of libfal that runs only such callbacks, in the order of the
-/// lines, and one call at a time for each fal_options_set_log().
+/// target ends with a NUL, lives as long as the library, and says which part of libfal writes the
+/// line: "credentials", "transport", "queue", "storage", or "log" for a line about the log itself.
+/// Later versions may add some. The callback runs on a thread of libfal that runs only such
+/// callbacks, in the order of the lines, and one call at a time for each fal_options_set_log().
 ///
 /// It may block: only log lines wait for it. Up to 1024 lines or 256 KiB are queued; further ones
 /// are dropped and counted in a line of their own. A line arrives shortly after the event that it
@@ -64,6 +66,7 @@ pub const FAL_LOG_DEBUG: fal_log_level = 4;
 pub type fal_log_callback = Option<
     unsafe extern "C" fn(
         level: fal_log_level,
+        target: *const c_char,
         message: *const c_char,
         len: usize,
         user: *mut c_void,
@@ -269,16 +272,17 @@ fallible! {
         let user = User::new(user);
         options.builder = match callback {
             None => builder.without_log(),
-            Some(callback) => builder.log(level, move |level, line| {
-                send_line(callback, level, line, user)
+            Some(callback) => builder.log(level, move |level, target, line| {
+                send_line(callback, level, target, line, user)
             }),
         };
     }
 }
 
 fn send_line(
-    callback: unsafe extern "C" fn(fal_log_level, *const c_char, usize, *mut c_void),
+    callback: unsafe extern "C" fn(fal_log_level, *const c_char, *const c_char, usize, *mut c_void),
     level: Level,
+    target: Target,
     line: &str,
     user: User,
 ) {
@@ -287,6 +291,12 @@ fn send_line(
     text.push(0);
     // SAFETY: the host passed this callback for these arguments; the text outlives the call.
     runtime::in_callback(|| unsafe {
-        callback(level as i32, text.as_ptr().cast(), line.len(), user.get())
+        callback(
+            level as i32,
+            target.name().as_ptr(),
+            text.as_ptr().cast(),
+            line.len(),
+            user.get(),
+        )
     });
 }

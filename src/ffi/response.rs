@@ -21,7 +21,7 @@ use crate::response::Response;
 /// A successful response. Unique; freed with fal_response_free().
 pub struct fal_response {
     pub(super) inner: Response,
-    texts: Texts,
+    pub(super) texts: Texts,
 }
 
 impl fal_response {

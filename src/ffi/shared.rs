@@ -4,10 +4,25 @@
 use std::ptr;
 use std::sync::Arc;
 
-use super::boundary::plain;
+use super::boundary::{null, plain};
+use crate::error::Result;
 
 /// A reference to a shared object.
 pub(super) struct Shared<T>(Arc<T>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Shared(self.0.clone())
+    }
+}
+
+impl<T> std::ops::Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 /// A field of every type that can be retained. Only [`Shared::new`] creates one, so each value of
 /// such a type is in a [`Shared`].
@@ -16,6 +31,21 @@ pub(super) struct Counted(());
 impl<T: AsRef<Counted>> Shared<T> {
     pub(super) fn new(make: impl FnOnce(Counted) -> T) -> Self {
         Shared(Arc::new(make(Counted(()))))
+    }
+
+    /// Another reference to an object of the host's.
+    ///
+    /// # Safety
+    /// `pointer` is NULL or a live object of this library.
+    pub(super) unsafe fn of(pointer: *const T, name: &str) -> Result<Self> {
+        if pointer.is_null() {
+            return Err(null(name));
+        }
+        // SAFETY: live, by this function's own contract, and in an Arc, since it has a `Counted`.
+        unsafe {
+            Arc::increment_strong_count(pointer);
+            Ok(Shared(Arc::from_raw(pointer)))
+        }
     }
 
     /// Gives this reference to the host.

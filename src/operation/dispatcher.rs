@@ -1,75 +1,63 @@
 //! Callbacks that run on the host's own threads: queued by operations, run by
 //! [`Dispatcher::run`].
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::event_queue::Listener;
+use super::event_queue::{Bell, Listener, Place};
 use super::op::{Op, WeakOp, panicked};
+use super::ready::{DoneCallback, EventCallback, Ready, Shared, Wake};
 use crate::error::{Code, Error, Result};
 use crate::runtime;
-use crate::runtime::host_functions::{HostOwned, Kind};
+use crate::runtime::host_functions::HostOwned;
 use crate::system::process;
 
-/// A queue of callbacks that the host runs, for instance once per frame. Clones share the queue.
+/// What operations have ready for the host: callbacks, which it runs for instance once per frame,
+/// and notices, which it reads. Clones share both.
+///
+/// Once [`Op::poll`] or [`Op::wait`] says that an operation has ended, its callback or its notice is
+/// ready, and the other way round.
 #[derive(Clone)]
 pub struct Dispatcher {
-    shared: Arc<Shared>,
-}
-
-type Callback = HostOwned<Box<dyn FnOnce() + Send>>;
-type Wake = Arc<dyn Fn() + Send + Sync>;
-
-#[derive(Default)]
-struct Shared {
-    pid: u32,
-    queue: Mutex<Queue>,
-    outstanding: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Queue {
-    ready: VecDeque<Callback>,
-    wake: Option<Arc<HostOwned<Wake>>>,
-    /// Whether a callback has become ready since the waking thread last called `wake`.
-    due: bool,
-    /// Whether there is a waking thread.
-    waking: bool,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    pub(super) shared: Arc<Shared>,
 }
 
 /// Queues a callback when an operation has events. Does not keep the dispatcher alive.
-struct EventCallback<F> {
+struct EventListener {
     dispatcher: Weak<Shared>,
     op: WeakOp,
-    callback: Arc<F>,
+    callback: Arc<EventCallback>,
 }
 
-impl<F: Fn(Op) + Send + Sync + 'static> Listener for EventCallback<F> {
-    fn notify(&self) {
-        // If the dispatcher is gone, dropping this handle discards the events.
-        let Some(op) = self.op.op() else { return };
-        let Some(shared) = self.dispatcher.upgrade() else {
-            return;
-        };
-        let callback = self.callback.clone();
+impl Listener for EventListener {
+    fn publish(&self, handles: &mut usize) -> Option<Arc<dyn Bell>> {
+        let shared = self.dispatcher.upgrade()?;
+        let op = self.op.op(handles)?;
         shared.outstanding.fetch_add(1, Ordering::AcqRel);
-        Dispatcher { shared }.enqueue(move || {
-            op.rearm();
-            callback(op);
-        });
+        let ready = Ready::Events(op, self.callback.clone());
+        shared.lock().callbacks.push_back(ready);
+        Some(shared)
+    }
+
+    fn publish_end(&self) -> Option<Arc<dyn Bell>> {
+        None
     }
 
     fn is_alive(&self) -> bool {
         self.dispatcher.strong_count() > 0
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            dispatcher: self.dispatcher.as_ptr().addr(),
+            watch: None,
+        }
+    }
+
+    fn retire(&self) {
+        self.callback.is_retired.store(true, Ordering::Release);
     }
 }
 
@@ -82,27 +70,23 @@ impl Default for Dispatcher {
 impl Dispatcher {
     /// An empty dispatcher.
     pub fn new() -> Self {
-        let pid = process::id();
-        let shared = Arc::new(Shared {
-            pid,
-            ..Shared::default()
-        });
-        Dispatcher { shared }
+        Dispatcher {
+            shared: Arc::new(Shared::new()),
+        }
     }
 
     /// Makes [`run`](Self::run) call `callback` once after `op` has ended in any way.
     pub fn when_done(&self, op: &Op, callback: impl FnOnce(Op) + Send + 'static) -> Result<()> {
         self.check_process()?;
         self.shared.outstanding.fetch_add(1, Ordering::AcqRel);
-        let (dispatcher, ended) = (self.clone(), op.clone());
-        let callback = HostOwned::new(callback);
-        let accepted = op.on_end(move || {
-            dispatcher.enqueue(move || {
-                if let Some(callback) = callback.take() {
-                    callback(ended);
-                }
-            });
-        });
+        let dispatcher = Arc::downgrade(&self.shared);
+        let callback: DoneCallback = HostOwned::new(Box::new(callback));
+        let mut ready = Some(Ready::Done(op.clone(), callback));
+        let accepted = op.on_end(Box::new(move || {
+            let shared = dispatcher.upgrade()?;
+            shared.lock().callbacks.push_back(ready.take()?);
+            Some(shared)
+        }));
         if accepted.is_err() {
             self.shared.outstanding.fetch_sub(1, Ordering::AcqRel);
         }
@@ -112,19 +96,33 @@ impl Dispatcher {
     /// Makes [`run`](Self::run) call `callback` when events of `op` are queued. It is called once
     /// for all events that are queued by then, so it should read all of them ([`Op::wait_event`]
     /// with zero). It replaces an earlier callback. The end of `op` is not an event.
+    ///
+    /// No call starts after it was replaced or [taken back](Self::take_back), after the callback of
+    /// [`when_done`](Self::when_done) for the same operation has been called by the same dispatcher,
+    /// or after `op` has ended and all events were read. Fails if the operation is
+    /// [watched](Self::watch).
     pub fn when_event(&self, op: &Op, callback: impl Fn(Op) + Send + Sync + 'static) -> Result<()> {
         self.check_process()?;
-        let listener = EventCallback {
+        op.set_listener(Arc::new(EventListener {
             dispatcher: Arc::downgrade(&self.shared),
             op: op.weak(),
-            callback: Arc::new(callback),
-        };
-        op.on_event(Arc::new(listener))
+            callback: Arc::new(EventCallback {
+                function: HostOwned::new(Box::new(callback)),
+                is_retired: AtomicBool::new(false),
+            }),
+        }))
+    }
+
+    /// Takes back the callback of [`when_event`](Self::when_event), if there is one: no call starts
+    /// after this returns.
+    pub fn take_back(&self, op: &Op) -> Result<()> {
+        self.check_process()?;
+        op.remove_listener(|place| place.watch.is_none())
     }
 
     /// Runs ready callbacks on this thread, at most `max` of them. Starts no callback after
-    /// `budget` has passed (`None`: no limit), but runs at least one if one is ready. Returns how
-    /// many ran.
+    /// `budget` has passed (`None`: no limit), but runs at least one if one is ready and `max` is
+    /// not 0. Returns how many ran.
     ///
     /// Fails with [`Code::WouldDeadlock`] inside a callback.
     pub fn run(&self, max: usize, budget: Option<Duration>) -> Result<usize> {
@@ -133,28 +131,57 @@ impl Dispatcher {
         let started = Instant::now();
         let mut ran = 0;
         while ran < max && (ran == 0 || budget.is_none_or(|budget| started.elapsed() < budget)) {
-            let Some(callback) = self.shared.lock().ready.pop_front() else {
+            let Some(ready) = self.shared.lock().callbacks.pop_front() else {
                 break;
             };
-            let Some(callback) = callback.take() else {
-                continue;
-            };
             self.shared.outstanding.fetch_sub(1, Ordering::AcqRel);
-            ran += 1;
-            runtime::in_callback(|| catch_unwind(AssertUnwindSafe(callback)))
-                .map_err(|payload| panicked(&*payload))?;
+            let call = AssertUnwindSafe(|| self.call(ready));
+            let called = runtime::in_callback(|| catch_unwind(call));
+            ran += usize::from(called.map_err(|payload| panicked(&*payload))??);
         }
         Ok(ran)
     }
 
-    /// Returns how many callbacks have not run yet, ready or not.
+    /// Calls a callback, unless there is no reason left to. Returns whether it was called.
+    fn call(&self, ready: Ready) -> Result<bool> {
+        match ready {
+            Ready::Done(op, callback) => {
+                let here = Arc::as_ptr(&self.shared).addr();
+                op.remove_listener(|place| place.watch.is_none() && place.dispatcher == here)?;
+                let callback = callback.take();
+                Ok(callback.map(|callback| callback(op)).is_some())
+            }
+            Ready::Events(op, callback) => {
+                let is_due = op.rearm() && !callback.is_retired.load(Ordering::Acquire);
+                let function = callback.function.get().filter(|_| is_due);
+                Ok(function.map(|function| function(op)).is_some())
+            }
+        }
+    }
+
+    /// Blocks until a callback or a notice is ready, or `timeout` has passed (`None`: no limit).
+    /// Returns whether one is. It may have lost its reason by then: the host has read the events
+    /// elsewhere, or taken the callback back.
+    ///
+    /// Fails with [`Code::WouldDeadlock`] inside a callback, if it would have to wait.
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
+        self.check_process()?;
+        let ready = self.shared.wait(timeout, |queue| {
+            let is_empty = queue.callbacks.is_empty() && queue.notices.is_empty();
+            (!is_empty).then_some(())
+        });
+        Ok(ready?.is_some())
+    }
+
+    /// Returns how many callbacks have not run yet, ready or not, and how many operations are
+    /// watched.
     pub fn outstanding(&self) -> usize {
         self.shared.outstanding.load(Ordering::Acquire)
     }
 
-    /// Sets a function that is called when callbacks become ready, so that an event loop can sleep.
-    /// `None` removes it. One call may stand for several callbacks. libfal calls `wake` on a thread
-    /// made for that, or on the host's thread that made a callback ready.
+    /// Sets a function that is called when callbacks or notices become ready, so that an event loop
+    /// can sleep. `None` removes it. One call may stand for several of them. libfal calls `wake` on
+    /// a thread made for that, or on the host's thread that made one ready.
     ///
     /// `wake` should only send a signal: a slow one delays the next call. Blocking calls of libfal
     /// fail inside it.
@@ -166,35 +193,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn enqueue(&self, callback: impl FnOnce() + Send + 'static) {
-        let mut queue = self.shared.lock();
-        queue.ready.push_back(HostOwned::new(Box::new(callback)));
-        if queue.wake.is_none() {
-            return;
-        }
-        let here = !runtime::carries_calls();
-        queue.due = queue.due || !here;
-        let later = !here && !std::mem::replace(&mut queue.waking, true);
-        let wake = queue.wake.clone().filter(|_| here);
-        drop(queue);
-        wake.into_iter().for_each(|wake| call(&wake));
-        if later {
-            self.wake_later();
-        }
-    }
-
-    /// Starts the waking thread, which calls `wake` for as long as callbacks become ready.
-    fn wake_later(&self) {
-        let mut waker = Waker(Arc::downgrade(&self.shared));
-        let job = move || std::iter::from_fn(|| waker.next()).for_each(|wake| call(&wake));
-        let posted =
-            runtime::current_or_closing().map(|instance| instance.host().post(Kind::Wakes, job));
-        if let Ok(Err(job)) = posted {
-            job();
-        }
-    }
-
-    fn check_process(&self) -> Result<()> {
+    pub(super) fn check_process(&self) -> Result<()> {
         match self.shared.pid == process::id() {
             true => Ok(()),
             false => Err(Error::new(
@@ -202,38 +201,6 @@ impl Dispatcher {
                 "the dispatcher belongs to the process that this one was forked from",
             )),
         }
-    }
-}
-
-/// The waking thread of a dispatcher. There is at most one.
-struct Waker(Weak<Shared>);
-
-impl Waker {
-    fn next(&mut self) -> Option<Arc<HostOwned<Wake>>> {
-        let shared = self.0.upgrade()?;
-        let mut queue = shared.lock();
-        let wake = queue.wake.clone().filter(|_| queue.due);
-        (queue.due, queue.waking) = (false, wake.is_some());
-        if wake.is_none() {
-            // Another waking thread may start before this one ends.
-            self.0 = Weak::new();
-        }
-        wake
-    }
-}
-
-impl Drop for Waker {
-    /// Runs even if the thread never called `next`.
-    fn drop(&mut self) {
-        if let Some(shared) = self.0.upgrade() {
-            shared.lock().waking = false;
-        }
-    }
-}
-
-fn call(wake: &HostOwned<Wake>) {
-    if let Some(wake) = wake.get() {
-        let _ = runtime::in_callback(|| catch_unwind(AssertUnwindSafe(|| wake())));
     }
 }
 
@@ -247,7 +214,7 @@ impl std::fmt::Debug for Dispatcher {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::AtomicUsize;
 
     use serde_json::json;
 

@@ -29,6 +29,31 @@ pub enum EventKind {
     Connection = 6,
 }
 
+impl EventKind {
+    pub(crate) fn queue_position(self, content: &Response) -> Option<u64> {
+        self.number(EventKind::Status, content, "/queue_position")
+    }
+
+    pub(crate) fn transferred(self, content: &Response) -> Option<u64> {
+        self.number(EventKind::Progress, content, "/transferred")
+    }
+
+    pub(crate) fn total(self, content: &Response) -> Option<u64> {
+        self.number(EventKind::Progress, content, "/total")
+    }
+
+    pub(crate) fn message(self, content: &Response) -> Option<&str> {
+        let is_log = self == EventKind::Log;
+        is_log.then(|| content.get_str("/message").ok()).flatten()
+    }
+
+    fn number(self, of: EventKind, content: &Response, pointer: &str) -> Option<u64> {
+        (self == of)
+            .then(|| content.get(pointer).ok()?.as_u64())
+            .flatten()
+    }
+}
+
 /// Something that happened during an operation.
 #[derive(Debug)]
 pub struct Event {
@@ -175,6 +200,28 @@ impl Event {
     /// whole content.
     pub fn get_bytes(&self, pointer: &str) -> Result<&[u8]> {
         self.packed.get_bytes(&self.content, pointer)
+    }
+
+    /// Returns the number of requests ahead of a job, of a [`Status`](EventKind::Status) while it is
+    /// queued.
+    pub fn queue_position(&self) -> Option<u64> {
+        self.kind.queue_position(&self.content)
+    }
+
+    /// Returns how many bytes of a file were sent or received, of a
+    /// [`Progress`](EventKind::Progress).
+    pub fn transferred(&self) -> Option<u64> {
+        self.kind.transferred(&self.content)
+    }
+
+    /// Returns the size of that file in bytes, if it is known.
+    pub fn total(&self) -> Option<u64> {
+        self.kind.total(&self.content)
+    }
+
+    /// Returns the text of a [`Log`](EventKind::Log).
+    pub fn message(&self) -> Option<&str> {
+        self.kind.message(&self.content)
     }
 
     /// Returns the value at a JSON Pointer (RFC 6901) of the content, such as `/queue_position`.

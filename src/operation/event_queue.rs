@@ -11,12 +11,38 @@ const MOST: usize = 1024;
 /// … and their maximum size in bytes. A single event may be larger.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Is notified when the queue stops being empty.
-pub(crate) trait Listener: Send + Sync {
-    fn notify(&self);
+/// Tells a dispatcher about an operation. Everything is published under the operation's lock, so
+/// that the order of what is published is the order of what happened.
+pub(super) trait Listener: Send + Sync {
+    /// Publishes that events are queued. `handles` counts the handles to the operation. Returns
+    /// `None` if the dispatcher is gone.
+    fn publish(&self, handles: &mut usize) -> Option<Arc<dyn Bell>>;
 
-    /// Whether the listener still reads events.
+    /// Publishes that the operation ends.
+    fn publish_end(&self) -> Option<Arc<dyn Bell>>;
+
+    /// Whether the dispatcher still exists.
     fn is_alive(&self) -> bool;
+
+    fn place(&self) -> Place;
+
+    /// Withdraws what is published and not delivered yet.
+    fn retire(&self);
+}
+
+/// Wakes those who wait for what was published. Is rung without any lock, because it may call a
+/// function of the host.
+pub(super) trait Bell: Send + Sync {
+    fn ring(self: Arc<Self>);
+}
+
+/// Where a listener publishes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The address of the dispatcher.
+    pub(super) dispatcher: usize,
+    /// The number of the watch; `None` for a callback.
+    pub(super) watch: Option<u64>,
 }
 
 #[derive(Default)]
@@ -40,7 +66,7 @@ impl EventQueue {
         self.waiting.is_empty()
     }
 
-    /// Adds an event. The caller must notify the returned listener, without the lock of the queue.
+    /// Adds an event. The caller must publish it through the returned listener.
     pub(super) fn push(&mut self, event: Event) -> Option<Arc<dyn Listener>> {
         if self.discarding {
             return None;
@@ -92,24 +118,29 @@ impl EventQueue {
         self.dropped
     }
 
-    /// Replaces the listener. The caller must notify the returned one, because events are queued.
-    pub(super) fn set_listener(
-        &mut self,
-        listener: Arc<dyn Listener>,
-    ) -> Option<Arc<dyn Listener>> {
+    /// Sets the listener. The caller must publish through it if events are queued already.
+    pub(super) fn set_listener(&mut self, listener: Arc<dyn Listener>) {
         self.listener = Some(listener);
-        self.notified = false;
-        match self.waiting.is_empty() {
-            true => None,
-            false => self.due(),
-        }
+        self.notified = !self.waiting.is_empty();
     }
 
-    /// Whether a listener reads the events.
-    pub(super) fn has_listener(&self) -> bool {
+    /// Removes and retires the listener. The caller must drop it without the lock.
+    pub(super) fn take_listener(&mut self) -> Option<Arc<dyn Listener>> {
+        let listener = self.listener.take()?;
+        listener.retire();
+        Some(listener)
+    }
+
+    /// The listener, unless its dispatcher is gone.
+    pub(super) fn listener(&self) -> Option<&Arc<dyn Listener>> {
         self.listener
             .as_ref()
-            .is_some_and(|listener| listener.is_alive())
+            .filter(|listener| listener.is_alive())
+    }
+
+    /// Where the listener publishes.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.listener().map(|listener| listener.place())
     }
 
     /// Makes the next event notify the listener again, because the host is about to read.
@@ -131,11 +162,26 @@ mod tests {
     struct Ended;
 
     impl Listener for Ended {
-        fn notify(&self) {}
+        fn publish(&self, _: &mut usize) -> Option<Arc<dyn Bell>> {
+            None
+        }
+
+        fn publish_end(&self) -> Option<Arc<dyn Bell>> {
+            None
+        }
 
         fn is_alive(&self) -> bool {
             false
         }
+
+        fn place(&self) -> Place {
+            Place {
+                dispatcher: 0,
+                watch: None,
+            }
+        }
+
+        fn retire(&self) {}
     }
 
     fn event(kind: EventKind, n: usize) -> Event {
@@ -184,10 +230,7 @@ mod tests {
     fn the_host_is_told_once_until_it_looks() {
         let mut events = EventQueue::default();
         events.push(event(EventKind::Log, 0));
-        assert!(
-            events.set_listener(Arc::new(Ended)).is_some(),
-            "an event is queued already"
-        );
+        events.set_listener(Arc::new(Ended));
         assert!(events.push(event(EventKind::Log, 1)).is_none());
         events.rearm();
         assert!(events.push(event(EventKind::Log, 2)).is_some());

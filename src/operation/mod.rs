@@ -4,10 +4,13 @@ pub(crate) mod dispatcher;
 pub(crate) mod event;
 mod event_queue;
 mod op;
+mod ready;
 mod shared;
 mod task;
 #[cfg(test)]
 mod tests;
+mod wait_any;
+pub(crate) mod watch;
 
 #[cfg(feature = "capi")]
 pub(crate) use op::panicked;

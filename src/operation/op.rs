@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::event::Event;
-use super::event_queue::Listener;
-use super::shared::{Shared, State};
+use super::event_queue::{Bell, Listener, Place};
+use super::shared::{Hook, Shared, State};
 use super::task::Task;
 use crate::error::{Code, Error, Result};
 use crate::response::Response;
@@ -47,7 +47,7 @@ impl Drop for Readers {
         let mut state = self.shared.lock();
         state.readers -= 1;
         // A listener passes a new handle to each callback.
-        if state.readers == 0 && !state.events.has_listener() {
+        if state.readers == 0 && state.events.place().is_none() {
             state.events.discard();
             drop(state);
             self.shared.space_available.notify_waiters();
@@ -92,6 +92,11 @@ impl Op {
 
     fn of(shared: Arc<Shared>) -> Self {
         shared.lock().readers += 1;
+        Op::counted(shared)
+    }
+
+    /// A handle that is counted already.
+    fn counted(shared: Arc<Shared>) -> Self {
         let readers = Arc::new(Readers {
             shared: shared.clone(),
         });
@@ -205,19 +210,75 @@ impl Op {
         }
     }
 
-    /// Notifies `listener` when an event is queued, and then not again until the host reads.
-    pub(super) fn on_event(&self, listener: Arc<dyn Listener>) -> Result<()> {
+    /// Returns fal's id of the request, as soon as it is known: for a job the id of the submission,
+    /// otherwise that of the response.
+    pub fn request_id(&self) -> Option<&str> {
+        self.shared.request_id()
+    }
+
+    /// Makes a listener publish the events. It replaces a callback, but no watch, and a watch
+    /// replaces nothing.
+    pub(super) fn set_listener(&self, listener: Arc<dyn Listener>) -> Result<()> {
         self.check_process()?;
-        let due = self.shared.lock().events.set_listener(listener);
-        due.into_iter().for_each(|listener| listener.notify());
+        let mut state = self.shared.lock();
+        match (state.events.place(), listener.place().watch) {
+            (Some(Place { watch: Some(_), .. }), _) => return Err(watched()),
+            (Some(_), Some(_)) => return Err(has_callback()),
+            _ => {}
+        }
+        let before = state.events.take_listener();
+        state.events.set_listener(listener.clone());
+        let events = match state.events.is_read() {
+            true => None,
+            false => state.publish(&*listener),
+        };
+        let end = match self.shared.is_pending() {
+            true => None,
+            false => listener.publish_end(),
+        };
+        drop(state);
+        drop(before);
+        events.into_iter().chain(end).for_each(|bell| bell.ring());
         Ok(())
     }
 
-    /// Makes the next event notify the listener again, because the host is about to read.
-    pub(super) fn rearm(&self) {
-        if self.check_process().is_ok() {
-            self.shared.lock().events.rearm();
+    /// Removes the listener if `is_it` is true of its place.
+    pub(super) fn remove_listener(&self, is_it: impl FnOnce(Place) -> bool) -> Result<()> {
+        self.check_process()?;
+        let mut state = self.shared.lock();
+        let before = match state.events.place().is_some_and(is_it) {
+            true => state.events.take_listener(),
+            false => None,
+        };
+        drop(state);
+        drop(before);
+        Ok(())
+    }
+
+    /// Makes the next event be published again, because the host is about to read. Returns whether
+    /// there is anything to read.
+    pub(super) fn rearm(&self) -> bool {
+        let mut state = self.shared.lock();
+        state.events.rearm();
+        !state.events.is_read()
+    }
+
+    /// Returns the next event for a watch. Calls `more`, under the lock, if another event or the
+    /// end follows. The end removes the watch.
+    pub(super) fn next_watched(&self, place: Place, more: impl FnOnce()) -> NextEvent {
+        let mut state = self.shared.lock();
+        let next = self.next(&mut state);
+        let mut ended = None;
+        match &next {
+            NextEvent::Event(_) if !state.events.is_read() || !self.shared.is_pending() => more(),
+            NextEvent::End if state.events.place() == Some(place) => {
+                ended = state.events.take_listener();
+            }
+            _ => {}
         }
+        drop(state);
+        drop(ended);
+        next
     }
 
     /// Starts an operation, blocks until it has ended, and takes its outcome: the synchronous form
@@ -274,17 +335,30 @@ impl Op {
         self.take().unwrap_or_else(no_outcome)
     }
 
-    /// Calls `hook` on the thread that ends the operation, or immediately if it has ended.
-    pub(super) fn on_end(&self, hook: impl FnOnce() + Send + 'static) -> Result<()> {
+    /// Calls `publish` when the operation ends, or immediately if it has ended.
+    pub(super) fn on_end(&self, mut publish: Hook) -> Result<()> {
         self.check_process()?;
         let mut state = self.shared.lock();
         if self.shared.is_pending() {
-            state.hooks.push(Box::new(hook));
+            state.hooks.push(publish);
             return Ok(());
         }
         drop(state);
-        hook();
+        publish().into_iter().for_each(|bell| bell.ring());
         Ok(())
+    }
+
+    /// Rings `bell` when the operation ends. Does nothing if it has ended.
+    pub(super) fn add_bell(&self, bell: Arc<dyn Bell>) {
+        let mut state = self.shared.lock();
+        if self.shared.is_pending() {
+            state.bells.push(bell);
+        }
+    }
+
+    pub(super) fn remove_bell(&self, bell: &Arc<dyn Bell>) {
+        let mut state = self.shared.lock();
+        state.bells.retain(|other| !Arc::ptr_eq(other, bell));
     }
 
     pub(super) fn weak(&self) -> WeakOp {
@@ -304,9 +378,22 @@ pub(super) struct WeakOp {
 }
 
 impl WeakOp {
-    pub(super) fn op(&self) -> Option<Op> {
-        Some(Op::of(self.shared.upgrade()?))
+    /// Returns a handle, and adds it to `handles`. The caller has the lock of the operation.
+    pub(super) fn op(&self, handles: &mut usize) -> Option<Op> {
+        let shared = self.shared.upgrade()?;
+        *handles += 1;
+        Some(Op::counted(shared))
     }
+}
+
+fn watched() -> Error {
+    Error::invalid("the operation is watched already")
+        .with_remedy("Read its events from the dispatcher that watches it.")
+}
+
+fn has_callback() -> Error {
+    Error::invalid("the operation has a callback for its events")
+        .with_remedy("Take the callback back, or read the events in it.")
 }
 
 fn no_outcome() -> Result<Response> {

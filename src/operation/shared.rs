@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use once_cell::race::OnceBox;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::event_queue::{EventQueue, Listener};
+use super::event_queue::{Bell, EventQueue, Listener};
 use crate::error::Result;
 use crate::response::Response;
 use crate::secrets::Secrets;
@@ -19,6 +20,8 @@ pub(super) struct Shared {
     /// The secrets of the work, which no event, error or log line may contain.
     pub(super) secrets: Arc<Secrets>,
     pub(super) ended: AtomicBool,
+    /// fal's id of the request, once it is known.
+    request_id: OnceBox<String>,
     pub(super) cancel: CancellationToken,
     pub(super) state: Mutex<State>,
     /// The operation has ended or an event is queued: wakes threads …
@@ -29,11 +32,16 @@ pub(super) struct Shared {
     pub(super) space_available: Notify,
 }
 
+/// Publishes the end of an operation, under its lock.
+pub(super) type Hook = Box<dyn FnMut() -> Option<Arc<dyn Bell>> + Send>;
+
 #[derive(Default)]
 pub(super) struct State {
     /// Set when the operation ends, until the host takes it.
     pub(super) outcome: Option<Result<Response>>,
-    pub(super) hooks: Vec<Box<dyn FnOnce() + Send>>,
+    pub(super) hooks: Vec<Hook>,
+    /// Those who wait for the first of several operations.
+    pub(super) bells: Vec<Arc<dyn Bell>>,
     /// The number of handles that can read events.
     pub(super) readers: usize,
     /// The number of threads that wait. To wake none of them costs a system call all the same.
@@ -47,6 +55,7 @@ impl Shared {
             pid: process::id(),
             secrets,
             ended: AtomicBool::new(false),
+            request_id: OnceBox::new(),
             cancel: CancellationToken::new(),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -105,16 +114,23 @@ impl Shared {
         }
     }
 
-    /// Adds an event by `push`, and wakes its readers without holding the lock.
+    /// Adds an event by `push`, publishes it, and wakes its readers without holding the lock.
     pub(super) fn queue(&self, push: impl FnOnce(&mut EventQueue) -> Option<Arc<dyn Listener>>) {
         let mut state = self.lock();
-        // Nothing is queued then, so there is nothing to wake for.
-        if state.events.is_discarding() {
+        // Nothing is queued then, so there is nothing to wake for. The end is the last news.
+        if state.events.is_discarding() || !self.is_pending() {
             return;
         }
         let listener = push(&mut state.events);
+        let bell = listener
+            .as_ref()
+            .and_then(|listener| state.publish(&**listener));
+        let discarded = state.events.is_discarding();
         self.wake(state);
-        listener.into_iter().for_each(|listener| listener.notify());
+        if discarded {
+            self.space_available.notify_waiters();
+        }
+        bell.into_iter().for_each(|bell| bell.ring());
     }
 
     fn wake(&self, state: MutexGuard<'_, State>) {
@@ -126,17 +142,56 @@ impl Shared {
         self.changed_for_tasks.notify_waiters();
     }
 
-    /// Sets the outcome, unless there is one, and calls the hooks.
+    /// Sets the outcome, unless there is one, and publishes the end. Who sees the end without the
+    /// lock finds it published in every dispatcher; who finds it published sees the end with the
+    /// lock.
     pub(super) fn complete(&self, outcome: Result<Response>) {
         let outcome = outcome.map_err(|error| error.without(&self.secrets));
+        let id = match &outcome {
+            Ok(response) => response.request_id(),
+            Err(error) => error.request_id(),
+        };
+        id.into_iter().for_each(|id| self.identify(id));
         let mut state = self.lock();
         if !self.is_pending() {
             return;
         }
         state.outcome = Some(outcome);
+        let mut hooks = std::mem::take(&mut state.hooks);
+        let watch = state
+            .events
+            .listener()
+            .and_then(|listener| listener.publish_end());
+        let mut bells = std::mem::take(&mut state.bells);
+        bells.extend(watch);
+        bells.extend(hooks.iter_mut().filter_map(|publish| publish()));
         self.ended.store(true, Ordering::Release);
-        let hooks = std::mem::take(&mut state.hooks);
         self.wake(state);
-        hooks.into_iter().for_each(|hook| hook());
+        bells.into_iter().for_each(|bell| bell.ring());
+    }
+
+    /// Keeps the first id of the request.
+    pub(super) fn identify(&self, id: &str) {
+        self.request_id.get_or_init(|| {
+            let mut id = id.to_owned();
+            self.secrets.hide(&mut id);
+            Box::new(id)
+        });
+    }
+
+    pub(super) fn request_id(&self) -> Option<&str> {
+        self.request_id.get().map(String::as_str)
+    }
+}
+
+impl State {
+    /// Publishes queued events. If neither a dispatcher nor a handle is left to read them, they are
+    /// discarded.
+    pub(super) fn publish(&mut self, listener: &dyn Listener) -> Option<Arc<dyn Bell>> {
+        let bell = listener.publish(&mut self.readers);
+        if bell.is_none() && self.readers == 0 {
+            self.events.discard();
+        }
+        bell
     }
 }

@@ -35,6 +35,11 @@ impl Task {
         &self.shared.secrets
     }
 
+    /// Tells the host fal's id of the request. The first one counts.
+    pub(crate) fn identify(&self, id: &str) {
+        self.shared.identify(id);
+    }
+
     /// Queues an event. Never waits: if the queue is full, the oldest events are dropped.
     pub(crate) fn emit(&self, event: Event) {
         let event = event.without(self.secrets());

@@ -99,6 +99,10 @@ impl Delivery {
     }
 
     async fn read(&mut self, mut opened: Opened) -> Result<Response> {
+        let id = opened.headers.get("x-fal-request-id");
+        if let Some(id) = id.and_then(|id| id.to_str().ok()) {
+            self.exchange.task.identify(id);
+        }
         match kind(&opened.headers) {
             Kind::Events => self.events(&mut opened.body).await?,
             Kind::Json => {

@@ -26,7 +26,7 @@ use crate::credentials::Credential;
 use crate::endpoint::Backup;
 use crate::error::{Answer, Code, Error, Idempotency};
 use crate::limits::{ERROR_BODY, SMALL};
-use crate::log::Level;
+use crate::log::{Level, Target};
 use crate::response::Response;
 use crate::service_error::{
     Classification, RequestContext, Responder, classify, is_html, page_for_json, redirected,
@@ -390,7 +390,7 @@ impl Attempt<'_> {
     pub(super) fn log(&self, level: Level, line: fmt::Arguments<'_>) {
         self.transport
             .log
-            .write(level, self.progress.secrets(), line);
+            .write(level, Target::Transport, self.progress.secrets(), line);
     }
 }
 

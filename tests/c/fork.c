@@ -134,9 +134,9 @@ static void at_any_moment(void)
 
 static pthread_mutex_t line_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static void write_a_line(fal_log_level level, const char *message, size_t len, void *user)
+static void write_a_line(fal_log_level level, const char *target, const char *message, size_t len, void *user)
 {
-    (void)level, (void)message, (void)len, (void)user;
+    (void)level, (void)target, (void)message, (void)len, (void)user;
     pthread_mutex_lock(&line_mutex);
     struct timespec time = {0, 300000};
     nanosleep(&time, NULL);

@@ -215,10 +215,10 @@ static void an_answer_that_is_not_json_is_an_answer(void)
     fal_client_release(client);
 }
 
-static void count_retries(fal_log_level level, const char *message, size_t len, void *user)
+static void count_retries(fal_log_level level, const char *target, const char *message, size_t len, void *user)
 {
     (void)len;
-    if (level == FAL_LOG_WARN && strstr(message, "again in"))
+    if (level == FAL_LOG_WARN && strcmp(target, "transport") == 0 && strstr(message, "again in"))
         (void)__sync_fetch_and_add((int *)user, 1);
 }
 

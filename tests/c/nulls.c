@@ -199,6 +199,20 @@ static fal_op *ended_op(void)
     return kept;
 }
 
+static const fal_op *const *ended_ops(void)
+{
+    static const fal_op *ops[1];
+    ops[0] = ended_op();
+    return ops;
+}
+
+/* Returns a dispatcher that has a notice. */
+static const fal_dispatcher *watching(void)
+{
+    must(fal_op_watch(ended_op(), given.dispatcher, NULL, NULL), NULL, "watch");
+    return given.dispatcher;
+}
+
 /* Returns a job that can be cancelled. The next call frees it. */
 static fal_job *running_job(void)
 {
@@ -255,9 +269,9 @@ static fal_credential_request *question(void)
     return question;
 }
 
-static void logged(fal_log_level level, const char *message, size_t len, void *user)
+static void logged(fal_log_level level, const char *target, const char *message, size_t len, void *user)
 {
-    (void)level, (void)message, (void)len, (void)user;
+    (void)level, (void)target, (void)message, (void)len, (void)user;
 }
 
 static void thread_hook(void *user)
@@ -287,6 +301,7 @@ static fal_channel *channel;
 static fal_event *event;
 static fal_new_key *new_key;
 static const void *data;
+static void *given_back;
 static fal_upload *upload;
 static fal_download *download;
 

@@ -64,9 +64,9 @@ struct blocker {
 };
 
 /* Blocks a runtime thread, and so the shutdown, until the mutex is free. */
-static void block(fal_log_level level, const char *message, size_t len, void *user)
+static void block(fal_log_level level, const char *target, const char *message, size_t len, void *user)
 {
-    (void)level, (void)message, (void)len;
+    (void)level, (void)target, (void)message, (void)len;
     struct blocker *blocker = user;
     (void)__sync_fetch_and_add(&blocker->calls, 1);
     pthread_mutex_lock(&blocker->mutex);

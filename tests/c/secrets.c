@@ -58,9 +58,9 @@ static void no_secret_in_error(const fal_error *err)
         no_secret_in_report(fal_error_credentials(err));
 }
 
-static void log_line(fal_log_level level, const char *message, size_t len, void *user)
+static void log_line(fal_log_level level, const char *target, const char *message, size_t len, void *user)
 {
-    (void)level, (void)len;
+    (void)level, (void)target, (void)len;
     no_secret(message);
     (void)__sync_fetch_and_add((int *)user, 1);
 }

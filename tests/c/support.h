@@ -20,10 +20,10 @@ static inline void must(fal_status status, fal_error *err, const char *what)
 }
 
 /* Appends a line to the test log, in one write, because several processes append to the same file. */
-static inline void test_log_line(fal_log_level level, const char *message, size_t len, void *path)
+static inline void test_log_line(fal_log_level level, const char *target, const char *message, size_t len, void *path)
 {
     char line[4096];
-    int length = snprintf(line, sizeof line, "%d %.*s\n", (int)level, (int)len, message);
+    int length = snprintf(line, sizeof line, "%d %s %.*s\n", (int)level, target, (int)len, message);
     size_t size = length < 0 ? 0 : (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
     int fd = open((const char *)path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, line, size) != (ssize_t)size)

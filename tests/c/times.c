@@ -104,9 +104,9 @@ static void a_shutdown_may_have_no_limit_or_no_time(void)
     CHECK_INT(threads_left(1), 1);
 }
 
-static void count_line(fal_log_level level, const char *message, size_t len, void *lines)
+static void count_line(fal_log_level level, const char *target, const char *message, size_t len, void *lines)
 {
-    (void)level, (void)message, (void)len;
+    (void)level, (void)target, (void)message, (void)len;
     sleep_ms(50);
     ++*(int *)lines;
 }

@@ -19,7 +19,7 @@ pub(crate) fn builder() -> ClientBuilder {
         // SAFETY: the function lives as long as the process.
         unsafe { libc::atexit(flush) };
     });
-    Client::builder().log(Level::Debug, write)
+    Client::builder().log(Level::Debug, |level, _, line| write(level, line))
 }
 
 /// A test may end before its lines are written.

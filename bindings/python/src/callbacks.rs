@@ -5,8 +5,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use fal::Level;
 use fal::credentials::{Answer, Callback};
+use fal::{Level, Target};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyInt, PyString};
@@ -101,9 +101,9 @@ pub(crate) fn level(name: &str) -> fal::Result<Level> {
 
 /// Returns a log function that calls the Python function of this number. Its exceptions go to
 /// `sys.unraisablehook`.
-pub(crate) fn sink(number: u64) -> impl Fn(Level, &str) + Send + Sync + 'static {
+pub(crate) fn sink(number: u64) -> impl Fn(Level, Target, &str) + Send + Sync + 'static {
     let function = Function(number);
-    move |level: Level, line: &str| {
+    move |level: Level, _: Target, line: &str| {
         let name = LEVELS
             .iter()
             .find(|(_, known)| *known == level)

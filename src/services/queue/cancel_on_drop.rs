@@ -8,7 +8,7 @@ use super::job::{Ask, Job};
 use super::result::Patience;
 use crate::client::Exchange;
 use crate::error::Result;
-use crate::log::Level;
+use crate::log::{Level, Target};
 use crate::response::Response;
 use crate::runtime::{self, Instance};
 use crate::transport::JobState;
@@ -31,6 +31,7 @@ pub(super) struct Guard {
 impl Guard {
     pub(super) fn new(exchange: &Exchange, job: &Job, is_known: bool) -> Result<Self> {
         exchange.task.progress.submitted(&job.id);
+        exchange.task.identify(&job.id);
         let armed = !job.options.keep_running;
         Ok(Guard {
             exchange: exchange.clone(),
@@ -72,7 +73,7 @@ impl Drop for Guard {
                 Err(_) => format!("fal sent no response within {} s", TIME.as_secs()),
             };
             let line = format_args!("cannot cancel request {}: {cause}", job.id);
-            exchange.log(Level::Warn, line);
+            exchange.log(Level::Warn, Target::Queue, line);
         });
     }
 }

@@ -172,10 +172,9 @@ async fn submit(exchange: &Exchange, submission: Request) -> Result<(Job, Respon
     let job = json::look(response.body().clone(), submitted).await;
     // fal has accepted the request, even if its response is malformed.
     let job = job.flatten();
-    Ok((
-        job.map_err(|error| error.with_outcome_unknown(true))?,
-        response,
-    ))
+    let job = job.map_err(|error| error.with_outcome_unknown(true))?;
+    exchange.task.identify(&job.id);
+    Ok((job, response))
 }
 
 /// Waits for a job and fetches its result. `submission` is the response to its submission, if this

@@ -155,6 +155,9 @@ impl Session {
                 .headers
                 .get("x-fal-request-id")
                 .and_then(|id| id.to_str().ok());
+            if let Some(id) = request_id {
+                self.exchange.task.identify(id);
+            }
             self.report(json!({"state": "connected", "request_id": request_id}))
                 .await;
             let counters = Counters::new(self.plan.protocol, self.exchange.task.progress.clone());

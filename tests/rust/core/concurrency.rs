@@ -156,7 +156,7 @@ fn waiting_where_it_would_deadlock_is_refused_and_sends_nothing() {
     let (slot, cell) = (refused.clone(), Arc::new(Mutex::new(None::<Client>)));
     let held = cell.clone();
     emulator.clear_faults();
-    let client = builder(&emulator).log(fal::Level::Debug, move |_, _| {
+    let client = builder(&emulator).log(fal::Level::Debug, move |_, _, _| {
         if let Some(client) = held.lock().unwrap().take() {
             *slot.lock().unwrap() = Some(echo(&client).unwrap_err().code());
         }

@@ -214,7 +214,7 @@ fn a_peer_that_goes_on_after_everybody_left_is_left() {
         let held = Arc::new(());
         let alive = held.clone();
         let client = client_of(&host)
-            .log(fal::Level::Error, move |_, _| drop(alive.clone()))
+            .log(fal::Level::Error, move |_, _, _| drop(alive.clone()))
             .build()
             .unwrap();
         let options = SocketOptions::new()

@@ -510,7 +510,7 @@ fn every_credential_opens_a_session_in_its_way() {
     let powerless = crate::logged::builder()
         .environment(Environment::from_variables([("FAL_EMULATOR_HOST", &*host)]))
         .credentials(Options::new().app_token(&token))
-        .log(fal::Level::Debug, move |_, line| {
+        .log(fal::Level::Debug, move |_, _, line| {
             sink.lock().unwrap().push_str(line)
         })
         .build()
@@ -748,7 +748,7 @@ fn no_key_is_in_an_address_and_no_token_in_an_error() {
     let logged = Arc::new(Mutex::new(String::new()));
     let sink = logged.clone();
     let client = builder(&emulator)
-        .log(fal::Level::Debug, move |_, line| {
+        .log(fal::Level::Debug, move |_, _, line| {
             sink.lock().unwrap().push_str(line)
         })
         .build()

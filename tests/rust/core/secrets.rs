@@ -12,7 +12,7 @@ fn no_log_line_and_no_debug_holds_the_secret() {
     let sink = lines.clone();
     let options = fal::credentials::Options::new().key(emulator.api_key());
     let builder = builder_with(&emulator, emulator.admin_key()).credentials(options.clone());
-    let builder = builder.log(Level::Debug, move |level, line| {
+    let builder = builder.log(Level::Debug, move |level, _, line| {
         sink.lock().unwrap().push(format!("{level:?} {line}"))
     });
     let mut shown = vec![format!("{builder:?}{options:?}")];

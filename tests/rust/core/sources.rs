@@ -317,7 +317,7 @@ fn a_renewal_with_a_senseless_answer_is_told_and_tried_again_by_the_next_call() 
         emulator.clear_arrivals();
         let lines = Arc::new(Mutex::new(String::new()));
         let sink = lines.clone();
-        let write = move |level, line: &str| {
+        let write = move |level, _, line: &str| {
             crate::logged::write(level, line);
             sink.lock().unwrap().push_str(line);
         };
@@ -362,7 +362,7 @@ fn a_renewed_login_that_cannot_be_stored_is_an_error_in_the_log() {
     std::os::unix::fs::symlink("there", path(".fal")).unwrap();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let sink = lines.clone();
-    let write = move |level, line: &str| {
+    let write = move |level, _, line: &str| {
         crate::logged::write(level, line);
         sink.lock().unwrap().push((level, line.to_owned()));
     };

@@ -388,7 +388,7 @@ fn a_pause_between_two_tries_of_a_transfer_is_bounded() {
     let emulator = Emulator::start().unwrap();
     let (said, heard) = std::sync::mpsc::channel();
     let said = std::sync::Mutex::new(said);
-    let write = move |_, line: &str| drop(said.lock().unwrap().send(line.to_owned()));
+    let write = move |_, _, line: &str| drop(said.lock().unwrap().send(line.to_owned()));
     let client = builder(&emulator)
         .log(fal::Level::Warn, write)
         .build()

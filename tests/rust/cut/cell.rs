@@ -69,7 +69,7 @@ pub(crate) fn client(address: SocketAddr, timeout: Option<Duration>, alive: &Arc
     ];
     let held = alive.clone();
     let builder = Client::builder().environment(Environment::from_variables(variables));
-    let builder = builder.log(fal::Level::Debug, move |level, line| {
+    let builder = builder.log(fal::Level::Debug, move |level, _, line| {
         let _held = &held;
         logged::write(level, line);
     });

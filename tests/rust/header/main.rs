@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 /// The sections of the header, in the order in which they build on each other.
-const SECTIONS: [&str; 25] = [
+const SECTIONS: [&str; 26] = [
     "version",
     "status",
     "error",
@@ -35,6 +35,7 @@ const SECTIONS: [&str; 25] = [
     "platform",
     "webhook",
     "dispatcher",
+    "watch",
     "runtime",
 ];
 

@@ -12,7 +12,7 @@ fn a_child_calls_while_a_line_is_written() {
     let emulator = Emulator::start().unwrap();
     let lock = Arc::new(Mutex::new(0_u64));
     let held = lock.clone();
-    let slow = move |_: Level, _: &str| {
+    let slow = move |_: Level, _: Target, _: &str| {
         let mut lines = held.lock().unwrap_or_else(PoisonError::into_inner);
         *lines += 1;
         std::thread::sleep(Duration::from_micros(300));
@@ -69,7 +69,7 @@ fn lines_stay_in_the_process_in_which_they_arose() {
     let path = folder.path().join("lines");
     let (gate, file) = (Gate::default(), path.clone());
     let (held, parent) = (gate.clone(), std::process::id());
-    let client = builder(&emulator).log(Level::Debug, move |_, line| {
+    let client = builder(&emulator).log(Level::Debug, move |_, _, line| {
         use std::io::Write;
         if std::process::id() == parent {
             held.pass();

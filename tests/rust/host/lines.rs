@@ -4,10 +4,10 @@ use super::*;
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
-fn kept() -> (Lines, impl Fn(Level, &str) + Send + Sync + 'static) {
+fn kept() -> (Lines, impl Fn(Level, Target, &str) + Send + Sync + 'static) {
     let lines = Lines::default();
     let sink = lines.clone();
-    (lines, move |level: Level, line: &str| {
+    (lines, move |level: Level, _: Target, line: &str| {
         logged::write(level, line);
         sink.lock().unwrap().push(line.to_owned());
     })
@@ -19,9 +19,9 @@ fn a_shutdown_and_a_flush_deliver_every_line_in_order() {
         let _turn = turn();
         let emulator = Emulator::start().unwrap();
         let (lines, sink) = kept();
-        let slow = move |level: Level, line: &str| {
+        let slow = move |level: Level, target: Target, line: &str| {
             std::thread::sleep(Duration::from_millis(2));
-            sink(level, line);
+            sink(level, target, line);
         };
         let client = builder(&emulator).log(Level::Debug, slow).build().unwrap();
         for n in 0..50 {
@@ -56,9 +56,9 @@ fn what_a_slow_function_cannot_take_is_counted_and_told_once() {
     let gate = Gate::default();
     let (lines, sink) = kept();
     let held = gate.clone();
-    let client = builder(&emulator).log(Level::Debug, move |level, line| {
+    let client = builder(&emulator).log(Level::Debug, move |level, target, line| {
         held.pass();
-        sink(level, line);
+        sink(level, target, line);
     });
     let client = client.build().unwrap();
     for _ in 0..600 {
@@ -90,7 +90,7 @@ fn waiting_for_libfal_in_it_is_refused_and_starting_is_not() {
     let other = builder(&emulator).build().unwrap();
     let codes = Arc::new(Mutex::new(Vec::new()));
     let told = codes.clone();
-    let client = builder(&emulator).log(Level::Info, move |_, _| {
+    let client = builder(&emulator).log(Level::Info, move |_, _, _| {
         let started = start(&other, "emulator/echo");
         let waits = [
             call(&other).map(drop),

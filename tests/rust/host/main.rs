@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fal::credentials::{Callback, Environment, Options};
-use fal::{Client, Code, Dispatcher, Level, Op, Request, Response, Upload, runtime};
+use fal::{Client, Code, Dispatcher, Level, Op, Request, Response, Target, Upload, runtime};
 use fal_emulator::{Emulator, Fault};
 
 use alone::{PATIENCE, builder, turn};
@@ -126,7 +126,7 @@ impl Function {
         match self {
             Function::Log => {
                 let client = builder(emulator)
-                    .log(Level::Debug, move |_, _| act())
+                    .log(Level::Debug, move |_, _, _| act())
                     .build()
                     .unwrap();
                 (start(&client, "emulator/echo"), Box::new(client))

@@ -139,7 +139,7 @@ fn what_the_host_gave_ends_on_a_thread_of_its_own() {
     for _ in 0..2 {
         let (logged, called) = (Ends(gate.clone()), Ends(gate.clone()));
         let client = builder(&emulator)
-            .log(Level::Debug, move |_, _| assert_eq!(logged.0.come(), 0))
+            .log(Level::Debug, move |_, _, _| assert_eq!(logged.0.come(), 0))
             .build()
             .unwrap();
         let op = start(&client, "emulator/slow");

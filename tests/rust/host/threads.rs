@@ -98,7 +98,7 @@ fn they_are_made_when_they_are_needed_and_are_few() {
     let clients: Vec<_> = (0..20)
         .map(|_| {
             let lines = lines.clone();
-            let count = move |_: Level, _: &str| {
+            let count = move |_: Level, _: Target, _: &str| {
                 lines.fetch_add(1, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_millis(5));
             };

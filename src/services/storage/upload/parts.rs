@@ -15,7 +15,7 @@ use super::requests::send_with_token;
 use super::supply::{Part, Supply};
 use crate::client::Exchange;
 use crate::error::{Code, Error, Idempotency, Result};
-use crate::log::Level;
+use crate::log::{Level, Target};
 use crate::request::{FileInfo, UploadWay};
 use crate::response::Response;
 use crate::service_error::with_content;
@@ -150,6 +150,7 @@ impl Session {
             let (number, after) = (part.number, pause.as_millis());
             exchange.log(
                 Level::Warn,
+                Target::Storage,
                 format_args!("part {number}, attempt {made}: {error}; again in {after} ms"),
             );
             tokio::time::sleep(pause).await;

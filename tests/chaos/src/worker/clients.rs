@@ -85,7 +85,7 @@ fn client(world: &World, way: Way) -> Client {
 }
 
 fn base() -> ClientBuilder {
-    let builder = Client::builder().log(Level::Debug, |level, line| {
+    let builder = Client::builder().log(Level::Debug, |level, _, line| {
         ledger::said(&format!("{level:?} {line}"))
     });
     builder

@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use fal::{Level, SocketOptions};
+use fal::{Level, SocketOptions, Target};
 use fal_emulator::{EchoPlace, Fault};
 
 use self::operations::{OPERATIONS, Operation};
@@ -44,8 +44,9 @@ fn cell(emulator: &Emulator, operation: &Operation, place: EchoPlace, status: u1
     emulator.clear_faults();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let sink = lines.clone();
-    let write =
-        move |level: Level, line: &str| sink.lock().unwrap().push(format!("{level:?} {line}"));
+    let write = move |level: Level, _: Target, line: &str| {
+        sink.lock().unwrap().push(format!("{level:?} {line}"))
+    };
     let fault = operation.met(Fault::echo(place, status)).always();
     let mut seen = operation.run(emulator, fault, write);
     let lines = std::mem::take(&mut *lines.lock().unwrap());

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use fal::credentials::Options;
 use fal::webhook::Webhook;
-use fal::{Download, Level, NextEvent, SocketOptions, Upload, UploadWay};
+use fal::{Download, Level, NextEvent, SocketOptions, Target, Upload, UploadWay};
 use fal_emulator::Fault;
 
 use super::super::queue::{job_of, submit};
@@ -375,7 +375,7 @@ impl Operation {
         &self,
         emulator: &Emulator,
         fault: Fault,
-        write: impl Fn(Level, &str) + Send + Sync + 'static,
+        write: impl Fn(Level, Target, &str) + Send + Sync + 'static,
     ) -> Seen {
         let own = client(emulator);
         let prepared = Prepared {
