@@ -20,6 +20,7 @@ use super::status::fal_status;
 use super::times;
 use crate::error::Result;
 use crate::request::{Decision, Lifecycle, Upload, UploadWay};
+use crate::runtime;
 
 /// What is uploaded, and how. Unique; freed with fal_upload_free().
 pub struct fal_upload {
@@ -89,7 +90,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(release) = self.release {
             // SAFETY: the host passed this callback for this argument; it is called once.
-            unsafe { release(self.user.get()) }
+            runtime::in_callback(|| unsafe { release(self.user.get()) });
         }
     }
 }
