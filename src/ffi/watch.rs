@@ -88,7 +88,8 @@ pub unsafe extern "C" fn fal_dispatcher_next(
         let (op, event, user) = unsafe {
             let op = Out::object(op, "op");
             let event = Out::object(event, "event");
-            (op?, event?, Out::new(user, ptr::null_mut(), "user")?)
+            let user = Out::new(user, ptr::null_mut(), "user");
+            (op?, event?, user?)
         };
         // SAFETY: NULL or live, by the header's contract.
         let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
