@@ -242,9 +242,9 @@ $(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
 	mkdir -p $(@D)
 	$(CC) -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude $< -o $@ -ldl
 
-# The C programs, built with each library. plugin and reloads are built with the shared library only.
+# The C programs, built with each library. plugin, reloads and abuse are built with the shared library only.
 PROGRAMS := $(filter-out plugin reloads keyring, $(basename $(notdir $(wildcard tests/c/*.c))))
-SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(addprefix $(BUILD)/c/shared/, plugin reloads)
+SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(addprefix $(BUILD)/c/shared/, plugin reloads abuse)
 STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
 HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
 
@@ -256,8 +256,8 @@ test-c: tools emulator $(SHARED) $(STATIC) ## the C programs, with both librarie
 WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel storage transfers webhook platform)
 
 .PHONY: test-memory
-test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut ## C programs under valgrind
-	for program in $(WATCHED) "$(BUILD)/c/shared/cut cancelled"; do
+test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut $(BUILD)/c/shared/abuse ## C programs under valgrind
+	for program in $(WATCHED) "$(BUILD)/c/shared/cut cancelled" "$(BUILD)/c/shared/abuse on_a_thread_of_the_host"; do
 		$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
 			--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite $$program
 	done
@@ -273,6 +273,12 @@ $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
 # The programs open the library themselves. reloads defines a function in place of the C library's.
 $(BUILD)/c/shared/plugin $(BUILD)/c/shared/reloads: $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
 	$(CC) $(CFLAGS_TEST) $< -o $@ -rdynamic -ldl
+
+# Every function of fal.h with junk for each argument, by the objects of its fuzzer. Unoptimized, which takes half the time.
+ABUSE := $(addprefix fuzz/api/, abuse.cpp callbacks.cpp givens.cpp server.cpp words.cpp world.cpp)
+$(BUILD)/c/shared/abuse: $(ABUSE) $(wildcard fuzz/api/*.hpp) tests/abi/fal.symbols $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
+	sed 's/.*/ROW(&)/' tests/abi/fal.symbols > $(@D)/rows.inc
+	$(CXX) $(CXXFLAGS_TEST) -O0 -I$(@D) $(ABUSE) -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
 
 $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
 	mkdir -p $(@D)

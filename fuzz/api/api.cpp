@@ -103,19 +103,6 @@ void steps(World &world, int most)
     }
 }
 
-static Server &server()
-{
-    static Server *only = [] {
-        if (!getenv("FAL_EMULATOR_HOST")) {
-            fprintf(stderr, "run this with: fal-emulator exec -- PROGRAM\n");
-            exit(99);
-        }
-        setenv("HOME", (sandbox() + "/home").c_str(), 1);
-        return new Server;
-    }();
-    return *only;
-}
-
 /* Checks that no object is left and that libfal has released all memory that it was given. */
 static void clean_up(World &world)
 {

@@ -76,6 +76,9 @@ class Call {
     {
         if (function == "fal_shutdown")
             return world.input.once_in(4) ? 0 : 20000;
+        /* What a dispatcher waits for may never come. */
+        if (function.rfind("fal_dispatcher_", 0) == 0 && function != "fal_dispatcher_run")
+            return world.input.below(20);
         return function.find("timeout") != std::string::npos && function.find("start_timeout") == std::string::npos
                    ? world.input.byte() - int64_t{1}
                    : number();
@@ -122,6 +125,11 @@ class Call {
             broken(name, "a failed call returned an object");
         if (object)
             got(object);
+    }
+    void accept(void *of_the_host, fal_status status)
+    {
+        if (of_the_host && status != FAL_OK)
+            broken(name, "a failed call returned a pointer of the host");
     }
     void accept(const char *text, fal_status status)
     {
@@ -229,10 +237,22 @@ public:
         }
     }
 
+    /* An array of one object; its length follows. */
+    template <class T> const T *array()
+    {
+        auto *slot = new T(object<T>());
+        after.push_back([slot](fal_status) { delete slot; });
+        has_length = true;
+        length = 1;
+        return slot;
+    }
+
     template <class T> T object()
     {
         using Pointee = std::remove_pointer_t<T>;
-        if constexpr (std::is_pointer_v<Pointee>) {
+        if constexpr (std::is_pointer_v<Pointee> && std::is_const_v<Pointee>) {
+            return array<std::remove_const_t<Pointee>>();
+        } else if constexpr (std::is_pointer_v<Pointee>) {
             return result<Pointee>(reinterpret_cast<Pointee>(const_cast<char *>(name)));
         } else if constexpr (std::is_arithmetic_v<Pointee>) {
             return result<Pointee>(Pointee{1});

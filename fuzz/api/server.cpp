@@ -6,9 +6,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+
+#include "words.hpp"
 
 namespace api {
 
@@ -136,6 +139,19 @@ void Server::run()
         if (connection >= 0)
             serve(connection);
     }
+}
+
+Server &server()
+{
+    static Server *only = [] {
+        if (!getenv("FAL_EMULATOR_HOST")) {
+            fprintf(stderr, "run this with: fal-emulator exec -- PROGRAM\n");
+            exit(99);
+        }
+        setenv("HOME", (sandbox() + "/home").c_str(), 1);
+        return new Server;
+    }();
+    return *only;
 }
 
 }  // namespace api

@@ -33,6 +33,9 @@ public:
     void script(Input &input);
 };
 
+/* The only server. The first call also moves HOME into the sandbox. */
+Server &server();
+
 }  // namespace api
 
 #endif

@@ -56,8 +56,8 @@ tsan-library: rust-with-std
 .PHONY: test-sanitizers
 test-sanitizers: test-asan test-tsan ## the C programs under AddressSanitizer and ThreadSanitizer
 
-# The fuzzer of fal.h (fuzz/api): replays the stored inputs, which call every function a few times.
-API := $(patsubst fuzz/api/%.cpp,$(BUILD)/asan/api/%.o,$(wildcard fuzz/api/*.cpp))
+# The fuzzer of fal.h (fuzz/api): replays the stored inputs, which call every function a few times. abuse passes junk to each.
+API := $(patsubst fuzz/api/%.cpp,$(BUILD)/asan/api/%.o,$(filter-out fuzz/api/abuse.cpp,$(wildcard fuzz/api/*.cpp)))
 API_INPUTS := $(wildcard fuzz/corpus/api/* fuzz/crashes/api/*)
 
 $(BUILD)/asan/api/rows.inc: tests/abi/fal.symbols
@@ -70,19 +70,24 @@ $(BUILD)/asan/api/%.o: fuzz/api/%.cpp $(BUILD)/asan/api/rows.inc $(wildcard fuzz
 $(BUILD)/asan/api/replay: $(API) | asan-library
 	$(CXX) -pthread $^ -o $@ $(call sanitized_link,asan)
 
-# These programs leak by design: a forked child loses the memory of its parent's threads, and an unloaded library loses the
-# statics that arc-swap keeps for each thread.
-LOSES := fork plugin
+$(BUILD)/asan/api/abuse: $(ABUSE:fuzz/api/%.cpp=$(BUILD)/asan/api/%.o) | asan-library
+	$(CXX) -pthread $^ -o $@ $(call sanitized_link,asan)
+
+# These programs leak by design: a forked child loses the memory of its parent's threads, a process that exits in the middle of
+# calls loses theirs, and an unloaded library loses the statics that arc-swap keeps for each thread.
+LOSES := fork rude plugin
 .PHONY: test-asan
-test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD)/asan/planted $(BUILD)/asan/api/replay
+test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD)/asan/planted $(BUILD)/asan/api/replay \
+	$(BUILD)/asan/api/abuse
 	$(ISOLATED) tests/sanitizers/planted $(BUILD)/asan/planted interior freed overflow lost shift
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(patsubst %,$(BUILD)/asan/%,$(filter-out $(LOSES),$(SANITIZED_PROGRAMS)))
 	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 tests/c/run "$(EMULATOR)" $(LOSES:%=$(BUILD)/asan/%)
 	$(ISOLATED) timeout 600 "$(EMULATOR)" exec -- $(BUILD)/asan/api/replay $(API_INPUTS)
+	$(ISOLATED) timeout 600 "$(EMULATOR)" exec -- $(BUILD)/asan/api/abuse
 
 # Without fork, because ThreadSanitizer ends a forked child that starts a thread, and without cut, whose deadlines are too short
 # for it.
-WATCHED_THREADS := $(filter-out fork cut,$(SANITIZED_PROGRAMS))
+WATCHED_THREADS := $(filter-out fork rude cut,$(SANITIZED_PROGRAMS))
 # An absolute path, since some programs run without PATH.
 TSAN := external_symbolizer_path=$(shell command -v addr2line) suppressions=$(ROOT)/tests/sanitizers/tsan.supp
 .PHONY: test-tsan
