@@ -27,9 +27,9 @@ static void free_all(void)
 /* The log stays open, since its line could not open it later. */
 static int log_file = -1;
 
-static void write_line(fal_log_level level, const char *message, size_t len, void *user)
+static void write_line(fal_log_level level, const char *target, const char *message, size_t len, void *user)
 {
-    (void)level, (void)user;
+    (void)level, (void)target, (void)user;
     if (write(log_file, message, len) < 0 || write(log_file, "\n", 1) < 0)
         control_die("cannot write the test log");
 }
