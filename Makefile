@@ -328,6 +328,11 @@ examples: tools
 	done
 	$(CC) -std=c99 $(WARNINGS) examples/c/subscribe.c -o "$(EXAMPLES)/subscribe-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	$(CC) -std=c99 $(WARNINGS) -shared -fPIC examples/c/plugin.c -o "$(EXAMPLES)/plugin.so" \
+		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	$(CC) -std=c99 $(WARNINGS) examples/c/host.c -o "$(EXAMPLES)/host-c" -ldl
+	$(CC) -std=c99 $(WARNINGS) examples/c/frames.c -o "$(EXAMPLES)/frames-c" \
+		$$($(PKG_CONFIG) --cflags --libs fal sdl2) -Wl,-rpath,"$(INSTALLED)/lib"
 	# The linker prefers the shared library unless the static one is named.
 	static=$$($(PKG_CONFIG) --static --libs fal)
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c-static" \
@@ -343,6 +348,9 @@ PICTURES += C++="$(EXAMPLES)/picture-cpp" Rust="$(TARGET)/debug/examples/picture
 
 # Programs that create, use, list and revoke a key.
 KEYS := "keys in C"="$(EXAMPLES)/keys-c" "keys in Python"="$(PYTHON) $(ROOT)/examples/python/keys.py"
+
+# The frame loop, without a screen.
+FRAMES := SDL_VIDEODRIVER=dummy "$(EMULATOR)" exec -- "$(EXAMPLES)/frames-c" emulator/job '{"ms": 300}' emulator/realtime
 
 # The programs of the README.
 LIGHTHOUSES := "$(EXAMPLES)/lighthouse-c" "$(EXAMPLES)/lighthouse-cpp" "$(TARGET)/debug/examples/lighthouse" "$(PYTHON) $(ROOT)/examples/python/lighthouse.py"
@@ -366,6 +374,12 @@ test-examples: examples emulator wheel ## the programs of README and examples/
 		cat "$(BUILD)/subscribe.log"
 		exit 1
 	}
+	$(ISOLATED) "$(EMULATOR)" exec -- python3 -B tests/demo/host.py "$(EXAMPLES)/host-c" "$(EXAMPLES)/plugin.so" \
+		> "$(BUILD)/host.log" 2>&1 || {
+		cat "$(BUILD)/host.log"
+		exit 1
+	}
+	$(ISOLATED) $(FRAMES)
 	echo "examples: every program printed what it should"
 
 .PHONY: test-browser
