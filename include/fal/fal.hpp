@@ -198,6 +198,12 @@ std::string_view text_or_empty(Function function, Arguments... arguments) noexce
     return text(function, arguments...).value_or(std::string_view());
 }
 
+// A number that C writes as -1 if it does not know it.
+constexpr std::optional<std::int64_t> known(std::int64_t number) noexcept
+{
+    return number < 0 ? std::nullopt : std::optional(number);
+}
+
 // The bytes that a function of C returns, with their number in the last parameter.
 template <class Function, class Raw> bytes body(Function function, const Raw *raw) noexcept
 {
@@ -452,14 +458,17 @@ public:
     /// What happened, as English text.
     [[nodiscard]] std::string_view message() const noexcept FAL_BORROWS
     {
-        if (code_ != FAL_OK && !raw_)
-            return status_meaning(code_);
-        return detail::text_or_empty(fal_error_message, raw_.get());
+        return is_own() ? status_meaning(code_) : detail::text_or_empty(fal_error_message, raw_.get());
     }
     /// What to do about it, as English text.
     [[nodiscard]] std::string_view remedy() const noexcept FAL_BORROWS
     {
         return detail::text_or_empty(fal_error_remedy, raw_.get());
+    }
+    /// The whole error as a block of lines to be printed: message, remedy, request id, rejected fields, sources of the key.
+    [[nodiscard]] std::string_view describe() const noexcept FAL_BORROWS
+    {
+        return is_own() ? message() : detail::text_or_empty(fal_error_describe, raw_.get());
     }
     /// The HTTP status of the response; 0 if there was none.
     [[nodiscard]] int http_status() const noexcept { return fal_error_http_status(raw_.get()); }
@@ -512,6 +521,8 @@ public:
     [[nodiscard]] const fal_error *capi() const noexcept FAL_BORROWS { return raw_.get(); }
 
 private:
+    [[nodiscard]] bool is_own() const noexcept { return code_ != FAL_OK && !raw_; }
+
     fal_status code_ = FAL_OK;
     std::shared_ptr<fal_error> raw_;
 };
@@ -742,6 +753,16 @@ template <class T, class Function, class... Arguments> result<T> read(Function f
     const fal_status status = function(arguments..., &value, &raw);
     if (status == FAL_OK)
         return value;
+    return error(status, raw);
+}
+
+// Calls a function of C that waits for something. Returns whether it has come.
+template <class Function, class... Arguments> result<bool> wait(Function function, Arguments... arguments)
+{
+    fal_error *raw = nullptr;
+    const fal_status status = function(arguments..., &raw);
+    if (status == FAL_OK || status == FAL_PENDING)
+        return status == FAL_OK;
     return error(status, raw);
 }
 
@@ -1082,14 +1103,14 @@ public:
     FAL_SETTER(options, set_user_agent, (std::string_view product), fal_options_set_user_agent, detail::at(product),
                product.size())
 
-    /// Sets the function for log lines of this level and the levels below it: void(fal_log_level, std::string_view message).
-    /// It lives as long as that of set_credential_callback().
+    /// Sets the function for log lines of this level and the levels below it: void(fal_log_level, std::string_view target,
+    /// std::string_view message). It lives as long as that of set_credential_callback().
     template <class Function> options &set_log(fal_log_level level, Function function) &
     {
         auto kept = detail::keep_until_shutdown(std::move(function));
-        const fal_log_callback trampoline = [](fal_log_level line, const char *message, std::size_t size,
+        const fal_log_callback trampoline = [](fal_log_level line, const char *target, const char *message, std::size_t size,
                                                void *user) noexcept {
-            detail::function_of<Function>(user)(line, std::string_view(message, size));
+            detail::function_of<Function>(user)(line, std::string_view(target), std::string_view(message, size));
         };
         callables_.push_back(kept);
         return call(fal_options_set_log, level, trampoline, static_cast<void *>(kept.get()));
@@ -1639,6 +1660,14 @@ public:
     [[nodiscard]] response_view content() const noexcept FAL_BORROWS { return response_view(fal_event_content(raw_)); }
     /// Gets a value of the content.
     template <class T> result<T> get(std::string_view pointer) const FAL_BORROWS { return content().get<T>(pointer); }
+    /// The number of requests ahead of a job that is queued.
+    [[nodiscard]] std::optional<std::int64_t> queue_position() const noexcept { return detail::known(fal_event_queue_position(raw_)); }
+    /// How many bytes of a file were sent or received.
+    [[nodiscard]] std::optional<std::int64_t> transferred() const noexcept { return detail::known(fal_event_transferred(raw_)); }
+    /// The size of that file.
+    [[nodiscard]] std::optional<std::int64_t> total() const noexcept { return detail::known(fal_event_total(raw_)); }
+    /// A line of the job's log.
+    [[nodiscard]] optional_text message() const noexcept FAL_BORROWS { return detail::text(fal_event_message, raw_); }
     /// The kind of an item of a workflow: a FAL_WORKFLOW_ constant.
     [[nodiscard]] auto workflow() const noexcept { return fal_event_workflow(raw_); }
     /// Whether the content is bytes rather than text or JSON.
@@ -1650,12 +1679,17 @@ public:
     }
 };
 
-/// What op::next_event() found: an event, none yet, or the end of all events.
-struct next_event {
+/// What op::next_event() found: an event, or none.
+struct [[nodiscard]] next_event {
     /// The event; empty if there is none.
     fal::event event;
     /// Whether the operation has ended and all events were read.
     bool ended = false;
+    /// Why reading failed.
+    fal::error error;
+
+    /// Whether there is an event.
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(event); }
 };
 
 // ==== Operations =========================================================================================================
@@ -1677,14 +1711,9 @@ public:
     /// FAL_PENDING, FAL_OK once it has ended, or FAL_E_FORKED.
     [[nodiscard]] fal_status poll() const noexcept { return fal_op_poll(raw_); }
     /// Waits until the operation has ended. Returns whether it has.
-    result<bool> wait(time_limit limit) const
-    {
-        fal_error *raw = nullptr;
-        const fal_status status = fal_op_wait(raw_, limit.ms(), &raw);
-        if (status < 0)
-            return error(status, raw);
-        return status == FAL_OK;
-    }
+    result<bool> wait(time_limit limit) const { return detail::wait(fal_op_wait, raw_, limit.ms()); }
+    /// fal's id of the request, as soon as it is known.
+    [[nodiscard]] optional_text request_id() const noexcept FAL_BORROWS { return detail::text(fal_op_request_id, raw_); }
     /// Requests that the operation ends with FAL_E_CANCELLED, and returns at once.
     void cancel() const noexcept { fal_op_cancel(raw_); }
     /// Takes the outcome, once; nothing while the operation is running.
@@ -1709,14 +1738,12 @@ public:
     }
 
     /// Reads the next event, and waits for it.
-    result<fal::next_event> next_event(time_limit limit) const
+    fal::next_event next_event(time_limit limit) const
     {
         fal_event *out = nullptr;
         fal_error *raw = nullptr;
         const fal_status status = fal_op_next_event(raw_, limit.ms(), &out, &raw);
-        if (status < 0)
-            return error(status, raw);
-        return fal::next_event{event(out), status == FAL_OK && !out};
+        return {event(out), status == FAL_OK && !out, status < 0 ? error(status, raw) : error()};
     }
     /// All events until the operation ends, for a range-based for that waits for each.
     [[nodiscard]] fal::events events() const;
@@ -1730,7 +1757,11 @@ public:
     /// Makes the dispatcher call a function once when the operation has ended: void(fal::op). It is destroyed after the call,
     /// or with the last copy of the dispatcher.
     template <class Function> result<void> when_done(const dispatcher &dispatcher, Function function) const;
-    /// Makes the dispatcher call a function of C when there are unread events. `user` stays valid as long as the operation.
+    /// Makes dispatcher::next() return the events and the end of the operation, with `user`, which stays valid until then.
+    result<void> watch(const dispatcher &dispatcher, void *user) const;
+    /// The same without a pointer.
+    result<void> watch(const dispatcher &dispatcher) const;
+    /// Makes the dispatcher call a function of C when there are unread events. With watch() no pointer has to stay valid.
     result<void> when_event(const dispatcher &dispatcher, fal_op_callback callback, void *user) const;
 };
 
@@ -1769,8 +1800,8 @@ private:
     void read()
     {
         auto next = op_.next_event(limit_);
-        current_ = std::move(next->event);
-        error_ = std::move(next).error();
+        current_ = std::move(next.event);
+        error_ = std::move(next.error);
     }
 
     fal::op op_;
@@ -1783,9 +1814,39 @@ inline events op::events() const { return fal::events(*this, no_limit); }
 
 inline events op::ready_events() const { return fal::events(*this, std::chrono::milliseconds(0)); }
 
+/// Waits until one of several operations has ended, and returns its index; nothing if none has in time.
+inline result<std::optional<std::size_t>> wait_any(const std::vector<op> &ops, time_limit limit)
+{
+    std::vector<const fal_op *> raw_ops;
+    raw_ops.reserve(ops.size());
+    for (const op &one : ops)
+        raw_ops.push_back(one.capi());
+    std::size_t index = 0;
+    return detail::wait(fal_op_wait_any, raw_ops.data(), raw_ops.size(), limit.ms(), &index).transform([&](bool has_ended) {
+        return has_ended ? std::optional(index) : std::nullopt;
+    });
+}
+
 // ==== Dispatcher =========================================================================================================
 
-/// A queue of callbacks, which run() calls on its thread. Copies refer to the same one.
+/// What dispatcher::next() found: an event of a watched operation, its end, or nothing.
+struct [[nodiscard]] notice {
+    /// The operation; empty if nothing was found.
+    fal::op op;
+    /// The event; empty if the operation has ended.
+    fal::event event;
+    /// The pointer that was passed to op::watch().
+    void *user = nullptr;
+    /// Why reading failed.
+    fal::error error;
+
+    /// Whether something was found.
+    [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(op); }
+    /// Whether the operation has ended, all of its events having been read. Its outcome is that of op::get().
+    [[nodiscard]] bool ended() const noexcept { return op && !event; }
+};
+
+/// A queue of callbacks, which run() calls on its thread, and of events, which next() reads. Copies refer to the same one.
 class dispatcher : public detail::shared<fal_dispatcher, fal_dispatcher_retain, fal_dispatcher_release> {
 public:
     /// An empty dispatcher.
@@ -1808,7 +1869,20 @@ public:
     {
         return run_for(most, budget.count() < 0 ? 0 : static_cast<std::int64_t>(budget.count()));
     }
-    /// How many callbacks are registered and not called yet.
+    /// Reads the next event, or the end, of any operation that is watched: see op::watch(). A frame loop reads all of them by
+    /// while (auto notice = dispatcher.next(0ms)).
+    notice next(time_limit limit) const
+    {
+        fal_op *op_out = nullptr;
+        fal_event *event_out = nullptr;
+        void *user = nullptr;
+        fal_error *raw = nullptr;
+        const fal_status status = fal_dispatcher_next(raw_, limit.ms(), &op_out, &event_out, &user, &raw);
+        return {op(op_out), event(event_out), user, status < 0 ? error(status, raw) : error()};
+    }
+    /// Waits until a callback or an event is ready. Returns whether one is.
+    result<bool> wait(time_limit limit) const { return detail::wait(fal_dispatcher_wait, raw_, limit.ms()); }
+    /// How many callbacks are registered and not called yet, and how many operations are watched.
     [[nodiscard]] std::size_t outstanding() const noexcept { return fal_dispatcher_outstanding(raw_); }
     /// Sets the function that is called when callbacks become ready: void(). It is destroyed by the first fal::shutdown()
     /// after the last copy of this dispatcher.
@@ -1865,6 +1939,13 @@ template <class Function> result<void> op::when_done(const dispatcher &dispatche
     }
     return done;
 }
+
+inline result<void> op::watch(const dispatcher &dispatcher, void *user) const
+{
+    return detail::attempt(fal_op_watch, raw_, dispatcher.capi(), user);
+}
+
+inline result<void> op::watch(const dispatcher &dispatcher) const { return watch(dispatcher, nullptr); }
 
 inline result<void> op::when_event(const dispatcher &dispatcher, fal_op_callback callback, void *user) const
 {

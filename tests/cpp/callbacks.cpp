@@ -24,8 +24,8 @@ TEST_CASE("a dispatcher calls a function once, with the operation, and destroys 
         }));
     }
     CHECK(alive == 1);
-    while (dispatcher.outstanding() > 0)
-        CHECK(dispatcher.run());
+    CHECK(*dispatcher.wait(10s));
+    CHECK(*dispatcher.run() == 1);
     CHECK(called == 1);
     CHECK(alive == 0);
     CHECK(*dispatcher.run() == 0);
@@ -68,14 +68,16 @@ TEST_CASE("a callback may start operations, and may destroy the dispatcher")
     REQUIRE_OK(op);
     REQUIRE_OK(op->when_done(*dispatcher, [&](const fal::op &) {
         auto next = client.run_start(echo());
-        CHECK_CODE(slow(1s), FAL_OK);
+        CHECK_CODE(next->wait(10s), FAL_E_WOULD_DEADLOCK);
         REQUIRE_OK(next->when_done(*dispatcher, [&](const fal::op &) {
             second = true;
             dispatcher.reset();
         }));
     }));
-    while (dispatcher)
-        CHECK(dispatcher->run(1, 1ms));
+    while (dispatcher) {
+        REQUIRE_OK(dispatcher->wait(10s));
+        REQUIRE_OK(dispatcher->run(1, 1ms));
+    }
     CHECK(second);
 }
 
@@ -93,8 +95,10 @@ TEST_CASE("many functions are registered and called on several threads")
         }
     };
     auto run = [&] {
-        while (called < 16)
+        while (called < 16) {
+            (void)dispatcher.wait(1ms);
             (void)dispatcher.run();
+        }
     };
     std::thread first(start), second(start), third(run), fourth(run);
     for (auto *thread : {&first, &second, &third, &fourth})
@@ -116,10 +120,64 @@ TEST_CASE("the events of an operation are announced")
                 *static_cast<int *>(user) += event.kind() != 0;
         },
         &events));
-    while (!op->is_done() || dispatcher.outstanding() > 0)
-        CHECK(dispatcher.run());
+    while (!op->is_done() || dispatcher.outstanding() > 0) {
+        REQUIRE_OK(dispatcher.wait(10ms));
+        REQUIRE_OK(dispatcher.run());
+    }
     CHECK(events >= 4);
     CHECK(op->get());
+}
+
+TEST_CASE("the events and ends of many operations come from one queue")
+{
+    struct task {
+        int events = 0;
+        bool ended = false;
+    };
+    auto client = new_client_of_tests();
+    const fal::dispatcher dispatcher;
+    task tasks[3];
+    for (auto &task : tasks) {
+        auto op = client.subscribe_start(short_job());
+        REQUIRE_OK(op);
+        REQUIRE_OK(op->watch(dispatcher, &task));
+    }
+    CHECK(dispatcher.outstanding() == 3);
+    while (auto notice = dispatcher.next(dispatcher.outstanding() > 0 ? 10s : 0s)) {
+        auto &task = *static_cast<struct task *>(notice.user);
+        CHECK(!task.ended);
+        if (notice.ended()) {
+            task.ended = true;
+            CHECK(*notice.op.get()->get<int>("/x") == 1);
+        } else {
+            task.events++;
+        }
+    }
+    for (const auto &task : tasks) {
+        CHECK(task.ended);
+        CHECK(task.events >= 4);
+    }
+}
+
+TEST_CASE("a queue without anything in it ends a loop, and says why if it fails")
+{
+    const fal::dispatcher dispatcher;
+    auto op = new_client_of_tests().run_start(slow(60s));
+    REQUIRE_OK(op);
+    REQUIRE_OK(op->watch(dispatcher));
+    CHECK_CODE(op->watch(dispatcher), FAL_E_INVALID_ARGUMENT);
+    auto none = dispatcher.next(0s);
+    CHECK(!none);
+    CHECK(!none.ended());
+    CHECK(!none.error);
+    fal::dispatcher moved;
+    const auto other = std::move(moved);
+    CHECK(moved.next(0s).error.code() == FAL_E_INVALID_ARGUMENT);
+    CHECK_CODE(moved.wait(0s), FAL_E_INVALID_ARGUMENT);
+    op->cancel();
+    auto end = dispatcher.next(10s);
+    CHECK(end.ended());
+    CHECK_CODE(end.op.get(), FAL_E_CANCELLED);
 }
 
 TEST_CASE("a wake-up function lives until the shutdown after its dispatcher")
@@ -148,8 +206,8 @@ TEST_CASE("a log function lives as long as a client or its threads may call it")
     std::atomic<int> lines{0};
     {
         fal::client last = [&] {
-            auto options = fal::options().set_log(FAL_LOG_DEBUG, [&, state = counted(alive)](fal_log_level, std::string_view line) {
-                lines += !line.empty();
+            auto options = fal::options().set_log(FAL_LOG_DEBUG, [&, state = counted(alive)](fal_log_level, std::string_view target, std::string_view line) {
+                lines += !line.empty() && !target.empty();
             });
             const fal::client client(options);
             return fal::client(client);
@@ -174,7 +232,7 @@ TEST_CASE("a channel keeps the functions of its client")
     int alive = 0;
     std::atomic<int> lines{0};
     {
-        auto channel = fal::client(fal::options().set_log(FAL_LOG_DEBUG, [&, state = counted(alive)](auto, auto) { lines++; }))
+        auto channel = fal::client(fal::options().set_log(FAL_LOG_DEBUG, [&, state = counted(alive)](auto, auto, auto) { lines++; }))
                            .channel_to(echo());
         REQUIRE_OK(channel);
         REQUIRE_OK(fal::shutdown(10s));
@@ -258,7 +316,7 @@ TEST_CASE("a shutdown that fails destroys nothing")
     std::atomic<bool> waiting{false};
     auto released = go_on.get_future().share();
     {
-        const fal::client client(fal::options().set_log(FAL_LOG_DEBUG, [&, state = counted(alive)](auto, auto) {
+        const fal::client client(fal::options().set_log(FAL_LOG_DEBUG, [&, state = counted(alive)](auto, auto, auto) {
             if (!waiting.exchange(true))
                 blocked.set_value();
             released.wait();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <thread>
+#include <vector>
 
 #include "support.hpp"
 
@@ -89,6 +90,7 @@ TEST_CASE("an object that was moved from is refused")
     fal::op none;
     CHECK(none.is_done());
     CHECK_CODE(none.get(), FAL_E_INVALID_ARGUMENT);
+    CHECK(none.next_event(0s).error.code() == FAL_E_INVALID_ARGUMENT);
     CHECK(fal::event().kind() == 0);
     CHECK(fal::response().body().empty());
     CHECK(fal::credentials().status() == FAL_E_INVALID_ARGUMENT);
@@ -185,6 +187,16 @@ TEST_CASE("an operation is polled")
     CHECK_CODE(*op->take(), FAL_E_TAKEN);
 }
 
+TEST_CASE("the first of several operations that has ended is found")
+{
+    auto client = new_client_of_tests();
+    const std::vector<fal::op> ops = {*client.run_start(slow(60s)), *client.run_start(slow(1ms))};
+    CHECK(*fal::wait_any(ops, 10s) == 1);
+    CHECK(*fal::wait_any({ops[0]}, 0s) == std::nullopt);
+    CHECK_CODE(fal::wait_any({}, 0s), FAL_E_INVALID_ARGUMENT);
+    ops[0].cancel();
+}
+
 TEST_CASE("an operation that is cancelled ends with an error")
 {
     auto op = new_client_of_tests().run_start(slow(60s));
@@ -203,9 +215,12 @@ TEST_CASE("the events of a job are a range")
     auto events = op->events();
     for (const auto &event : events) {
         if (event.kind() == FAL_EVENT_LOG)
-            lines++;
+            lines += event.message() == "a" || event.message() == "b";
         if (event.kind() == FAL_EVENT_STATUS)
             last = event.get<std::string>("/status").value_or("");
+        CHECK(event.queue_position().value_or(0) >= 0);
+        CHECK(!event.transferred());
+        CHECK(!event.total());
         CHECK(!event.is_bytes());
         CHECK(event.workflow() == 0);
     }
@@ -230,9 +245,10 @@ TEST_CASE("a frame loop reads the events that there are")
     for (auto &event : op->ready_events())
         seen += event.kind() != 0;
     auto next = op->next_event(0s);
-    REQUIRE_OK(next);
-    CHECK(next->ended);
-    CHECK(!next->event);
+    CHECK(!next);
+    CHECK(next.ended);
+    CHECK(!next.error);
+    CHECK(op->request_id() == op->get()->request_id());
     CHECK(seen >= 4);
 }
 

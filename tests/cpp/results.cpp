@@ -40,10 +40,10 @@ TEST_CASE("a result has a value or an error")
 TEST_CASE("the value of a failed result is empty, not undefined")
 {
     CHECK(*failed() == 0);
-    const result<std::string_view> none(fal::error(FAL_E_WRONG_TYPE));
+    const result<std::string_view> none{fal::error(FAL_E_WRONG_TYPE)};
     CHECK(none->empty());
     fal::client client = new_client_of_tests();
-    result<fal::response> nothing(fal::error(FAL_E_WRONG_TYPE));
+    result<fal::response> nothing{fal::error(FAL_E_WRONG_TYPE)};
     CHECK(nothing->http_status() == 0);
     CHECK_CODE(nothing->get<int>("/x"), FAL_E_INVALID_ARGUMENT);
 }
@@ -116,6 +116,7 @@ TEST_CASE("an empty error says so")
     CHECK(none.code() == FAL_OK);
     CHECK(none.message() == "no error");
     CHECK(none.remedy() == "nothing");
+    CHECK(none.describe() == "no error");
     CHECK(none.fields().empty());
     CHECK(none.body().empty());
     CHECK(!none.type());
@@ -126,6 +127,7 @@ TEST_CASE("an empty error says so")
 TEST_CASE("an error of this header has the meaning of its code")
 {
     CHECK(failed().error().message() == fal::status_meaning(FAL_E_TOO_LARGE));
+    CHECK(failed().error().describe() == fal::status_meaning(FAL_E_TOO_LARGE));
     CHECK(fal::status_name(FAL_E_TOO_LARGE) == "FAL_E_TOO_LARGE");
 }
 
@@ -144,6 +146,8 @@ TEST_CASE("an error says everything that fal said")
     CHECK(error.header("content-type"));
     CHECK(!error.header("x-none"));
     CHECK(!error.remedy().empty());
+    for (const auto part : {error.message(), error.remedy(), *error.request_id()})
+        CHECK(error.describe().find(part) != std::string_view::npos);
     CHECK(!error.may_have_executed());
     CHECK(!error.is_retryable());
     CHECK(!error.retry_after());

@@ -108,6 +108,13 @@ TEST_CASE("a file is uploaded, used in an input, and downloaded")
                                            .set_file_token(false)
                                            .set_timeout(10s));
     REQUIRE_OK(saved);
+    std::int64_t got = 0;
+    for (const auto &event : saved->events()) {
+        CHECK(event.kind() == FAL_EVENT_PROGRESS);
+        CHECK(event.total().value_or(3) == 3);
+        got = event.transferred().value_or(-1);
+    }
+    CHECK(got == 3);
     CHECK(*saved->get()->get<int>("/size") == 3);
     CHECK_CODE(client.download(fal::download("ftp://example.com")), FAL_E_FOREIGN_ORIGIN);
     CHECK_CODE(client.upload(fal::upload(fal::file("/no/such/file"))), FAL_E_IO);
