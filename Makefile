@@ -322,8 +322,8 @@ examples: tools
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CC) -std=c99 $(WARNINGS) examples/c/keys.c -o "$(EXAMPLES)/keys-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
-	for name in lighthouse picture; do
-		$(CXX) -std=c++17 $(WARNINGS) examples/cpp/$$name.cpp -o "$(EXAMPLES)/$$name-cpp" \
+	for name in lighthouse picture frames coroutine; do
+		$(CXX) -std=c++20 $(WARNINGS) examples/cpp/$$name.cpp -o "$(EXAMPLES)/$$name-cpp" \
 			$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	done
 	$(CC) -std=c99 $(WARNINGS) examples/c/subscribe.c -o "$(EXAMPLES)/subscribe-c" \
@@ -364,6 +364,10 @@ test-examples: examples emulator wheel ## the programs of README and examples/
 			exit 1
 		}
 	done
+	pictures=$$($(ISOLATED) "$(EMULATOR)" exec -- "$(EXAMPLES)/frames-cpp" 10 2>&1)
+	[ "$$(grep -c ': https://.*\.png$$' <<< "$$pictures")" -eq 10 ] || { echo "$$pictures" >&2; exit 1; }
+	pictures=$$($(ISOLATED) "$(EMULATOR)" exec -- "$(EXAMPLES)/coroutine-cpp" a b c 2>&1)
+	[ "$$(grep -c ': [0-9]* bytes$$' <<< "$$pictures")" -eq 3 ] || { echo "$$pictures" >&2; exit 1; }
 	$(ISOLATED) tests/demo/run "$(EMULATOR)" "$(BUILD)/demo" $(PICTURES) $(KEYS) C-static="$(EXAMPLES)/picture-c-static" \
 		> "$(BUILD)/demo.log" 2>&1 || {
 		cat "$(BUILD)/demo.log"

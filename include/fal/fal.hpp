@@ -1,6 +1,6 @@
 /// @file fal.hpp
-/// The C++ interface of libfal: fal.h with objects that free themselves. Header-only, C++17, without exceptions or RTTI unless
-/// the program wants them.
+/// The C++ interface of libfal: fal.h with objects that free themselves. Header-only, C++17, without exceptions or RTTI
+/// unless the program wants them.
 ///
 ///     fal::client client;
 ///     auto made = client.run(fal::request("fal-ai/flux/schnell").set("prompt", "a lighthouse"));
@@ -10,21 +10,22 @@
 ///         std::puts(made.error().message().data());
 ///
 /// Conventions
-///   Names      fal::client::run() calls fal_client_run(), whose comment in fal.h also holds here. Constants keep their names.
-///   Objects    A class owns its C object. Those that C counts (client, op, realtime, websocket, channel, dispatcher) are
-///              copied by one more reference, all others can only be moved. An object that was moved from is empty; every
-///              function of it is safe, and fails with FAL_E_INVALID_ARGUMENT. capi() lends the C object, release() hands it
-///              over, and a constructor takes one over.
-///   Errors     A function that can fail returns a fal::result, which the compiler does not let a program ignore. The setters of
-///              requests and options return the object instead; the first error stays in it, and the call that it is passed to
-///              returns this error.
-///   Strings    std::string_view in and out. What comes out is borrowed from the object that it was read from, and its data()
-///              ends with a NUL.
-///   Times      std::chrono; a fal::time_limit for waits and timeouts. A negative duration counts as zero; fal::no_limit is the
-///              only time without an end.
+///   Names      fal::client::run() calls fal_client_run(), whose comment in fal.h also holds here. Constants keep
+///              their names.
+///   Objects    A class owns its C object. Those that C counts (client, op, realtime, websocket, channel, dispatcher)
+///              are copied by one more reference, all others can only be moved. An object that was moved from is
+///              empty; every function of it is safe, and fails with FAL_E_INVALID_ARGUMENT. capi() lends the C object,
+///              release() hands it over, and a constructor takes one over.
+///   Errors     A function that can fail returns a fal::result, which the compiler does not let a program ignore. The
+///              setters of requests and options return the object instead; the first error stays in it, and the call
+///              that it is passed to returns this error.
+///   Strings    std::string_view in and out. What comes out is borrowed from the object that it was read from, and its
+///              data() ends with a NUL.
+///   Times      std::chrono; a fal::time_limit for waits and timeouts. A negative duration counts as zero;
+///              fal::no_limit is the only time without an end.
 ///   Threads    Several threads may use a const object at once, as in C.
-///   Callbacks  A callback must not throw: it is called from C, and an exception that leaves it ends the process. Its state is
-///              owned, and is destroyed when libfal no longer uses it.
+///   Callbacks  A callback must not throw: it is called from C, and an exception that leaves it ends the process. Its
+///              state is owned, and is destroyed when libfal no longer uses it.
 
 #ifndef FAL_FAL_HPP
 #define FAL_FAL_HPP
@@ -73,11 +74,11 @@
 #  define FAL_THROWS false
 #endif
 
-// A setter, which returns the object, so that setters are chained; and the same for a temporary, so that the whole chain can be
-// stored: auto request = fal::request("…").set(…).
-#define FAL_SETTER(type, name, parameters, ...)                                                                            \
-    type &name parameters & { return call(__VA_ARGS__); }                                                                  \
-    type &&name parameters && { return std::move(call(__VA_ARGS__)); }
+// A setter, which returns the object, so that setters are chained; and the same for a temporary, so that the whole chain can
+// be stored: auto request = fal::request("…").set(…).
+#define FAL_SETTER(type, name, parameters, ...)                                                                             \
+  type &name parameters & { return call(__VA_ARGS__); }                                                                     \
+  type &&name parameters && { return std::move(call(__VA_ARGS__)); }
 
 /// The C++ interface of libfal.
 namespace fal {
@@ -377,15 +378,9 @@ public:
     /// FAL_OK if a credential was found, FAL_E_NO_CREDENTIALS or FAL_E_MALFORMED_CREDENTIALS if not.
     [[nodiscard]] fal_status status() const noexcept { return fal_credentials_status(raw_); }
     /// The whole report as JSON.
-    [[nodiscard]] std::string_view json() const noexcept
-    {
-        return detail::text_or_empty(fal_credentials_json, raw_);
-    }
+    [[nodiscard]] std::string_view json() const noexcept { return detail::text_or_empty(fal_credentials_json, raw_); }
     /// The whole report as a table of several lines, to be shown to a user.
-    [[nodiscard]] std::string_view table() const noexcept
-    {
-        return detail::text_or_empty(fal_credentials_table, raw_);
-    }
+    [[nodiscard]] std::string_view table() const noexcept { return detail::text_or_empty(fal_credentials_table, raw_); }
     /// The public id of the key in use.
     [[nodiscard]] optional_text key_id() const noexcept { return detail::text(fal_credentials_key_id, raw_); }
     /// The source in use, such as "FAL_KEY".
@@ -1054,8 +1049,8 @@ public:
     /// Sets a short-lived token to be used instead of a key.
     FAL_SETTER(options, set_app_token, (std::string_view token), fal_options_set_app_token, detail::at(token), token.size())
 
-    /// Sets the function that supplies the credential: void(fal::credential_request). Clients made with these options keep it
-    /// alive; it is destroyed by the first fal::shutdown() after the last of them.
+    /// Sets the function that supplies the credential: void(fal::credential_request). Clients made with these options keep
+    /// it alive; it is destroyed by the first fal::shutdown() after the last of them.
     template <class Function> options &set_credential_callback(Function function) &
     {
         auto kept = detail::keep_until_shutdown(std::move(function));
@@ -1308,8 +1303,8 @@ public:
         return made;
     }
 
-    /// The bytes that a function writes into the buffer it is given: std::int64_t(fal::buffer), the number of bytes, 0 at the
-    /// end, or a negative number if reading failed. They are `size` bytes.
+    /// The bytes that a function writes into the buffer it is given: std::int64_t(fal::buffer), the number of bytes, 0 at
+    /// the end, or a negative number if reading failed. They are `size` bytes.
     template <class Function> static upload reading(Function function, std::uint64_t size)
     {
         return read_by(std::move(function), static_cast<std::int64_t>(size));
@@ -1447,7 +1442,8 @@ public:
 
     /// Sets a field to a file whose content is bytes in memory, which are copied.
     FAL_SETTER(request, set_file, (std::string_view name, bytes content, std::string_view content_type),
-               fal_request_set_file_bytes, detail::at(name), name.size(), detail::at(content), content.size(), detail::at(content_type), content_type.size())
+               fal_request_set_file_bytes, detail::at(name), name.size(), detail::at(content), content.size(),
+               detail::at(content_type), content_type.size())
 
     /// Sets the size up to which files of the input become data URIs instead of uploads.
     FAL_SETTER(request, set_inline_files, (std::uint64_t most), fal_request_set_inline_files, most)
@@ -1585,10 +1581,7 @@ public:
     /// The HTTP status, 200 to 299.
     [[nodiscard]] int http_status() const noexcept { return fal_response_http_status(raw_); }
     /// fal's id of the request.
-    [[nodiscard]] optional_text request_id() const noexcept
-    {
-        return detail::text(fal_response_request_id, raw_);
-    }
+    [[nodiscard]] optional_text request_id() const noexcept { return detail::text(fal_response_request_id, raw_); }
     /// The value of a header.
     [[nodiscard]] optional_text header(std::string_view name) const noexcept
     {
@@ -1661,9 +1654,15 @@ public:
     /// Gets a value of the content.
     template <class T> result<T> get(std::string_view pointer) const FAL_BORROWS { return content().get<T>(pointer); }
     /// The number of requests ahead of a job that is queued.
-    [[nodiscard]] std::optional<std::int64_t> queue_position() const noexcept { return detail::known(fal_event_queue_position(raw_)); }
+    [[nodiscard]] std::optional<std::int64_t> queue_position() const noexcept
+    {
+        return detail::known(fal_event_queue_position(raw_));
+    }
     /// How many bytes of a file were sent or received.
-    [[nodiscard]] std::optional<std::int64_t> transferred() const noexcept { return detail::known(fal_event_transferred(raw_)); }
+    [[nodiscard]] std::optional<std::int64_t> transferred() const noexcept
+    {
+        return detail::known(fal_event_transferred(raw_));
+    }
     /// The size of that file.
     [[nodiscard]] std::optional<std::int64_t> total() const noexcept { return detail::known(fal_event_total(raw_)); }
     /// A line of the job's log.
@@ -1754,8 +1753,8 @@ public:
     /// How many events were dropped because they were not read in time.
     [[nodiscard]] std::uint64_t dropped_events() const noexcept { return fal_op_dropped_events(raw_); }
 
-    /// Makes the dispatcher call a function once when the operation has ended: void(fal::op). It is destroyed after the call,
-    /// or with the last copy of the dispatcher.
+    /// Makes the dispatcher call a function once when the operation has ended: void(fal::op). It is destroyed after the
+    /// call, or with the last copy of the dispatcher.
     template <class Function> result<void> when_done(const dispatcher &dispatcher, Function function) const;
     /// Makes dispatcher::next() return the events and the end of the operation, with `user`, which stays valid until then.
     result<void> watch(const dispatcher &dispatcher, void *user) const;
@@ -1792,8 +1791,8 @@ public:
 
     [[nodiscard]] iterator begin() { return iterator(this); }
     [[nodiscard]] sentinel end() const noexcept { return {}; }
-    /// Why reading failed, such as FAL_E_WOULD_DEADLOCK; empty if all events were read. The outcome of the operation is that of
-    /// op::get().
+    /// Why reading failed, such as FAL_E_WOULD_DEADLOCK; empty if all events were read. The outcome of the operation is that
+    /// of op::get().
     [[nodiscard]] const fal::error &error() const noexcept FAL_BORROWS { return error_; }
 
 private:
@@ -1869,8 +1868,8 @@ public:
     {
         return run_for(most, budget.count() < 0 ? 0 : static_cast<std::int64_t>(budget.count()));
     }
-    /// Reads the next event, or the end, of any operation that is watched: see op::watch(). A frame loop reads all of them by
-    /// while (auto notice = dispatcher.next(0ms)).
+    /// Reads the next event, or the end, of any operation that is watched: see op::watch(). A frame loop reads all of them
+    /// by while (auto notice = dispatcher.next(0ms)).
     notice next(time_limit limit) const
     {
         fal_op *op_out = nullptr;
@@ -2179,7 +2178,8 @@ private:
 
 // ==== Client =============================================================================================================
 
-/// A credential, hosts, limits and connections. Copies refer to the same one. Any number of threads may use a client at once.
+/// A credential, hosts, limits and connections. Copies refer to the same one. Any number of threads may use a client at
+/// once.
 ///
 /// Each function that waits for a response has a twin that ends in _start and returns the operation.
 class client : public detail::shared<fal_client, fal_client_retain, fal_client_release>, public detail::first_error {
@@ -2378,8 +2378,8 @@ namespace runtime {
 /// Sets the number of worker threads. Call it before the first call or after shutdown().
 inline result<void> set_worker_threads(std::size_t count) { return detail::attempt(fal_runtime_set_worker_threads, count); }
 
-/// Sets functions that are called on each thread of the runtime, void(), when it starts and before it ends. They are destroyed
-/// when they are replaced or removed.
+/// Sets functions that are called on each thread of the runtime, void(), when it starts and before it ends. They are
+/// destroyed when they are replaced or removed.
 template <class Start, class Stop> result<void> set_thread_hooks(Start on_start, Stop on_stop)
 {
     using pair = std::pair<Start, Stop>;
@@ -2406,8 +2406,9 @@ inline result<void> flush_log(time_limit limit) { return detail::attempt(fal_log
 
 } // namespace runtime
 
-/// Stops the runtime: ends every operation with FAL_E_SHUT_DOWN and joins every thread. On success, it destroys the functions
-/// of clients and dispatchers that are gone. Use a limit: without one, a callback that never returns makes it wait forever.
+/// Stops the runtime: ends every operation with FAL_E_SHUT_DOWN and joins every thread. On success, it destroys the
+/// functions of clients and dispatchers that are gone. Use a limit: without one, a callback that never returns makes it wait
+/// forever.
 inline result<void> shutdown(time_limit limit)
 {
     detail::callable *unused = detail::retired::take();
@@ -2458,8 +2459,9 @@ private:
     std::shared_ptr<std::coroutine_handle<>> suspended_;
 };
 
-/// Makes co_await return the outcome of an operation: co_await fal::done(client.run_start(request), dispatcher). The coroutine
-/// resumes on the thread that runs the dispatcher, and must be destroyed there if it is destroyed while it is suspended.
+/// Makes co_await return the outcome of an operation: co_await fal::done(client.run_start(request), dispatcher). The
+/// coroutine resumes on the thread that runs the dispatcher, and must be destroyed there if it is destroyed while it is
+/// suspended.
 [[nodiscard]] inline awaiting done(result<op> started, dispatcher on) { return awaiting(std::move(started), std::move(on)); }
 #endif
 

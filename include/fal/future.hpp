@@ -1,5 +1,5 @@
 /// @file future.hpp
-/// Outcomes of operations as std::future. fal.hpp does without, because <future> is large.
+/// Outcomes of operations as std::future. fal.hpp does without, because the header of std::future is large.
 
 #ifndef FAL_FUTURE_HPP
 #define FAL_FUTURE_HPP
@@ -11,8 +11,9 @@
 namespace fal {
 inline namespace v0 {
 
-/// The outcome of an operation, such as fal::future_of(client.run_start(request), dispatcher). It is ready when the dispatcher
-/// was run after the operation has ended. If the last copy of the dispatcher is gone before, the promise is broken.
+/// The outcome of an operation, such as fal::future_of(client.run_start(request), dispatcher). It is ready when the
+/// dispatcher was run after the operation has ended. If the last copy of the dispatcher is gone before, the promise is
+/// broken.
 [[nodiscard]] inline std::future<result<response>> future_of(result<op> started, const dispatcher &dispatcher)
 {
     auto promise = std::make_shared<std::promise<result<response>>>();
