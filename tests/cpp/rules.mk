@@ -18,22 +18,22 @@ test-cpp: tools emulator $(SUITES) $(BUILD)/cpp/modes $(BUILD)/cpp/cost ## fal.h
 		$(BUILD)/cpp/gcc/shared --minimal
 	tests/cpp/cost/compare $(BUILD)/cpp/cost
 
-$(BUILD)/cpp/gcc/%.o: tests/cpp/%.cpp $(CXX_HEADERS)
-	mkdir -p $(@D)
-	$(CXX) -std=c++17 $(CXXFLAGS_SUITE) -c $< -o $@
+# $(call compiled,COMPILER AND FLAGS,FOLDER): all files of the suite, as many at once as there are processors.
+compiled = mkdir -p $(2) && printf '%s\n' $(CXX_SUITE) | xargs -P "$$(nproc)" -I{} $(1) -c tests/cpp/{}.cpp -o $(2)/{}.o
 
-$(BUILD)/cpp/clang/%.o: tests/cpp/%.cpp $(CXX_HEADERS)
-	mkdir -p $(@D)
-	$(CLANG) -std=c++20 $(CXXFLAGS_SUITE) -c $< -o $@
+$(BUILD)/cpp/gcc/objects: $(wildcard tests/cpp/*.cpp) $(CXX_HEADERS)
+	$(call compiled,$(CXX) -std=c++17 $(CXXFLAGS_SUITE),$(@D))
+	touch $@
 
-$(BUILD)/cpp/%/shared: $(BUILD)/c/shared/lib/libfal.so
-	$(CXX) -pthread $(filter %.o,$^) -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
+$(BUILD)/cpp/clang/objects: $(wildcard tests/cpp/*.cpp) $(CXX_HEADERS)
+	$(call compiled,$(CLANG) -std=c++20 $(CXXFLAGS_SUITE),$(@D))
+	touch $@
 
-$(BUILD)/cpp/%/static: $(RELEASE)/libfal.a
-	$(CXX) -pthread $(filter %.o,$^) -o $@ $(RELEASE)/libfal.a $$(cat $(NATIVE))
+$(BUILD)/cpp/%/shared: $(BUILD)/cpp/%/objects $(BUILD)/c/shared/lib/libfal.so
+	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
 
-$(BUILD)/cpp/gcc/shared $(BUILD)/cpp/gcc/static: $(CXX_SUITE:%=$(BUILD)/cpp/gcc/%.o)
-$(BUILD)/cpp/clang/shared: $(CXX_SUITE:%=$(BUILD)/cpp/clang/%.o)
+$(BUILD)/cpp/%/static: $(BUILD)/cpp/%/objects $(RELEASE)/libfal.a
+	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(RELEASE)/libfal.a $$(cat $(NATIVE))
 
 # A part without exceptions and one with them, by different standards, in one program.
 $(BUILD)/cpp/modes: tests/cpp/modes/first.cpp tests/cpp/modes/second.cpp $(CXX_HEADERS) $(BUILD)/c/shared/lib/libfal.so
@@ -52,9 +52,6 @@ test-sanitizers: test-asan-cpp
 test-asan-cpp: asan-library emulator $(BUILD)/asan/cpp/suite
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(BUILD)/asan/cpp/suite
 
-$(BUILD)/asan/cpp/%.o: tests/cpp/%.cpp $(CXX_HEADERS)
-	mkdir -p $(@D)
-	$(CXX) -std=c++20 $(CXXFLAGS_SUITE) -fsanitize=address,undefined $(SANITIZED_CFLAGS) -c $< -o $@
-
-$(BUILD)/asan/cpp/suite: $(CXX_SUITE:%=$(BUILD)/asan/cpp/%.o) | asan-library
-	$(CXX) -pthread $^ -o $@ $(call sanitized_link,asan)
+$(BUILD)/asan/cpp/suite: $(wildcard tests/cpp/*.cpp) $(CXX_HEADERS) | asan-library
+	$(call compiled,$(CXX) -std=c++20 $(CXXFLAGS_SUITE) -fsanitize=address$(comma)undefined $(SANITIZED_CFLAGS),$(@D))
+	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(call sanitized_link,asan)
