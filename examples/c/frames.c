@@ -5,8 +5,9 @@
  * usage: frames [ENDPOINT INPUT REALTIME_ENDPOINT]      where INPUT is JSON
  */
 
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -216,10 +217,23 @@ static int report(const struct scene *scene)
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* A thread that is woken usually takes over the processor of the one that woke it. On Linux, threads of this class wait until the
+ * other one sleeps, so a call that hands work to libfal is not interrupted. */
+static void give_way(void *user)
+{
+    (void)user;
+#ifdef SCHED_BATCH
+    struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_BATCH, &none);
+#endif
+}
+
 static fal_status begin(struct scene *scene, char **arguments)
 {
     fal_error *err = NULL;
-    fal_status status = fal_client_new(NULL, &scene->client, &err);
+    fal_status status = fal_runtime_set_thread_hooks(give_way, NULL, NULL, &err);
+    if (status == FAL_OK)
+        status = fal_client_new(NULL, &scene->client, &err);
     scene->dispatcher = fal_dispatcher_new();
     if (status == FAL_OK)
         status = start_jobs(scene, arguments[0], arguments[1], &err);
