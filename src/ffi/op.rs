@@ -166,7 +166,7 @@ strings! {
     /// once it begins, and any other call once it has ended. The string is borrowed from the
     /// operation.
     fn fal_op_request_id(op: &fal_op) {
-        op.inner.request_id().map(str::to_owned)
+        op.inner.request_id()
     }
 }
 

@@ -4,7 +4,10 @@ pub(crate) mod dispatcher;
 pub(crate) mod event;
 mod event_queue;
 mod op;
+#[cfg(test)]
+mod order_tests;
 mod ready;
+mod request_id;
 mod shared;
 mod task;
 #[cfg(test)]

@@ -212,8 +212,11 @@ impl Op {
 
     /// Returns fal's id of the request, as soon as it is known: for a job the id of the submission,
     /// otherwise that of the response.
-    pub fn request_id(&self) -> Option<&str> {
-        self.shared.request_id()
+    pub fn request_id(&self) -> Option<String> {
+        self.check_process().ok()?;
+        let mut id = self.shared.lock().request_id.as_ref()?.as_str().to_owned();
+        self.shared.secrets.hide(&mut id);
+        Some(id)
     }
 
     /// Makes a listener publish the events. It replaces a callback, but no watch, and a watch

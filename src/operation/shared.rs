@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use once_cell::race::OnceBox;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::event_queue::{Bell, EventQueue, Listener};
+use super::request_id::RequestId;
 use crate::error::Result;
 use crate::response::Response;
 use crate::secrets::Secrets;
@@ -20,8 +20,6 @@ pub(super) struct Shared {
     /// The secrets of the work, which no event, error or log line may contain.
     pub(super) secrets: Arc<Secrets>,
     pub(super) ended: AtomicBool,
-    /// fal's id of the request, once it is known.
-    request_id: OnceBox<String>,
     pub(super) cancel: CancellationToken,
     pub(super) state: Mutex<State>,
     /// The operation has ended or an event is queued: wakes threads …
@@ -39,6 +37,8 @@ pub(super) type Hook = Box<dyn FnMut() -> Option<Arc<dyn Bell>> + Send>;
 pub(super) struct State {
     /// Set when the operation ends, until the host takes it.
     pub(super) outcome: Option<Result<Response>>,
+    /// The id of the request, once it is known.
+    pub(super) request_id: Option<RequestId>,
     pub(super) hooks: Vec<Hook>,
     /// Those who wait for the first of several operations.
     pub(super) bells: Vec<Arc<dyn Bell>>,
@@ -55,7 +55,6 @@ impl Shared {
             pid: process::id(),
             secrets,
             ended: AtomicBool::new(false),
-            request_id: OnceBox::new(),
             cancel: CancellationToken::new(),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -147,15 +146,15 @@ impl Shared {
     /// lock.
     pub(super) fn complete(&self, outcome: Result<Response>) {
         let outcome = outcome.map_err(|error| error.without(&self.secrets));
-        let id = match &outcome {
-            Ok(response) => response.request_id(),
-            Err(error) => error.request_id(),
-        };
-        id.into_iter().for_each(|id| self.identify(id));
         let mut state = self.lock();
         if !self.is_pending() {
             return;
         }
+        let id = match &outcome {
+            Ok(response) => response.request_id(),
+            Err(error) => error.request_id(),
+        };
+        id.into_iter().for_each(|id| state.identify(id));
         state.outcome = Some(outcome);
         let mut hooks = std::mem::take(&mut state.hooks);
         let watch = state
@@ -169,22 +168,14 @@ impl Shared {
         self.wake(state);
         bells.into_iter().for_each(|bell| bell.ring());
     }
-
-    /// Keeps the first id of the request.
-    pub(super) fn identify(&self, id: &str) {
-        self.request_id.get_or_init(|| {
-            let mut id = id.to_owned();
-            self.secrets.hide(&mut id);
-            Box::new(id)
-        });
-    }
-
-    pub(super) fn request_id(&self) -> Option<&str> {
-        self.request_id.get().map(String::as_str)
-    }
 }
 
 impl State {
+    /// Keeps the first id of the request.
+    pub(super) fn identify(&mut self, id: &str) {
+        self.request_id.get_or_insert_with(|| RequestId::new(id));
+    }
+
     /// Publishes queued events. If neither a dispatcher nor a handle is left to read them, they are
     /// discarded.
     pub(super) fn publish(&mut self, listener: &dyn Listener) -> Option<Arc<dyn Bell>> {

@@ -37,7 +37,7 @@ impl Task {
 
     /// Tells the host fal's id of the request. The first one counts.
     pub(crate) fn identify(&self, id: &str) {
-        self.shared.identify(id);
+        self.shared.lock().identify(id);
     }
 
     /// Queues an event. Never waits: if the queue is full, the oldest events are dropped.
