@@ -261,8 +261,9 @@ FAL_API const char *fal_error_message(const fal_error *err, size_t *len);
 FAL_API const char *fal_error_remedy(const fal_error *err, size_t *len);
 
 // Returns the whole error as a block of lines to be printed, without a newline at the end: the
-// message, the remedy, fal's id of the request, the rejected fields, and the report on the sources
-// of the credential, as far as the error has them; "no error" for NULL. The result is never NULL.
+// message, the remedy, the rejected fields, fal's id of the request and, if the credential may be
+// the cause, the report on its sources, as far as the error has them; "no error" for NULL. The
+// result is never NULL.
 FAL_API const char *fal_error_describe(const fal_error *err, size_t *len);
 
 // Returns the HTTP status of the response, 100 to 599; 0 if there was no response.

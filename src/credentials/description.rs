@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::limits::{MESSAGE, shortened};
 
 /// The most rejected fields that are written.
@@ -10,8 +10,8 @@ const FIELDS: usize = 20;
 
 impl Error {
     /// Returns the whole error as a block of lines to be printed: the message, the remedy, the
-    /// request's id, the rejected fields, and the report on the sources of the credential, as far
-    /// as the error has them.
+    /// rejected fields, the request's id and, if the credential may be the cause, the report on its
+    /// sources, as far as the error has them.
     pub fn describe(&self) -> String {
         let mut block = format!("{}\n{}", self.message(), self.remedy());
         let (fields, left) = self.fields().split_at(self.fields().len().min(FIELDS));
@@ -25,9 +25,19 @@ impl Error {
         if let Some(id) = self.request_id() {
             let _ = write!(block, "\nRequest id: {id}");
         }
-        if let Some(resolution) = self.resolution() {
+        if let Some(resolution) = self.resolution().filter(|_| self.concerns_credential()) {
             let _ = write!(block, "\n{resolution}");
         }
         block
+    }
+
+    fn concerns_credential(&self) -> bool {
+        matches!(
+            self.code(),
+            Code::NoCredentials
+                | Code::MalformedCredentials
+                | Code::Unauthenticated
+                | Code::Forbidden
+        )
     }
 }

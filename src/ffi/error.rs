@@ -103,8 +103,9 @@ pub unsafe extern "C" fn fal_error_remedy(err: *const fal_error, len: *mut usize
 }
 
 /// Returns the whole error as a block of lines to be printed, without a newline at the end: the
-/// message, the remedy, fal's id of the request, the rejected fields, and the report on the sources
-/// of the credential, as far as the error has them; "no error" for NULL. The result is never NULL.
+/// message, the remedy, the rejected fields, fal's id of the request and, if the credential may be
+/// the cause, the report on its sources, as far as the error has them; "no error" for NULL. The
+/// result is never NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_error_describe(
     err: *const fal_error,

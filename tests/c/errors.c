@@ -57,6 +57,9 @@ static void a_key_that_fal_does_not_know(void)
     CHECK(fal_error_request_id(err, NULL) != NULL);
     CHECK_TEXT(fal_credentials_key_id(fal_error_credentials(err), NULL), "fake-id");
     CHECK_TEXT(fal_credentials_source(fal_error_credentials(err), NULL), "explicit key");
+    CHECK_HAS(fal_error_describe(err, NULL), fal_error_message(err, NULL));
+    CHECK_HAS(fal_error_describe(err, NULL), fal_credentials_table(fal_error_credentials(err), NULL));
+    CHECK_LACKS(fal_error_describe(err, NULL), "fake-secret");
     CHECK_INT(arrived("method=POST"), 1);
     fal_error_free(err);
     fal_client_release(client);
@@ -246,6 +249,11 @@ static void each_field_is_told(void)
     CHECK(fal_error_field_path(err, 1, &length) == NULL && length == 0);
     CHECK(fal_error_field_path(err, SIZE_MAX, NULL) == NULL);
     CHECK(fal_error_lock_reason(err, NULL) == NULL);
+    char block[1024];
+    snprintf(block, sizeof block, "%s\n%s\n  body.image_url: Image too large\nRequest id: %s", fal_error_message(err, NULL),
+             fal_error_remedy(err, NULL), fal_error_request_id(err, NULL));
+    CHECK_TEXT(fal_error_describe(err, &length), block);
+    CHECK_INT(length, strlen(block));
     fal_error_free(err);
 
     static const char two[] = "{\"status\": 422, \"body\": {\"detail\": [{\"loc\": [\"body\", \"images\", 0, \"url\"], \"msg\": \"bad\"},"
