@@ -16,6 +16,7 @@ static void both_forms_of_run_and_send(void)
     CHECK_OK(fal_op_wait(op, -1, &err));
     CHECK_OK(fal_op_take(op, &response, &err));
     CHECK(fal_response_has(response, "/method", FAL_NUL));
+    CHECK_TEXT(fal_op_request_id(op, NULL), fal_response_request_id(response, NULL));
     fal_response_free(response);
     fal_op_release(op);
     CHECK_OK(fal_client_send(client, http, &response, &err));
@@ -39,6 +40,7 @@ static void polling_never_blocks_and_sees_the_end(void)
     fal_client *client = new_client();
     fal_op *op = start(client, slow_of(3000));
     fal_response *response = NULL;
+    CHECK(fal_op_request_id(op, NULL) == NULL);
     CHECK_INT(fal_op_poll(op), FAL_PENDING);
     CHECK_STATUS(fal_op_take(op, &response, &err), FAL_PENDING);
     CHECK(response == NULL);

@@ -61,11 +61,17 @@ static void a_frame_loop_reads_events_and_the_result(void)
         const fal_response *content = fal_event_content(event);
         const char *text = NULL;
         if (fal_event_kind(event) == FAL_EVENT_LOG)
-            lines++;
+            CHECK_TEXT(fal_event_message(event, NULL), lines++ ? "b" : "a");
+        else
+            CHECK(fal_event_message(event, NULL) == NULL);
+        CHECK_INT(fal_event_transferred(event), -1);
         if (fal_event_kind(event) == FAL_EVENT_STATUS) {
             states++;
             CHECK_OK(fal_response_get_string(content, "/request_id", FAL_NUL, &text, NULL, &err));
             snprintf(id, sizeof id, "%s", text);
+            CHECK_TEXT(fal_op_request_id(op, NULL), id);
+            if (states == 1)
+                CHECK_INT(fal_event_queue_position(event), 0);
             CHECK_OK(fal_response_get_string(content, "/status", FAL_NUL, &text, NULL, &err));
             snprintf(last, sizeof last, "%s", text);
         }

@@ -317,6 +317,9 @@ static void progress_is_told_and_an_upload_cancelled(void)
         CHECK_INT(fal_event_kind(event), FAL_EVENT_PROGRESS);
         CHECK_OK(fal_response_get_int(fal_event_content(event), "/transferred", FAL_NUL, &now, &err));
         CHECK(now > last);
+        CHECK_INT(fal_event_transferred(event), now);
+        CHECK_INT(fal_event_total(event), 25 * MIB);
+        CHECK_INT(fal_event_queue_position(event), -1);
         last = now;
         fal_event_free(event);
     }

@@ -38,6 +38,7 @@ static void items_come_in_order_and_the_last_is_the_response(void)
     for (fal_event *event = next(op); event; event = next(op)) {
         CHECK_INT(fal_event_kind(event), FAL_EVENT_ITEM);
         CHECK(!fal_event_is_bytes(event));
+        CHECK(fal_op_request_id(op, NULL) != NULL);
         const void *data = NULL;
         size_t len = 0;
         CHECK_OK(fal_event_get_bytes(event, "", FAL_NUL, &data, &len, &err));

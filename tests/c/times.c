@@ -17,7 +17,7 @@ static fal_job *job;
 /* Functions that wait, and those that take the lifetime of a credential. */
 #define OTHERS(O) \
     O(fal_op_wait) O(fal_op_next_event) O(fal_shutdown) O(fal_dispatcher_run) O(fal_credential_request_give_key) \
-    O(fal_credential_request_give_app_token) O(fal_log_flush)
+    O(fal_credential_request_give_app_token) O(fal_log_flush) O(fal_op_wait_any) O(fal_dispatcher_wait) O(fal_dispatcher_next)
 
 static const int64_t unlimited[] = {-1, INT64_MIN, INT64_MAX};
 #define UNLIMITED (sizeof unlimited / sizeof *unlimited)
@@ -68,13 +68,28 @@ static void a_wait_of_zero_does_not_wait_and_a_negative_one_has_no_limit(void)
     fal_error *err = NULL;
     fal_event *event = NULL;
     fal_client *client = new_client();
+    fal_dispatcher *dispatcher = fal_dispatcher_new();
     for (size_t i = 0; i < UNLIMITED; i++) {
         fal_op *op = start(client, slow_of(300));
+        fal_op *read = NULL;
+        const fal_op *ops[] = {op};
+        size_t index = 9;
+        CHECK_OK(fal_op_watch(op, dispatcher, NULL, &err));
+        CHECK_INT(fal_op_wait_any(ops, 1, 0, &index, &err), FAL_PENDING);
+        CHECK_INT(fal_dispatcher_wait(dispatcher, 0, &err), FAL_PENDING);
+        CHECK_INT(fal_dispatcher_next(dispatcher, 0, &read, &event, NULL, &err), FAL_PENDING);
         CHECK_INT(fal_op_wait(op, 0, &err), FAL_PENDING);
         CHECK_INT(fal_op_next_event(op, 0, &event, &err), FAL_PENDING);
         CHECK(!fal_op_is_done(op));
         if (i == 0)
             CHECK_OK(fal_op_next_event(op, unlimited[i], &event, &err));
+        if (i == 1)
+            CHECK_OK(fal_op_wait_any(ops, 1, unlimited[i], &index, &err));
+        if (i == 2)
+            CHECK_OK(fal_dispatcher_wait(dispatcher, unlimited[i], &err));
+        CHECK_OK(fal_dispatcher_next(dispatcher, unlimited[i], &read, &event, NULL, &err));
+        CHECK(read == op && event == NULL);
+        fal_op_release(read);
         CHECK_OK(fal_op_wait(op, unlimited[i], &err));
         CHECK_OK(fal_op_next_event(op, unlimited[i], &event, &err));
         CHECK(event == NULL);
@@ -82,6 +97,7 @@ static void a_wait_of_zero_does_not_wait_and_a_negative_one_has_no_limit(void)
         CHECK_INT(fal_op_wait(op, 0, &err), FAL_OK);
         fal_op_release(op);
     }
+    fal_dispatcher_release(dispatcher);
     fal_client_release(client);
 }
 
