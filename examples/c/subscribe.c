@@ -31,21 +31,19 @@ static int failed(fal_error *err)
 
 static void show(const fal_event *event)
 {
-    const fal_response *content = fal_event_content(event);
     const char *text = "";
-    int64_t ahead = 0;
 
     switch (fal_event_kind(event)) {
     case FAL_EVENT_STATUS:
-        fal_response_get_string(content, "/status", FAL_NUL, &text, NULL, NULL);
+        fal_response_get_string(fal_event_content(event), "/status", FAL_NUL, &text, NULL, NULL);
         printf("status:  %s", text);
-        if (fal_response_get_int(content, "/queue_position", FAL_NUL, &ahead, NULL) == FAL_OK)
-            printf(", %ld ahead", (long)ahead);
+        if (fal_event_queue_position(event) >= 0)
+            printf(", %ld ahead", (long)fal_event_queue_position(event));
         printf("\n");
         break;
     case FAL_EVENT_LOG:
-        fal_response_get_string(content, "/message", FAL_NUL, &text, NULL, NULL);
-        printf("log:     %s\n", text);
+        text = fal_event_message(event, NULL);
+        printf("log:     %s\n", text ? text : "");
         break;
     default: /* Later versions may have more kinds of events. */
         break;
