@@ -61,11 +61,10 @@ private:
     void finish(texture &texture, const fal::op &op)
     {
         under_way_--;
-        const auto made = op.get();
-        if (made)
-            texture.state = made->get<std::string>("/images/0/url").value_or("no picture");
-        else
-            show(made.error());
+        const auto url = op.get().and_then([](const fal::response &made) { return made.get<std::string>("/images/0/url"); });
+        texture.state = url.value_or("failed");
+        if (!url)
+            show(url.error());
     }
 
     fal::client client_;

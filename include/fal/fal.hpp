@@ -213,8 +213,32 @@ template <class Function, class Raw> bytes body(Function function, const Raw *ra
     return bytes(static_cast<const std::byte *>(data), size);
 }
 
+// How each object of C is freed, or released and retained. The address of a function of a DLL is no template argument.
+inline void drop(fal_download *raw) noexcept { fal_download_free(raw); }
+inline void drop(fal_event *raw) noexcept { fal_event_free(raw); }
+inline void drop(fal_job *raw) noexcept { fal_job_free(raw); }
+inline void drop(fal_new_key *raw) noexcept { fal_new_key_free(raw); }
+inline void drop(fal_options *raw) noexcept { fal_options_free(raw); }
+inline void drop(fal_profiles *raw) noexcept { fal_profiles_free(raw); }
+inline void drop(fal_request *raw) noexcept { fal_request_free(raw); }
+inline void drop(fal_socket_options *raw) noexcept { fal_socket_options_free(raw); }
+inline void drop(fal_upload *raw) noexcept { fal_upload_free(raw); }
+inline void drop(fal_webhook *raw) noexcept { fal_webhook_free(raw); }
+inline void drop(fal_channel *raw) noexcept { fal_channel_release(raw); }
+inline fal_channel *retain(const fal_channel *raw) noexcept { return fal_channel_retain(raw); }
+inline void drop(fal_client *raw) noexcept { fal_client_release(raw); }
+inline fal_client *retain(const fal_client *raw) noexcept { return fal_client_retain(raw); }
+inline void drop(fal_dispatcher *raw) noexcept { fal_dispatcher_release(raw); }
+inline fal_dispatcher *retain(const fal_dispatcher *raw) noexcept { return fal_dispatcher_retain(raw); }
+inline void drop(fal_op *raw) noexcept { fal_op_release(raw); }
+inline fal_op *retain(const fal_op *raw) noexcept { return fal_op_retain(raw); }
+inline void drop(fal_realtime *raw) noexcept { fal_realtime_release(raw); }
+inline fal_realtime *retain(const fal_realtime *raw) noexcept { return fal_realtime_retain(raw); }
+inline void drop(fal_websocket *raw) noexcept { fal_websocket_release(raw); }
+inline fal_websocket *retain(const fal_websocket *raw) noexcept { return fal_websocket_retain(raw); }
+
 // Owns an object of C that has one owner.
-template <class Raw, void (*free)(Raw *)> class unique {
+template <class Raw> class unique {
 public:
     using raw_type = Raw;
 
@@ -223,11 +247,11 @@ public:
     unique &operator=(unique &&other) noexcept
     {
         if (this != &other)
-            free(std::exchange(raw_, other.release()));
+            detail::drop(std::exchange(raw_, other.release()));
         return *this;
     }
 
-    ~unique() { free(raw_); }
+    ~unique() { detail::drop(raw_); }
 
     /// Whether there is an object.
     [[nodiscard]] explicit operator bool() const noexcept { return raw_ != nullptr; }
@@ -244,27 +268,27 @@ protected:
 };
 
 // Owns one reference to an object of C that is counted.
-template <class Raw, Raw *(*retain)(const Raw *), void (*drop)(Raw *)> class shared {
+template <class Raw> class shared {
 public:
     using raw_type = Raw;
 
-    shared(const shared &other) noexcept : raw_(retain(other.raw_)) {}
+    shared(const shared &other) noexcept : raw_(detail::retain(other.raw_)) {}
     shared(shared &&other) noexcept : raw_(other.release()) {}
 
     shared &operator=(const shared &other) noexcept
     {
-        drop(std::exchange(raw_, retain(other.raw_)));
+        detail::drop(std::exchange(raw_, detail::retain(other.raw_)));
         return *this;
     }
 
     shared &operator=(shared &&other) noexcept
     {
         if (this != &other)
-            drop(std::exchange(raw_, other.release()));
+            detail::drop(std::exchange(raw_, other.release()));
         return *this;
     }
 
-    ~shared() { drop(raw_); }
+    ~shared() { detail::drop(raw_); }
 
     /// Whether there is an object.
     [[nodiscard]] explicit operator bool() const noexcept { return raw_ != nullptr; }
@@ -605,29 +629,31 @@ public:
     /// Passes the value to a function that returns a result; an error is passed on.
     template <class Function> auto and_then(Function &&function) &&
     {
-        using Next = std::decay_t<std::invoke_result_t<Function, T>>;
-        static_assert(detail::is_result<Next>::value, "the function of and_then() returns a fal::result");
-        return has_value() ? std::forward<Function>(function)(std::move(value_)) : Next(std::move(error_));
+        return and_then(std::forward<Function>(function), std::move(*this));
+    }
+    template <class Function> auto and_then(Function &&function) const &
+    {
+        return and_then(std::forward<Function>(function), *this);
     }
 
     /// Passes the value to a function that returns another value; an error is passed on.
     template <class Function> auto transform(Function &&function) &&
     {
-        using Next = std::decay_t<std::invoke_result_t<Function, T>>;
-        if constexpr (std::is_void_v<Next>) {
-            if (has_value())
-                std::forward<Function>(function)(std::move(value_));
-            return result<void>(std::move(error_));
-        } else {
-            return has_value() ? result<Next>(std::forward<Function>(function)(std::move(value_)))
-                               : result<Next>(std::move(error_));
-        }
+        return transform(std::forward<Function>(function), std::move(*this));
+    }
+    template <class Function> auto transform(Function &&function) const &
+    {
+        return transform(std::forward<Function>(function), *this);
     }
 
     /// Passes the error to a function that returns a result of the same type; a value is passed on.
     template <class Function> result or_else(Function &&function) &&
     {
         return has_value() ? std::move(*this) : result(std::forward<Function>(function)(std::move(error_)));
+    }
+    template <class Function> result or_else(Function &&function) const &
+    {
+        return has_value() ? *this : result(std::forward<Function>(function)(error_));
     }
 
 #if defined(__cpp_lib_expected)
@@ -645,6 +671,26 @@ private:
     {
         if (!has_value())
             detail::raise<throws>(error_);
+    }
+
+    template <class Function, class Self> static auto and_then(Function &&function, Self &&self)
+    {
+        using Next = std::decay_t<decltype(std::forward<Function>(function)(*std::forward<Self>(self)))>;
+        static_assert(detail::is_result<Next>::value, "the function of and_then() returns a fal::result");
+        return self ? std::forward<Function>(function)(*std::forward<Self>(self)) : Next(std::forward<Self>(self).error());
+    }
+
+    template <class Function, class Self> static auto transform(Function &&function, Self &&self)
+    {
+        using Next = std::decay_t<decltype(std::forward<Function>(function)(*std::forward<Self>(self)))>;
+        if constexpr (std::is_void_v<Next>) {
+            if (self)
+                std::forward<Function>(function)(*std::forward<Self>(self));
+            return result<void>(std::forward<Self>(self).error());
+        } else {
+            return self ? result<Next>(std::forward<Function>(function)(*std::forward<Self>(self)))
+                        : result<Next>(std::forward<Self>(self).error());
+        }
     }
 
     T value_{};
@@ -677,30 +723,30 @@ public:
     template <bool throws = FAL_THROWS> void or_throw() const { value<throws>(); }
 
     /// Calls a function that returns a result, if the call succeeded; an error is passed on.
-    template <class Function> auto and_then(Function &&function) &&
+    template <class Function> auto and_then(Function &&function) const
     {
         using Next = std::decay_t<std::invoke_result_t<Function>>;
         static_assert(detail::is_result<Next>::value, "the function of and_then() returns a fal::result");
-        return has_value() ? std::forward<Function>(function)() : Next(std::move(error_));
+        return has_value() ? std::forward<Function>(function)() : Next(error_);
     }
 
     /// Calls a function that returns a value, if the call succeeded; an error is passed on.
-    template <class Function> auto transform(Function &&function) &&
+    template <class Function> auto transform(Function &&function) const
     {
         using Next = std::decay_t<std::invoke_result_t<Function>>;
         if constexpr (std::is_void_v<Next>) {
             if (has_value())
                 std::forward<Function>(function)();
-            return result<void>(std::move(error_));
+            return result<void>(error_);
         } else {
-            return has_value() ? result<Next>(std::forward<Function>(function)()) : result<Next>(std::move(error_));
+            return has_value() ? result<Next>(std::forward<Function>(function)()) : result<Next>(error_);
         }
     }
 
     /// Passes the error to a function that returns a result<void>.
-    template <class Function> result or_else(Function &&function) &&
+    template <class Function> result or_else(Function &&function) const
     {
-        return has_value() ? std::move(*this) : result(std::forward<Function>(function)(std::move(error_)));
+        return has_value() ? *this : result(std::forward<Function>(function)(error_));
     }
 
 #if defined(__cpp_lib_expected)
@@ -817,12 +863,12 @@ private:
 };
 
 // Owns an object of C that is built by setters. Self derives from it.
-template <class Self, class Raw, void (*free)(Raw *)> class built : public unique<Raw, free>, public first_error {
+template <class Self, class Raw> class built : public unique<Raw>, public first_error {
 public:
     using first_error::operator bool;
 
 protected:
-    using unique<Raw, free>::unique;
+    using unique<Raw>::unique;
 
     // Creates the object.
     template <class Function, class... Arguments> void make(Function function, Arguments... arguments)
@@ -1019,7 +1065,7 @@ private:
 };
 
 /// Options of a client, or of where keys are looked for and stored.
-class options : public detail::built<options, fal_options, fal_options_free> {
+class options : public detail::built<options, fal_options> {
 public:
     /// Options with every default.
     options() : options(fal_options_new()) {}
@@ -1228,7 +1274,7 @@ private:
 };
 
 /// The profiles of the configuration file, in its order.
-class profiles : public detail::unique<fal_profiles, fal_profiles_free> {
+class profiles : public detail::unique<fal_profiles> {
 public:
     /// An empty list.
     profiles() noexcept = default;
@@ -1271,7 +1317,7 @@ private:
 // ==== Uploads and downloads ==============================================================================================
 
 /// What is uploaded, and how.
-class upload : public detail::built<upload, fal_upload, fal_upload_free> {
+class upload : public detail::built<upload, fal_upload> {
 public:
     /// Takes over a C object.
     explicit upload(fal_upload *raw) noexcept : built(raw) {}
@@ -1354,7 +1400,7 @@ private:
 class request;
 
 /// What is downloaded, and where to.
-class download : public detail::built<download, fal_download, fal_download_free> {
+class download : public detail::built<download, fal_download> {
 public:
     /// Takes over a C object.
     explicit download(fal_download *raw) noexcept : built(raw) {}
@@ -1384,7 +1430,7 @@ public:
 // ==== Requests ===========================================================================================================
 
 /// What is sent. It can be used again.
-class request : public detail::built<request, fal_request, fal_request_free> {
+class request : public detail::built<request, fal_request> {
 public:
     /// Takes over a C object.
     explicit request(fal_request *raw) noexcept : built(raw) {}
@@ -1640,7 +1686,7 @@ private:
 // ==== Events =============================================================================================================
 
 /// Something that happened while an operation was running.
-class event : public detail::unique<fal_event, fal_event_free> {
+class event : public detail::unique<fal_event> {
 public:
     /// No event.
     event() noexcept = default;
@@ -1696,7 +1742,7 @@ struct [[nodiscard]] next_event {
 class events;
 
 /// A running call. Copies refer to the same one. Destroying it neither cancels the call nor waits for it.
-class op : public detail::shared<fal_op, fal_op_retain, fal_op_release> {
+class op : public detail::shared<fal_op> {
 public:
     /// No operation.
     op() noexcept = default;
@@ -1846,7 +1892,7 @@ struct [[nodiscard]] notice {
 };
 
 /// A queue of callbacks, which run() calls on its thread, and of events, which next() reads. Copies refer to the same one.
-class dispatcher : public detail::shared<fal_dispatcher, fal_dispatcher_retain, fal_dispatcher_release> {
+class dispatcher : public detail::shared<fal_dispatcher> {
 public:
     /// An empty dispatcher.
     dispatcher() : dispatcher(fal_dispatcher_new()) {}
@@ -1889,7 +1935,8 @@ public:
     {
         auto kept = detail::keep_until_shutdown(std::move(function));
         const fal_wake_callback trampoline = [](void *user) noexcept { detail::function_of<Function>(user)(); };
-        callables_->wakes.keep({kept});
+        if (callables_)
+            callables_->wakes.keep({kept});
         return detail::attempt(fal_dispatcher_set_wake, raw_, trampoline, kept.get());
     }
     /// Removes that function.
@@ -1954,7 +2001,7 @@ inline result<void> op::when_event(const dispatcher &dispatcher, fal_op_callback
 // ==== Queue ==============================================================================================================
 
 /// The identity of a submitted request.
-class job : public detail::built<job, fal_job, fal_job_free> {
+class job : public detail::built<job, fal_job> {
 public:
     /// Takes over a C object.
     explicit job(fal_job *raw) noexcept : built(raw) {}
@@ -1988,7 +2035,7 @@ public:
 // ==== Realtime sessions, WebSockets and channels =========================================================================
 
 /// Options of a realtime session or a WebSocket.
-class socket_options : public detail::built<socket_options, fal_socket_options, fal_socket_options_free> {
+class socket_options : public detail::built<socket_options, fal_socket_options> {
 public:
     /// Options with every default.
     socket_options() : socket_options(fal_socket_options_new()) {}
@@ -2022,7 +2069,7 @@ public:
 };
 
 /// A session with a realtime app. Copies refer to the same one; the last of them closes it.
-class realtime : public detail::shared<fal_realtime, fal_realtime_retain, fal_realtime_release> {
+class realtime : public detail::shared<fal_realtime> {
 public:
     /// No session.
     realtime() noexcept = default;
@@ -2050,7 +2097,7 @@ public:
 };
 
 /// A connection to an app's own WebSocket. Copies refer to the same one; the last of them closes it.
-class websocket : public detail::shared<fal_websocket, fal_websocket_retain, fal_websocket_release> {
+class websocket : public detail::shared<fal_websocket> {
 public:
     /// No connection.
     websocket() noexcept = default;
@@ -2076,7 +2123,7 @@ public:
 };
 
 /// Sends requests to one endpoint over one connection. Copies refer to the same one.
-class channel : public detail::shared<fal_channel, fal_channel_retain, fal_channel_release> {
+class channel : public detail::shared<fal_channel> {
 public:
     /// No channel.
     channel() noexcept = default;
@@ -2110,7 +2157,7 @@ private:
 // ==== Keys ===============================================================================================================
 
 /// An API key that is being created, or was. Freeing it overwrites the secret.
-class new_key : public detail::unique<fal_new_key, fal_new_key_free> {
+class new_key : public detail::unique<fal_new_key> {
 public:
     /// No key.
     new_key() noexcept = default;
@@ -2141,7 +2188,7 @@ public:
 // ==== Webhooks ===========================================================================================================
 
 /// A webhook as it arrived, not verified.
-class webhook : public detail::built<webhook, fal_webhook, fal_webhook_free> {
+class webhook : public detail::built<webhook, fal_webhook> {
 public:
     /// Takes over a C object.
     explicit webhook(fal_webhook *raw) noexcept : built(raw) {}
@@ -2182,7 +2229,7 @@ private:
 /// once.
 ///
 /// Each function that waits for a response has a twin that ends in _start and returns the operation.
-class client : public detail::shared<fal_client, fal_client_retain, fal_client_release>, public detail::first_error {
+class client : public detail::shared<fal_client>, public detail::first_error {
 public:
     /// A client with the key of the environment, and every default.
     client() : keeper_(std::make_shared<detail::keeper>()) { step(fal_client_new, nullptr, &raw_); }
@@ -2206,7 +2253,8 @@ public:
     {
         if (!options)
             return options.error();
-        keeper_->keep(options.callables_);
+        if (keeper_)
+            keeper_->keep(options.callables_);
         return attempt(fal_client_set_credentials, raw_, options.capi());
     }
     /// Replaces the client's credential by the one that the environment has.

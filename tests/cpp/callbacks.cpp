@@ -174,6 +174,7 @@ TEST_CASE("a queue without anything in it ends a loop, and says why if it fails"
     const auto other = std::move(moved);
     CHECK(moved.next(0s).error.code() == FAL_E_INVALID_ARGUMENT);
     CHECK_CODE(moved.wait(0s), FAL_E_INVALID_ARGUMENT);
+    CHECK_CODE(moved.set_wake([] {}), FAL_E_INVALID_ARGUMENT);
     op->cancel();
     auto end = dispatcher.next(10s);
     CHECK(end.ended());

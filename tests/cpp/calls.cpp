@@ -87,6 +87,7 @@ TEST_CASE("an object that was moved from is refused")
     const auto other = std::move(client);
     CHECK_CODE(client.run(kept), FAL_E_INVALID_ARGUMENT);
     CHECK(other.run(kept));
+    CHECK_CODE(client.set_credentials(logged()), FAL_E_INVALID_ARGUMENT);
     fal::op none;
     CHECK(none.is_done());
     CHECK_CODE(none.get(), FAL_E_INVALID_ARGUMENT);

@@ -70,6 +70,21 @@ TEST_CASE("a chain stops at the first error")
     CHECK(result<void>(fal::error(FAL_E_CLOSED)).or_else([](const fal::error &) { return result<void>(); }));
 }
 
+TEST_CASE("a chain leaves a result that has a name as it was")
+{
+    const auto kept = seven();
+    const result<std::unique_ptr<int>> four(std::make_unique<int>(4));
+    const auto twice = [](int number) { return number * 2; };
+    CHECK(*kept.transform(twice) == 14);
+    CHECK(*kept.and_then([](int number) { return result<int>(number + 1); }) == 8);
+    CHECK(*four.transform([](const std::unique_ptr<int> &number) { return *number; }) == 4);
+    CHECK(*kept == 7);
+    const auto none = failed();
+    CHECK_CODE(none.transform(twice), FAL_E_TOO_LARGE);
+    CHECK(*none.or_else([](const fal::error &) { return seven(); }) == 7);
+    CHECK_CODE(none, FAL_E_TOO_LARGE);
+}
+
 TEST_CASE("a move-only value is moved through")
 {
     auto made = result<std::unique_ptr<int>>(std::make_unique<int>(4)).transform([](std::unique_ptr<int> four) {
