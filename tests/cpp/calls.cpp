@@ -54,7 +54,7 @@ TEST_CASE("the first error of a request sticks, and is that of the call")
     auto client = new_client_of_tests();
     auto request = echo().set("a", fal::json("{")).set("b", 1.0 / 0.0).set("c", 1);
     CHECK(!request);
-    const std::string first(request.error().message());
+    const std::string first(echo().set("a", fal::json("{")).error().message());
     auto made = client.run(request);
     CHECK_CODE(made, FAL_E_INVALID_ARGUMENT);
     CHECK(made.error().message() == first);
@@ -100,11 +100,12 @@ TEST_CASE("an object that was moved from is refused")
 TEST_CASE("a number that does not fit is of the wrong type")
 {
     auto made = new_client_of_tests().run(
-        echo().set("big", std::numeric_limits<std::int64_t>::max()).set("minus", -1).set("byte", 255).set("text", "t"));
+        echo().set("big", std::numeric_limits<std::int64_t>::max()).set("minus", -1).set("wide", std::int64_t{1} << 32).set("byte", 255).set("text", "t"));
     REQUIRE_OK(made);
     CHECK(*made->get<std::int64_t>("/body/big") == INT64_MAX);
     CHECK(*made->get<std::uint64_t>("/body/big") == INT64_MAX);
     CHECK_CODE(made->get<int>("/body/big"), FAL_E_WRONG_TYPE);
+    CHECK_CODE(made->get<int>("/body/wide"), FAL_E_WRONG_TYPE);
     CHECK_CODE(made->get<unsigned>("/body/minus"), FAL_E_WRONG_TYPE);
     CHECK_CODE(made->get<std::uint64_t>("/body/minus"), FAL_E_WRONG_TYPE);
     CHECK(*made->get<unsigned char>("/body/byte") == 255);
