@@ -11,8 +11,6 @@ SHELL := /bin/bash
 # The caller's key and hosts must not reach a test or the demo.
 unexport $(filter FAL_%,$(.VARIABLES)) VIRTUAL_ENV MAKEFLAGS MFLAGS
 
-PREFIX ?= /usr/local
-DESTDIR ?=
 CC ?= cc
 CXX ?= c++
 
@@ -20,13 +18,14 @@ ROOT := $(CURDIR)
 BUILD := build
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 RELEASE := $(TARGET)/release
+# What packaging/build makes of the libraries of cargo.
+LIBRARIES ?= $(RELEASE)/lib
 CARGO := cargo
 LOCKED := --locked
-VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+VERSION := $(shell packaging/version)
 SONAME := libfal.so.0
 
 EMULATOR := $(TARGET)/debug/fal-emulator
-NATIVE := $(RELEASE)/native-static-libs
 VENV := $(ROOT)/$(BUILD)/venv
 PYTHON := $(VENV)/bin/python
 HOME_OF_TESTS := $(ROOT)/$(BUILD)/home
@@ -40,7 +39,7 @@ ISOLATED_RUST := env -u http_proxy -u https_proxy -u all_proxy -u HTTP_PROXY -u 
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Werror
 CFLAGS_TEST := -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -pthread -Iinclude -DEXPECTED_VERSION='"$(VERSION)"' \
-	-DHEADER='"$(ROOT)/include/fal/fal.h"' -DLIBRARY='"$(RELEASE)/libfal.so"'
+	-DHEADER='"$(ROOT)/include/fal/fal.h"' -DLIBRARY='"$(LIBRARIES)/libfal.so"'
 CXXFLAGS_TEST := $(subst -std=c99,-std=c++17,$(CFLAGS_TEST))
 
 .PHONY: help
@@ -50,18 +49,7 @@ help: ## this list
 
 # ---- Building -------------------------------------------------------------------------------------------------------
 
-# Cargo features in addition to the default ones, such as FEATURES=keyring.
-FEATURES ?=
-.PHONY: libs
-libs: ## FEATURES=: libfal.so and libfal.a, in target/release
-	@$(CARGO) rustc $(LOCKED) --release -p libfal --features "$(FEATURES)" --lib \
-		--crate-type cdylib,staticlib -- --print native-static-libs="$(NATIVE)"
-	# The objects come with debug information of the standard library, and link-time optimization makes names of its visible,
-	# which a second Rust library in the same program has too.
-	objcopy --strip-debug --wildcard --localize-symbol='_R*' --localize-symbol=rust_eh_personality "$(RELEASE)/libfal.a"
-
-$(RELEASE)/libfal.so $(RELEASE)/libfal.a: libs
-	@:
+include packaging/rules.mk
 
 .PHONY: emulator
 emulator:
@@ -73,24 +61,12 @@ header: ## write include/fal/fal.h from src/ffi
 
 .PHONY: symbols
 symbols: libs ## write the list of exported symbols
-	tests/abi/exported "$(RELEASE)/libfal.so" > tests/abi/fal.symbols
+	tests/abi/exported "$(LIBRARIES)/libfal.so" > tests/abi/fal.symbols
 
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf "$(BUILD)" fuzz/target
 	$(CARGO) clean
-
-# ---- Installing -----------------------------------------------------------------------------------------------------
-
-.PHONY: install
-install: libs ## PREFIX=/usr/local DESTDIR= FEATURES=: header, shared and static library, pkg-config file
-	install -d "$(DESTDIR)$(PREFIX)/include/fal" "$(DESTDIR)$(PREFIX)/lib/pkgconfig"
-	install -m 644 include/fal/*.h* "$(DESTDIR)$(PREFIX)/include/fal/"
-	install -m 755 "$(RELEASE)/libfal.so" "$(DESTDIR)$(PREFIX)/lib/$(SONAME)"
-	ln -sf $(SONAME) "$(DESTDIR)$(PREFIX)/lib/libfal.so"
-	install -m 644 "$(RELEASE)/libfal.a" "$(DESTDIR)$(PREFIX)/lib/"
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e "s|@PRIVATE@|$$(cat "$(NATIVE)")|" fal.pc.in \
-		> "$(DESTDIR)$(PREFIX)/lib/pkgconfig/fal.pc"
 
 # ---- Testing --------------------------------------------------------------------------------------------------------
 
@@ -232,10 +208,10 @@ LARGEST_SO := 6.1
 LARGEST_A := 25
 .PHONY: test-abi
 test-abi: tools libs $(BUILD)/abi/untouched ## exported symbols, and that loading the library touches nothing
-	tests/abi/check "$(RELEASE)/libfal.so" include/fal/fal.h
-	tests/abi/archive "$(RELEASE)/libfal.a"
-	tests/abi/size "$(RELEASE)/libfal.so" $(LARGEST_SO) "$(RELEASE)/libfal.a" $(LARGEST_A)
-	tests/abi/untouched "$(BUILD)/abi/untouched" "$(RELEASE)/libfal.so"
+	tests/abi/check "$(LIBRARIES)/libfal.so" include/fal/fal.h
+	tests/abi/archive "$(LIBRARIES)/libfal.a"
+	tests/abi/size "$(LIBRARIES)/libfal.so" $(LARGEST_SO) "$(LIBRARIES)/libfal.a" $(LARGEST_A)
+	tests/abi/untouched "$(BUILD)/abi/untouched" "$(LIBRARIES)/libfal.so"
 
 # The program opens the library itself, as plugin does.
 $(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
@@ -262,27 +238,25 @@ test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut $(BUILD)/c/shared/a
 			--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite $$program
 	done
 
-$(BUILD)/c/shared/lib/libfal.so: $(RELEASE)/libfal.so
+$(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(LIBRARIES)/libfal.so
 	mkdir -p $(@D)
-	ln -sf $< $(@D)/$(SONAME)
-	ln -sf $(SONAME) $@
-
-$(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
-	$(CC) $(CFLAGS_TEST) $< -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
+	$(CC) $(CFLAGS_TEST) $< -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
 
 # The programs open the library themselves. reloads defines a function in place of the C library's.
-$(BUILD)/c/shared/plugin $(BUILD)/c/shared/reloads: $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
+$(BUILD)/c/shared/plugin $(BUILD)/c/shared/reloads: $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(LIBRARIES)/libfal.so
+	mkdir -p $(@D)
 	$(CC) $(CFLAGS_TEST) $< -o $@ -rdynamic -ldl
 
 # Every function of fal.h with junk for each argument, by the objects of its fuzzer. Unoptimized, which takes half the time.
 ABUSE := $(addprefix fuzz/api/, abuse.cpp callbacks.cpp givens.cpp server.cpp words.cpp world.cpp)
-$(BUILD)/c/shared/abuse: $(ABUSE) $(wildcard fuzz/api/*.hpp) tests/abi/fal.symbols $(HARNESS) $(BUILD)/c/shared/lib/libfal.so
-	sed 's/.*/ROW(&)/' tests/abi/fal.symbols > $(@D)/rows.inc
-	$(CXX) $(CXXFLAGS_TEST) -O0 -I$(@D) $(ABUSE) -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
-
-$(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(RELEASE)/libfal.a
+$(BUILD)/c/shared/abuse: $(ABUSE) $(wildcard fuzz/api/*.hpp) tests/abi/fal.symbols $(HARNESS) $(LIBRARIES)/libfal.so
 	mkdir -p $(@D)
-	$(CC) $(CFLAGS_TEST) $< -o $@ $(RELEASE)/libfal.a $$(cat $(NATIVE))
+	sed 's/.*/ROW(&)/' tests/abi/fal.symbols > $(@D)/rows.inc
+	$(CXX) $(CXXFLAGS_TEST) -O0 -I$(@D) $(ABUSE) -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
+
+$(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(LIBRARIES)/libfal.a
+	mkdir -p $(@D)
+	$(CC) $(CFLAGS_TEST) $< -o $@ $(LIBRARIES)/libfal.a $$(cat $(NATIVE))
 
 include tests/sanitizers/rules.mk
 include tests/cpp/rules.mk
@@ -333,10 +307,8 @@ examples: tools
 	$(CC) -std=c99 $(WARNINGS) examples/c/host.c -o "$(EXAMPLES)/host-c" -ldl
 	$(CC) -std=c99 $(WARNINGS) examples/c/frames.c -o "$(EXAMPLES)/frames-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal sdl2) -Wl,-rpath,"$(INSTALLED)/lib"
-	# The linker prefers the shared library unless the static one is named.
-	static=$$($(PKG_CONFIG) --static --libs fal)
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c-static" \
-		$$($(PKG_CONFIG) --cflags fal) $${static/-lfal/-l:libfal.a}
+		$$($(PKG_CONFIG) --cflags --libs fal-static)
 	if ldd "$(EXAMPLES)/picture-c-static" | grep libfal; then exit 1; fi
 
 # The command of each language's example. Python uses the wheel.
@@ -450,7 +422,7 @@ test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made ## compa
 		exit 1
 	}
 	tail -n 1 "$(BUILD)/official.log"
-	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/config_roundtrip.py "$(RELEASE)/libfal.so"
+	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/config_roundtrip.py "$(LIBRARIES)/libfal.so"
 	$(CARGO) test --quiet $(LOCKED) -p libfal --test login --no-run
 	$(ISOLATED_RUST) FAL_OFFICIAL_PYTHON="$(OFFICIAL)/bin/python" \
 		$(CARGO) test --quiet $(LOCKED) -p libfal --test login -- --ignored official::

@@ -6,8 +6,8 @@ BENCH_CFLAGS := -std=c11 -O2 $(WARNINGS) -D_GNU_SOURCE -Iinclude
 
 $(BENCH)/libfal.so: libs
 	@mkdir -p "$(BENCH)"
-	install -m 755 "$(RELEASE)/libfal.so" "$(BENCH)/$(SONAME)"
-	install -m 644 "$(RELEASE)/libfal.a" "$(BENCH)/libfal.a"
+	install -m 755 "$(LIBRARIES)/libfal.so" "$(BENCH)/$(SONAME)"
+	install -m 644 "$(LIBRARIES)/libfal.a" "$(BENCH)/libfal.a"
 	ln -sf $(SONAME) "$@"
 
 $(BENCH_LIBFAL): $(BENCH)/%-c: bench/c/%.c bench/c/client.h bench/c/measure.h $(BENCH)/libfal.so

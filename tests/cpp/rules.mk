@@ -29,22 +29,22 @@ $(BUILD)/cpp/clang/objects: $(wildcard tests/cpp/*.cpp) $(CXX_HEADERS)
 	$(call compiled,$(CLANG) -std=c++20 $(CXXFLAGS_SUITE),$(@D))
 	touch $@
 
-$(BUILD)/cpp/%/shared: $(BUILD)/cpp/%/objects $(BUILD)/c/shared/lib/libfal.so
-	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
+$(BUILD)/cpp/%/shared: $(BUILD)/cpp/%/objects $(LIBRARIES)/libfal.so
+	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
 
-$(BUILD)/cpp/%/static: $(BUILD)/cpp/%/objects $(RELEASE)/libfal.a
-	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(RELEASE)/libfal.a $$(cat $(NATIVE))
+$(BUILD)/cpp/%/static: $(BUILD)/cpp/%/objects $(LIBRARIES)/libfal.a
+	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(LIBRARIES)/libfal.a $$(cat $(NATIVE))
 
 # A part without exceptions and one with them, by different standards, in one program.
-$(BUILD)/cpp/modes: tests/cpp/modes/first.cpp tests/cpp/modes/second.cpp $(CXX_HEADERS) $(BUILD)/c/shared/lib/libfal.so
+$(BUILD)/cpp/modes: tests/cpp/modes/first.cpp tests/cpp/modes/second.cpp $(CXX_HEADERS) $(LIBRARIES)/libfal.so
 	mkdir -p $(@D)/parts
 	$(CXX) -std=c++17 $(CXXFLAGS_SUITE) -fno-exceptions -fno-rtti -c tests/cpp/modes/first.cpp -o $(@D)/parts/first.o
 	$(CXX) -std=c++20 $(CXXFLAGS_SUITE) -c tests/cpp/modes/second.cpp -o $(@D)/parts/second.o
-	$(CXX) -pthread $(@D)/parts/*.o -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
+	$(CXX) -pthread $(@D)/parts/*.o -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
 
-$(BUILD)/cpp/cost: tests/cpp/cost/cost.cpp $(CXX_HEADERS) $(BUILD)/c/shared/lib/libfal.so
+$(BUILD)/cpp/cost: tests/cpp/cost/cost.cpp $(CXX_HEADERS) $(LIBRARIES)/libfal.so
 	mkdir -p $(@D)
-	$(CXX) -std=c++17 $(CXXFLAGS_SUITE) -O2 $< -o $@ -L$(BUILD)/c/shared/lib -lfal -Wl,-rpath,$(ROOT)/$(BUILD)/c/shared/lib
+	$(CXX) -std=c++17 $(CXXFLAGS_SUITE) -O2 $< -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
 
 # With every access to memory watched.
 .PHONY: test-asan-cpp

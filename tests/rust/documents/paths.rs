@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::files::{below, pages_at_the_root, read, root};
 
 /// Folders at the root whose files are named by their full path.
-const FOLDERS: [&str; 10] = [
+const FOLDERS: [&str; 11] = [
     "src/",
     "tests/",
     "bench/",
@@ -14,6 +14,7 @@ const FOLDERS: [&str; 10] = [
     "include/",
     "bindings/",
     "fuzz/",
+    "packaging/",
     ".github/",
     ".ci/",
 ];
@@ -206,6 +207,7 @@ fn named_commands_are_targets_of_make() {
         "Makefile",
         "bench/rules.mk",
         "tests/cpp/rules.mk",
+        "packaging/rules.mk",
         "tests/sanitizers/rules.mk",
     ]
     .map(read)

@@ -1,0 +1,67 @@
+# The C libraries: building, installing, archives, and the description of their ABI.
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+CMAKEDIR ?= $(LIBDIR)/cmake/fal
+LICENSEDIR ?= $(PREFIX)/share/licenses/fal
+DESTDIR ?=
+
+# Cargo features in addition to the default ones, such as FEATURES=keyring.
+FEATURES ?=
+NATIVE := $(LIBRARIES)/native-static-libs
+
+.PHONY: libs
+libs: ## FEATURES=: libfal.so and libfal.a, in target/release/lib
+	@CARGO="$(CARGO)" packaging/build "$(TARGET)" release "$(FEATURES)"
+
+$(RELEASE)/lib/libfal.so $(RELEASE)/lib/libfal.a: libs
+	@:
+
+# What every dependency demands of those who pass its code on.
+LICENSES := $(BUILD)/THIRD-PARTY
+$(LICENSES): Cargo.lock packaging/notices
+	@mkdir -p $(@D)
+	packaging/notices "$(FEATURES)" > $@
+
+.PHONY: install
+install: libs install-built ## PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR= FEATURES=: headers, libraries, pkg-config, CMake, licences
+
+# The paths in the files for pkg-config and CMake are relative, so that the installed tree can be moved.
+from = $(shell realpath -m --relative-to="$(1)" "$(2)")
+filled = sed -e 's|@PREFIX@|$(call from,$(1),$(PREFIX))|' -e 's|@LIBDIR@|$(call from,$(PREFIX),$(LIBDIR))|' \
+	-e 's|@INCLUDEDIR@|$(call from,$(PREFIX),$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|'
+
+# Installs the libraries in LIBRARIES and builds nothing.
+.PHONY: install-built
+install-built: $(LICENSES)
+	@native=$$(cat "$(NATIVE)")
+	install -d "$(DESTDIR)$(INCLUDEDIR)/fal" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(CMAKEDIR)" "$(DESTDIR)$(LICENSEDIR)"
+	install -m 644 include/fal/*.h* "$(DESTDIR)$(INCLUDEDIR)/fal"
+	install -m 644 LICENSE-* $(LICENSES) "$(DESTDIR)$(LICENSEDIR)"
+	install -m 755 "$(LIBRARIES)/libfal.so.$(VERSION)" "$(DESTDIR)$(LIBDIR)"
+	ln -sf libfal.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
+	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libfal.so"
+	install -m 644 "$(LIBRARIES)/libfal.a" "$(DESTDIR)$(LIBDIR)"
+	$(call filled,$(LIBDIR)/pkgconfig) -e 's|@LIBS@|-L$${libdir} -lfal|' packaging/fal.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/fal.pc"
+	$(call filled,$(LIBDIR)/pkgconfig) -e "s|@LIBS@|\$${libdir}/libfal.a $$native|" packaging/fal.pc.in \
+		> "$(DESTDIR)$(LIBDIR)/pkgconfig/fal-static.pc"
+	for file in falConfig.cmake falConfigVersion.cmake; do
+		$(call filled,$(CMAKEDIR)) -e "s|@NATIVE@|$$native|" packaging/cmake/$$file.in > "$(DESTDIR)$(CMAKEDIR)/$$file"
+	done
+	install -m 644 packaging/cmake/falTargets.cmake "$(DESTDIR)$(CMAKEDIR)"
+
+.PHONY: uninstall
+uninstall: ## PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=: remove what install installs
+	rm -rf "$(DESTDIR)$(INCLUDEDIR)/fal" "$(DESTDIR)$(LIBDIR)"/libfal.{a,so,so.*} "$(DESTDIR)$(LIBDIR)"/pkgconfig/fal{,-static}.pc \
+		"$(DESTDIR)$(CMAKEDIR)" "$(DESTDIR)$(LICENSEDIR)"
+
+DIST := $(ROOT)/$(BUILD)/dist
+SOURCE := $(DIST)/libfal-$(VERSION).tar.gz
+BINARY := $(DIST)/libfal-$(VERSION)-linux-$(shell uname -m).tar.gz
+.PHONY: dist dist-source dist-binary
+dist: dist-source dist-binary ## the archives of a release, in build/dist
+dist-source: ## a source archive that builds without a network
+	@CARGO="$(CARGO)" packaging/dist source "$(VERSION)" "$(DIST)"
+dist-binary: libs ## FEATURES=: headers and libraries, to be unpacked anywhere
+	@packaging/dist binary "$(VERSION)" "$(DIST)"
