@@ -60,7 +60,7 @@ header: ## write include/fal/fal.h from src/ffi
 	FAL_UPDATE=1 $(CARGO) test $(LOCKED) -p libfal --test header
 
 .PHONY: symbols
-symbols: libs ## write the list of exported symbols
+symbols: libs abi ## write the list of exported symbols and the description of the ABI
 	tests/abi/exported "$(LIBRARIES)/libfal.so" > tests/abi/fal.symbols
 
 .PHONY: clean
@@ -207,7 +207,7 @@ test-keyring: tools emulator wheel $(BUILD)/abi/untouched ## the system keyring,
 LARGEST_SO := 6.1
 LARGEST_A := 25
 .PHONY: test-abi
-test-abi: tools libs $(BUILD)/abi/untouched ## exported symbols, and that loading the library touches nothing
+test-abi: tools libs abi-check $(BUILD)/abi/untouched ## exported symbols, and that loading the library touches nothing
 	tests/abi/check "$(LIBRARIES)/libfal.so" include/fal/fal.h
 	tests/abi/archive "$(LIBRARIES)/libfal.a"
 	tests/abi/size "$(LIBRARIES)/libfal.so" $(LARGEST_SO) "$(LIBRARIES)/libfal.a" $(LARGEST_A)

@@ -65,3 +65,14 @@ dist-source: ## a source archive that builds without a network
 	@CARGO="$(CARGO)" packaging/dist source "$(VERSION)" "$(DIST)"
 dist-binary: libs ## FEATURES=: headers and libraries, to be unpacked anywhere
 	@packaging/dist binary "$(VERSION)" "$(DIST)"
+
+.PHONY: abi
+abi: ## write the description of the ABI that fal.h declares
+	@.ci/tools abi
+	tests/abi/describe include/fal/fal.h > tests/abi/fal.abi
+
+.PHONY: abi-check
+abi-check: ## whether programs built with the committed ABI still run
+	@.ci/tools abi
+	tests/abi/compare include/fal/fal.h
+	tests/abi/doctored include/fal/fal.h
