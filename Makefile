@@ -78,7 +78,7 @@ test: ## everything; ends with "all passed"
 	tests/secrets/search "$(LOGS)" "$(BUILD)"/*.log
 	echo "all passed"
 
-PARTS := tools test-steps lint test-rust test-fuzz test-keyring test-abi test-c test-cpp test-memory test-chaos test-sanitizers test-python \
+PARTS := tools test-steps lint test-rust test-fuzz test-keyring test-abi test-install test-c test-cpp test-memory test-chaos test-sanitizers test-python \
 	test-examples test-browser test-official
 
 .PHONY: test-all
@@ -258,6 +258,7 @@ $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(LIBRARIES)/libfal.a
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS_TEST) $< -o $@ $(LIBRARIES)/libfal.a $$(cat $(NATIVE))
 
+include tests/install/rules.mk
 include tests/sanitizers/rules.mk
 include tests/cpp/rules.mk
 include bench/rules.mk

@@ -208,6 +208,7 @@ fn named_commands_are_targets_of_make() {
         "bench/rules.mk",
         "tests/cpp/rules.mk",
         "packaging/rules.mk",
+        "tests/install/rules.mk",
         "tests/sanitizers/rules.mk",
     ]
     .map(read)
