@@ -2306,8 +2306,8 @@ FAL_API fal_status fal_dispatcher_next(const fal_dispatcher *dispatcher,
  * none after fal_shutdown(). A forked child gets its own.
  */
 
-// Called on a thread of the runtime, before or after everything else that runs there. Work for the
-// thread waits until it returns. It must not wait for libfal.
+// Called on a thread of the runtime, before or after everything else that runs there, perhaps on
+// several threads at once. Work for the thread waits until it returns. It must not wait for libfal.
 typedef void (*fal_thread_callback)(void *user);
 
 // Sets the number of worker threads, 1 to 64; by default 1. More of them help a host that sends

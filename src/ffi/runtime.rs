@@ -10,8 +10,8 @@ use super::boundary::User;
 use super::times;
 use crate::runtime::{self, Config, ThreadHook};
 
-/// Called on a thread of the runtime, before or after everything else that runs there. Work for the
-/// thread waits until it returns. It must not wait for libfal.
+/// Called on a thread of the runtime, before or after everything else that runs there, perhaps on
+/// several threads at once. Work for the thread waits until it returns. It must not wait for libfal.
 pub type fal_thread_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 fallible! {
