@@ -14,6 +14,16 @@ static int child_of(fal_client *client, fal_op *inherited, fal_dispatcher *dispa
     CHECK_FAILS(fal_op_wait(inherited, -1, &err), FAL_E_FORKED);
     CHECK_FAILS(fal_op_take(inherited, &response, &err), FAL_E_FORKED);
     CHECK_FAILS(fal_dispatcher_run(dispatcher, 1, -1, NULL, &err), FAL_E_FORKED);
+    const fal_op *ops[] = {inherited};
+    fal_op *op = NULL;
+    fal_event *event = NULL;
+    size_t index = 0;
+    CHECK_FAILS(fal_op_wait_any(ops, 1, -1, &index, &err), FAL_E_FORKED);
+    CHECK_FAILS(fal_dispatcher_wait(dispatcher, -1, &err), FAL_E_FORKED);
+    CHECK_FAILS(fal_dispatcher_next(dispatcher, -1, &op, &event, NULL, &err), FAL_E_FORKED);
+    CHECK_FAILS(fal_op_watch(inherited, dispatcher, NULL, &err), FAL_E_FORKED);
+    CHECK_FAILS(fal_op_when_event(inherited, dispatcher, NULL, NULL, &err), FAL_E_FORKED);
+    CHECK(fal_op_request_id(inherited, NULL) == NULL);
     fal_op_cancel(inherited);
     CHECK_INT(threads_alive(), 1);
 
@@ -60,6 +70,7 @@ static void while_three_threads_are_in_calls(void)
     for (int i = 0; i < 3; i++)
         pthread_create(&threads[i], NULL, slow_call, client);
     fal_op *op = start(client, slow_of(1000));
+    CHECK_OK(fal_op_watch(op, dispatcher, client, &err));
     CHECK_INT(arrived("path=/emulator/slow&wait_for=4"), 4);
     fflush(NULL);
     pid_t child = fork();
@@ -70,7 +81,12 @@ static void while_three_threads_are_in_calls(void)
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     fal_response *response = NULL;
-    CHECK_OK(fal_op_wait(op, 10000, &err));
+    fal_op *read = NULL;
+    fal_event *event = NULL;
+    void *user = NULL;
+    CHECK_OK(fal_dispatcher_next(dispatcher, 10000, &read, &event, &user, &err));
+    CHECK(read == op && user == client && event == NULL);
+    fal_op_release(read);
     CHECK_OK(fal_op_take(op, &response, &err));
     fal_response_free(response);
     fal_op_release(op);
