@@ -2353,8 +2353,10 @@ FAL_API fal_status fal_log_flush(int64_t timeout_ms, fal_error **err);
 // On Windows, do not call it in DllMain or in code that runs there, such as destructors of
 // static objects of a DLL: Windows ends no thread meanwhile, so it waits for all of timeout_ms
 // and fails. A plug-in calls it before it is unloaded. When the process exits and its other
-// threads are gone, it does nothing and returns FAL_OK. The library stays loaded until a
-// shutdown has succeeded, even if the host closes its handle.
+// threads are gone, it does nothing and returns FAL_OK.
+//
+// On Windows, and on Linux with glibc, the library stays loaded until a shutdown has succeeded,
+// even if the host closes its handle.
 FAL_API fal_status fal_shutdown(int64_t timeout_ms, fal_error **err);
 
 #ifdef __cplusplus

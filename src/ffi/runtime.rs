@@ -75,8 +75,10 @@ fallible! {
     /// On Windows, do not call it in DllMain or in code that runs there, such as destructors of
     /// static objects of a DLL: Windows ends no thread meanwhile, so it waits for all of timeout_ms
     /// and fails. A plug-in calls it before it is unloaded. When the process exits and its other
-    /// threads are gone, it does nothing and returns FAL_OK. The library stays loaded until a
-    /// shutdown has succeeded, even if the host closes its handle.
+    /// threads are gone, it does nothing and returns FAL_OK.
+    ///
+    /// On Windows, and on Linux with glibc, the library stays loaded until a shutdown has succeeded,
+    /// even if the host closes its handle.
     fn fal_shutdown(timeout_ms: i64) {
         runtime::shutdown(times::wait(timeout_ms))?;
     }

@@ -63,6 +63,10 @@ impl Lifecycle {
 
     /// Returns the instance, and starts one if there is none.
     fn instance(&self) -> Result<Arc<Instance>> {
+        // Before the state is locked: this takes the loader's lock, under which constructors run
+        // that may call the library.
+        let known = self.module().is_some();
+        let reference = (!known).then(Reference::new).flatten();
         let mut state = self.lock();
         if let State::Running(instance) | State::Stopping(instance) = &*state {
             return Ok(instance.clone());
@@ -71,7 +75,7 @@ impl Lifecycle {
         let fresh = Arc::new(Instance::start(&Config::installed(), &threads)?);
         self.threads().push(threads);
         let mut module = self.module();
-        *module = module.take().or_else(Reference::new);
+        *module = module.take().or(reference);
         drop(module);
         forget_of_parent(CURRENT.swap(Some(fresh.clone())));
         *state = State::Running(fresh.clone());

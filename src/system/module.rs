@@ -1,17 +1,19 @@
 //! A reference to the loaded library, which must stay mapped while its threads run.
 //!
-//! Unix systems keep it mapped. Windows unmaps it when the last reference is released, even while
-//! threads run its code.
+//! Windows unmaps it when the last reference is released, even while threads run its code, and so
+//! does glibc, since `src/ffi/unload.rs` removes what made glibc keep it. Other systems keep it.
 
 #[cfg(not(windows))]
-pub(crate) use elsewhere::{Reference, has_ended, process_ends};
+pub(crate) use elsewhere::{has_ended, process_ends};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(crate) use glibc::Reference;
+#[cfg(not(any(windows, all(target_os = "linux", target_env = "gnu"))))]
+pub(crate) use nothing::Reference;
 #[cfg(windows)]
 pub(crate) use windows::{Reference, has_ended, process_ends};
 
-#[cfg(not(windows))]
-mod elsewhere {
-    use std::thread::JoinHandle;
-
+#[cfg(not(any(windows, all(target_os = "linux", target_env = "gnu"))))]
+mod nothing {
     /// Holds nothing.
     pub(crate) struct Reference;
 
@@ -20,6 +22,56 @@ mod elsewhere {
             None
         }
     }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code)]
+mod glibc {
+    use std::ffi::c_void;
+    use std::mem::MaybeUninit;
+    use std::ptr::NonNull;
+
+    /// A reference to the shared library that contains this code: the library, or the plug-in it is
+    /// linked into.
+    pub(crate) struct Reference(NonNull<c_void>);
+
+    // SAFETY: a handle belongs to the process, not to a thread.
+    unsafe impl Send for Reference {}
+
+    impl Reference {
+        /// Returns `None` if this code is part of the program, which is never unloaded.
+        pub(crate) fn new() -> Option<Self> {
+            let here: fn() -> Option<Self> = Self::new;
+            let mut module = MaybeUninit::<libc::Dl_info>::uninit();
+            // SAFETY: `module` is valid for writes.
+            let found = unsafe { libc::dladdr(here as *const c_void, module.as_mut_ptr()) };
+            if found == 0 {
+                return None;
+            }
+            // SAFETY: dladdr() succeeded, so it has written a path that lives as long as the
+            // library is loaded.
+            let handle = unsafe {
+                libc::dlopen(
+                    module.assume_init().dli_fname,
+                    libc::RTLD_LAZY | libc::RTLD_NOLOAD,
+                )
+            };
+            NonNull::new(handle).map(Self)
+        }
+    }
+
+    impl Drop for Reference {
+        fn drop(&mut self) {
+            // SAFETY: `self` owns this reference. The caller of the library holds another one, so
+            // this code stays mapped until it returns.
+            unsafe { libc::dlclose(self.0.as_ptr()) };
+        }
+    }
+}
+
+#[cfg(not(windows))]
+mod elsewhere {
+    use std::thread::JoinHandle;
 
     /// Returns false: threads keep running until the process has ended.
     pub(crate) fn process_ends() -> bool {

@@ -3,8 +3,8 @@
 #include <signal.h>
 
 #define FUNCTIONS(F) \
-    F(fal_abi_version) F(fal_client_new) F(fal_client_release) F(fal_request_new) F(fal_request_free) F(fal_client_run) \
-    F(fal_client_run_start) F(fal_op_release) F(fal_response_free) F(fal_shutdown)
+    F(fal_abi_version) F(fal_client_new) F(fal_client_release) F(fal_request_new) F(fal_request_set_int) F(fal_request_free) \
+    F(fal_client_run) F(fal_client_run_start) F(fal_op_release) F(fal_response_free) F(fal_shutdown)
 #include "library.h"
 
 static bool load(void)
@@ -161,6 +161,34 @@ static void it_can_be_unloaded_after_a_shutdown_without_time(void)
     CHECK_INT(threads_left(1), 1);
 }
 
+/* A host that forgets the shutdown. The library stays, and can be found again and shut down. */
+static void it_stays_while_its_threads_run(void)
+{
+    if (!load())
+        return;
+    fal_client *client = NULL;
+    fal_request *request = NULL;
+    fal_op *op = NULL;
+    CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
+    CHECK_INT(library.fal_request_new("emulator/slow", FAL_NUL, &request, NULL), FAL_OK);
+    CHECK_INT(library.fal_request_set_int(request, "ms", FAL_NUL, 200, NULL), FAL_OK);
+    CHECK_INT(library.fal_client_run_start(client, request, &op, NULL), FAL_OK);
+    library.fal_op_release(op);
+    library.fal_request_free(request);
+    library.fal_client_release(client);
+    CHECK_INT(arrived("path=/emulator/slow&wait_for=1"), 1);
+    CHECK_INT(dlclose(library.handle), 0);
+    CHECK(mapped());
+    CHECK_INT(arrived_with("path=/emulator/slow", "\"outcome\":200", 1), 1);
+    if (!load())
+        return;
+    CHECK_INT(library.fal_shutdown(10000, NULL), FAL_OK);
+    CHECK(mapped());
+    CHECK_INT(dlclose(library.handle), 0);
+    CHECK(!mapped());
+    CHECK_INT(threads_left(1), 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -170,6 +198,7 @@ int main(int argc, char **argv)
         TEST(the_main_thread_may_unload_it_and_use_it_again),
         TEST(threads_may_end_while_it_is_unloaded),
         TEST(it_can_be_unloaded_after_a_shutdown_without_time),
+        TEST(it_stays_while_its_threads_run),
     };
     return RUN_TESTS(tests, control_reset);
 }
