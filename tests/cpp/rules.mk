@@ -53,5 +53,5 @@ test-asan-cpp: asan-library emulator $(BUILD)/asan/cpp/suite
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(BUILD)/asan/cpp/suite
 
 $(BUILD)/asan/cpp/suite: $(wildcard tests/cpp/*.cpp) $(CXX_HEADERS) | asan-library
-	$(call compiled,$(CXX) -std=c++20 $(CXXFLAGS_SUITE) -fsanitize=address$(comma)undefined $(SANITIZED_CFLAGS),$(@D))
+	$(call compiled,$(CXX) -std=c++23 $(CXXFLAGS_SUITE) -fsanitize=address$(comma)undefined $(SANITIZED_CFLAGS),$(@D))
 	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(call sanitized_link,asan)
