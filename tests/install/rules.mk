@@ -33,7 +33,9 @@ test-headers: unpacked
 test-find: unpacked emulator
 	@tests/install/pkgconfig "$(UNPACKED)/lib" examples/c/lighthouse.c "$(CONSUMERS)/pkgconfig"
 	tests/install/cmake Ninja tests/install/find "$(CONSUMERS)/find/ninja" $(FIND) -DCMAKE_PREFIX_PATH="$(UNPACKED)"
-	tests/install/cmake "Unix Makefiles" tests/install/find "$(CONSUMERS)/find/make" $(FIND) -DCMAKE_PREFIX_PATH="$(UNPACKED)"
+	tests/install/cmake "Unix Makefiles" tests/install/find "$(CONSUMERS)/find/make" $(FIND) -DCMAKE_PREFIX_PATH="$(UNPACKED)" \
+		-Dfal_USE_STATIC_LIBS=ON
+	if ldd "$(CONSUMERS)/find/make/cpp" | grep libfal; then exit 1; fi
 	$(RUNS) "$(CONSUMERS)"/pkgconfig/{shared,static} "$(CONSUMERS)"/find/{ninja,make}/{shared,static,cpp,coroutine}
 	echo "install: pkg-config and find_package find both libraries"
 
