@@ -85,7 +85,7 @@ impl Inner {
             .iter()
             .filter(|_| call.idempotency.leaves_doubt())
             .for_each(|endpoint| progress.calls(endpoint));
-        let mut active = credential_cache.active(None, &self.transport).await?;
+        let active = credential_cache.active(None, &self.transport).await?;
         let platform = self
             .transport
             .hosts
@@ -94,26 +94,25 @@ impl Inner {
         if let Some(asked) = platform {
             self.allow(asked, &active)?;
         }
-        let mut outcome = send(SentCredential(Some(active.clone()))).await;
-        let refused = outcome
-            .as_ref()
-            .err()
-            .filter(|error| error.refuses_credential());
-        match refused.map(|error| !error.may_have_executed() && !call.body.is_spent()) {
-            // fal did not execute a request that it refused, so sending it again is safe.
-            Some(true) => {
-                progress.pausing();
-                let another = credential_cache.another(&active, &self.transport);
-                if let Some(another) = Box::pin(another).await? {
-                    active = another;
-                    outcome = send(SentCredential(Some(active.clone()))).await;
-                }
-            }
-            // The app may have refused it after executing it, or the body cannot be sent again. The
-            // renewed credential serves the next request.
-            Some(false) => drop(Box::pin(credential_cache.another(&active, &self.transport)).await),
-            None => {}
-        }
+        let outcome = send(SentCredential(Some(active.clone()))).await;
+        let refused = match outcome {
+            Err(error) if error.refuses_credential() => error,
+            outcome => return self.told(call, platform, &active, outcome),
+        };
+        // Boxed, because it is rare, and the future of each call has room for it.
+        let again = self.again(credential_cache, call, progress, send, active, refused);
+        let (active, outcome) = Box::pin(again).await?;
+        self.told(call, platform, &active, outcome)
+    }
+
+    /// Learns from the outcome of a call, and adds the facts about the credential to its error.
+    fn told<T>(
+        &self,
+        call: &Call,
+        platform: Option<(&str, &str)>,
+        active: &ActiveCredential,
+        outcome: Result<T>,
+    ) -> Result<T> {
         if let Some(asked) = platform {
             self.scopes.observe(asked, &active.credential, &outcome);
         }
@@ -128,6 +127,36 @@ impl Inner {
                 credential,
             ),
         })
+    }
+
+    /// Asks the source of a refused credential for another, and sends the call once more with that.
+    async fn again<T, F>(
+        &self,
+        credential_cache: &Arc<CredentialCache>,
+        call: &Call,
+        progress: &Progress,
+        send: impl Fn(SentCredential) -> F,
+        active: Arc<ActiveCredential>,
+        refused: Error,
+    ) -> Result<(Arc<ActiveCredential>, Result<T>)>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        // The app may have refused it after executing it, or the body cannot be sent again. The
+        // renewed credential serves the next request.
+        if refused.may_have_executed() || call.body.is_spent() {
+            drop(credential_cache.another(&active, &self.transport).await);
+            return Ok((active, Err(refused)));
+        }
+        // fal did not execute a request that it refused, so sending it again is safe.
+        progress.pausing();
+        match credential_cache.another(&active, &self.transport).await? {
+            Some(another) => {
+                let outcome = send(SentCredential(Some(another.clone()))).await;
+                Ok((another, outcome))
+            }
+            None => Ok((active, Err(refused))),
+        }
     }
 
     /// Fails if the client is strict about scopes and the key's known scope does not allow the

@@ -101,7 +101,7 @@ impl Request {
         Ok(Request::with_target(
             target,
             Method::POST,
-            Body::Json(Arc::new(Value::Object(Map::new()))),
+            Body::Text(Bytes::from_static(b"{}")),
         ))
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::BoxFuture;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, StatusCode};
 use url::Url;
@@ -58,6 +59,14 @@ struct Hop<'a> {
     body: Payload,
 }
 
+/// What follows a response.
+enum Step<'a> {
+    Accept(Answered),
+    /// Boxed, because it is rare, and the future of each attempt has room for it.
+    Fail(BoxFuture<'a, Failure>),
+    Follow(Hop<'a>),
+}
+
 impl Attempt<'_> {
     /// Sends the call and reads the whole body of a successful response.
     pub(super) async fn response(&self) -> Result<Response, Failure> {
@@ -98,7 +107,7 @@ impl Attempt<'_> {
 
     /// Sets `executed` when it follows the redirect of a request that has side effects.
     async fn follow(&self, executed: &mut bool) -> Result<Answered, Failure> {
-        let (call, hosts) = (self.call, &self.transport.hosts);
+        let call = self.call;
         let mut hop = Hop {
             method: call.method.clone(),
             url: Cow::Borrowed(&call.url),
@@ -106,44 +115,19 @@ impl Attempt<'_> {
         };
         for _ in 0..=redirect::MOST {
             let response = self.send_once(&hop).await?;
-            let (status, headers) = (response.status(), response.headers());
-            // Without fal's request id, the server proxy itself sent the redirect, which is then
-            // relative to the URL of the proxy.
-            let proxy = hosts
-                .proxied(&hop.url)
-                .filter(|_| !headers.contains_key(REQUEST_ID));
-            let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
-                return match self.accepts(&response) {
-                    true => Ok(response),
-                    // Boxed, as all that is rare: the future of each attempt has room for it.
-                    false => Err(Box::pin(self.refused(response)).await),
-                };
+            let failure = match self.step(&hop, response) {
+                Step::Accept(response) => return Ok(response),
+                Step::Fail(failure) => failure,
+                Step::Follow(next) => {
+                    hop = next;
+                    if call.idempotency.leaves_doubt() {
+                        *executed = true;
+                        self.progress.doubting();
+                    }
+                    continue;
+                }
             };
-            let carries = redirect::Carries {
-                authorization: &call.authorization,
-                content: !hop.body.is_empty(),
-            };
-            let method = redirect::method(hosts, &carries, status, &hop.method, &hop.url, &to);
-            let Some(method) = method else {
-                return Err(Failure::last(redirected(
-                    Box::pin(self.answer(response)).await,
-                    authorize::shown(&to).to_string(),
-                    self.context(),
-                )));
-            };
-            let body = match method == hop.method {
-                true => hop.body,
-                false => Payload::default(),
-            };
-            hop = Hop {
-                method,
-                url: Cow::Owned(to),
-                body,
-            };
-            if call.idempotency.leaves_doubt() {
-                *executed = true;
-                self.progress.doubting();
-            }
+            return Err(failure.await);
         }
         Err(Failure::last(Error::new(
             Code::Redirect,
@@ -151,11 +135,45 @@ impl Attempt<'_> {
         )))
     }
 
+    /// Decides what follows a response.
+    fn step(&self, hop: &Hop<'_>, response: Answered) -> Step<'_> {
+        let (call, hosts) = (self.call, &self.transport.hosts);
+        let (status, headers) = (response.status(), response.headers());
+        // Without fal's request id, the server proxy itself sent the redirect, which is then
+        // relative to the URL of the proxy.
+        let proxy = hosts
+            .proxied(&hop.url)
+            .filter(|_| !headers.contains_key(REQUEST_ID));
+        let Some(to) = redirect::target(status, headers, proxy.unwrap_or(&hop.url)) else {
+            return match self.accepts(&response) {
+                true => Step::Accept(response),
+                false => Step::Fail(Box::pin(self.refused(response))),
+            };
+        };
+        let carries = redirect::Carries {
+            authorization: &call.authorization,
+            content: !hop.body.is_empty(),
+        };
+        let method = redirect::method(hosts, &carries, status, &hop.method, &hop.url, &to);
+        let Some(method) = method else {
+            return Step::Fail(Box::pin(self.redirected(response, to)));
+        };
+        let body = match method == hop.method {
+            true => hop.body.clone(),
+            false => Payload::default(),
+        };
+        Step::Follow(Hop {
+            method,
+            url: Cow::Owned(to),
+            body,
+        })
+    }
+
     /// Sends one request and returns the head of its response. Tries the backup host if fal's own
     /// host cannot be reached, or the other way round.
     async fn send_once(&self, hop: &Hop<'_>) -> Result<Answered, Failure> {
         let hosts = &self.transport.hosts;
-        let route = authorize::route(
+        let mut route = authorize::route(
             hosts,
             &hop.url,
             self.credential,
@@ -170,16 +188,17 @@ impl Attempt<'_> {
         };
         let backup = backup.filter(|_| route.url.host() == hop.url.host());
         let preferred = backup.filter(|backup| self.transport.backups.is_preferred(*backup));
-        let first = match preferred {
-            Some(backup) => route.at(backup.host()).map_err(Failure::last)?,
-            None => route,
-        };
-        match (self.request(hop, &first).await, backup) {
-            (Err(failure), Some(backup)) if failure.error.code() == Code::Connect => {
-                Box::pin(self.elsewhere(hop, first, backup, failure)).await
-            }
-            (outcome, _) => outcome,
+        if let Some(backup) = preferred {
+            route = route.at(backup.host()).map_err(Failure::last)?;
         }
+        let outcome = self.request(hop, &route).await;
+        let (failure, backup) = match (outcome, backup) {
+            (Err(failure), Some(backup)) if failure.error.code() == Code::Connect => {
+                (failure, backup)
+            }
+            (outcome, _) => return outcome,
+        };
+        Box::pin(self.elsewhere(hop, route, backup, failure)).await
     }
 
     /// Sends a request to the other of two hosts, after `failure`: the host of `first` cannot be
@@ -344,6 +363,13 @@ impl Attempt<'_> {
             error,
             again: again && !kept,
         }
+    }
+
+    /// Returns the error for a redirect that is not followed.
+    async fn redirected(&self, response: Answered, to: Url) -> Failure {
+        let answer = self.answer(response).await;
+        let to = authorize::shown(&to).to_string();
+        Failure::last(redirected(answer, to, self.context()))
     }
 
     /// The service that the call addresses.

@@ -1,7 +1,7 @@
 //! Adds the credential to a request and chooses the URL that it is sent to. No other code does.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -18,6 +18,9 @@ use crate::secrets::Secrets;
 
 /// The header that tells a server proxy where to forward a request (docs/protocol.md §11.1).
 const TARGET_URL: HeaderName = HeaderName::from_static("x-fal-target-url");
+
+/// Room for the scheme and the address of the emulator.
+const ADDRESS: usize = 64;
 
 /// A few headers, which a map would make larger.
 type Headers = Vec<(HeaderName, HeaderValue)>;
@@ -55,7 +58,10 @@ impl Route<'_> {
             None => self.url.as_str().to_owned(),
             Some(emulator) => {
                 let path = &self.url[Position::BeforePath..Position::AfterQuery];
-                format!("http://{emulator}{path}")
+                let mut text = String::with_capacity(ADDRESS + path.len());
+                // A text takes everything.
+                let _ = write!(text, "http://{emulator}{path}");
+                text
             }
         };
         Uri::from_maybe_shared(Bytes::from(text))

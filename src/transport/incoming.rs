@@ -169,7 +169,7 @@ impl Incoming {
         let mut next = match self.piece().await {
             Ok(Some(next)) => next,
             Ok(None) => return Ok(first),
-            Err(cut) => return ended(cut, first).await,
+            Err(cut) => return Box::pin(ended(cut, first)).await,
         };
         let two = first.len() + next.len();
         check(two as u64, most)?;
@@ -183,7 +183,7 @@ impl Incoming {
             match self.piece().await {
                 Ok(Some(piece)) => next = piece,
                 Ok(None) => return Ok(whole.into()),
-                Err(cut) => return ended(cut, whole.into()).await,
+                Err(cut) => return Box::pin(ended(cut, whole.into())).await,
             }
         }
     }

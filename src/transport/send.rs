@@ -37,8 +37,13 @@ impl Transport {
             let outcome = Box::pin(attempt.response()).await;
             drop(permit);
             match outcome {
-                Ok(response) => return settled(response, call, progress).await,
-                Err(failure) => attempt.pause(&mut made, failure).await?,
+                Ok(response) => {
+                    return match call.body.settled().await {
+                        Ok(()) => Ok(response),
+                        Err(error) => Err(Box::pin(mixed(error, response, call, progress)).await),
+                    };
+                }
+                Err(failure) => Box::pin(attempt.pause(&mut made, failure)).await?,
             }
         }
     }
@@ -127,7 +132,7 @@ impl Attempt<'_> {
         loop {
             match self.run().await {
                 Ok(response) => return Ok(response),
-                Err(failure) => self.pause(&mut made, failure).await?,
+                Err(failure) => Box::pin(self.pause(&mut made, failure)).await?,
             }
         }
     }
@@ -162,19 +167,15 @@ impl Attempt<'_> {
     }
 }
 
-/// Returns the response if the request body was one version of its source. An app may respond
-/// before it has read the whole body, so a file that changed meanwhile may have been sent as a
-/// mixture of two versions.
-async fn settled(response: Response, call: &Call, progress: &Progress) -> Result<Response> {
-    let Err(error) = call.body.settled().await else {
-        return Ok(response);
-    };
-    let answer = Box::pin(response.into_answer(progress.secrets())).await;
+/// The error of a request body that may mix two versions of its source. An app may respond before it
+/// has read the whole body, so the source may have changed meanwhile.
+async fn mixed(error: Error, response: Response, call: &Call, progress: &Progress) -> Error {
+    let answer = response.into_answer(progress.secrets()).await;
     let message = format!(
         "{}; the response is the body of this error",
         error.message()
     );
-    Err(unsettled(error, call.idempotency)
+    unsettled(error, call.idempotency)
         .with_message(message)
-        .with_answer(answer))
+        .with_answer(answer)
 }
