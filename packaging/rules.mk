@@ -20,7 +20,8 @@ $(RELEASE)/lib/libfal.so $(RELEASE)/lib/libfal.a: libs
 
 # What every dependency demands of those who pass its code on.
 LICENSES := $(BUILD)/THIRD-PARTY
-$(LICENSES): Cargo.lock packaging/notices
+.PHONY: $(LICENSES)
+$(LICENSES):
 	@mkdir -p $(@D)
 	packaging/notices "$(FEATURES)" > $@
 
