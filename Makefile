@@ -78,7 +78,7 @@ test: ## everything; ends with "all passed"
 	tests/secrets/search "$(LOGS)" "$(BUILD)"/*.log
 	echo "all passed"
 
-PARTS := tools test-steps lint test-rust test-fuzz test-keyring test-abi test-install test-c test-cpp test-memory test-chaos test-sanitizers test-python \
+PARTS := tools test-steps lint test-header test-rust test-fuzz test-keyring test-abi test-install test-c test-cpp test-memory test-chaos test-sanitizers test-python \
 	test-examples test-browser test-official
 
 .PHONY: test-all
@@ -102,7 +102,7 @@ test-steps: tools
 	tests/steps/says
 
 .PHONY: check
-check: lint ## before a commit: lint, the unit tests of the core, and whether documents and header are up to date
+check: lint test-header ## before a commit: lint, the unit tests of the core, and whether documents and header are up to date
 	$(CARGO) test --quiet $(LOCKED) -p libfal --lib
 	$(CARGO) test --quiet $(LOCKED) -p libfal --test documents --test unknowns --test header
 	$(CARGO) test --quiet $(LOCKED) -p libfal --test platform -- documents
@@ -112,8 +112,9 @@ fmt: ## format all Rust code
 	$(CARGO) fmt --all
 
 .PHONY: doc
-doc: ## the Rust documentation, in target/doc/fal/index.html
+doc: tools ## the documentation: of Rust in target/doc/fal/index.html, of C in build/doc/c/html/index.html
 	$(CARGO) doc $(LOCKED) --workspace --no-deps
+	tests/header/documented
 
 .PHONY: deny
 deny: ## licences, bans, sources and advisories of all dependencies; needs cargo-deny and, for advisories, a network
@@ -126,6 +127,11 @@ lint: ## format, clippy, documentation and licences; warnings are errors
 	$(CARGO) clippy $(LOCKED) -p libfal --no-default-features --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
 	$(CARGO) test --quiet $(LOCKED) -p libfal --test documents -- dependencies
+
+.PHONY: test-header
+test-header: tools ## fal.h alone, in each standard of C and C++, and its documentation
+	tests/header/compiles
+	tests/header/documented
 
 .PHONY: test-rust
 test-rust: tools ## the Rust tests and examples in documentation
@@ -286,6 +292,9 @@ INSTALLED := $(ROOT)/$(BUILD)/prefix
 EXAMPLES := $(ROOT)/$(BUILD)/examples
 PKG_CONFIG := PKG_CONFIG_PATH="$(INSTALLED)/lib/pkgconfig" pkg-config
 
+# The programs that fal.h shows.
+TUTORIAL := picture frames callbacks
+
 .PHONY: examples
 examples: tools
 	@$(MAKE) --no-print-directory install PREFIX="$(INSTALLED)" DESTDIR= >/dev/null
@@ -293,6 +302,10 @@ examples: tools
 	echo "compiling examples/c and examples/cpp against $(INSTALLED)"
 	$(CC) -std=c99 $(WARNINGS) examples/c/lighthouse.c -o "$(EXAMPLES)/lighthouse-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	for program in $(TUTORIAL); do
+		$(CC) -std=c99 $(WARNINGS) examples/c/tutorial/$$program.c -o "$(EXAMPLES)/tutorial-$$program" \
+			$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	done
 	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
 	$(CC) -std=c99 $(WARNINGS) examples/c/keys.c -o "$(EXAMPLES)/keys-c" \
@@ -325,14 +338,14 @@ KEYS := "keys in C"="$(EXAMPLES)/keys-c" "keys in Python"="$(PYTHON) $(ROOT)/exa
 # The frame loop, without a screen.
 FRAMES := SDL_VIDEODRIVER=dummy "$(EMULATOR)" exec -- "$(EXAMPLES)/frames-c" emulator/job '{"ms": 300}' emulator/realtime
 
-# The programs of the README.
-LIGHTHOUSES := "$(EXAMPLES)/lighthouse-c" "$(EXAMPLES)/lighthouse-cpp" "$(TARGET)/debug/examples/lighthouse" "$(PYTHON) $(ROOT)/examples/python/lighthouse.py"
+# The programs of the README and of fal.h.
+LIGHTHOUSES := $(TUTORIAL:%="$(EXAMPLES)/tutorial-%") "$(EXAMPLES)/lighthouse-c" "$(EXAMPLES)/lighthouse-cpp" "$(TARGET)/debug/examples/lighthouse" "$(PYTHON) $(ROOT)/examples/python/lighthouse.py"
 
 .PHONY: test-examples
 test-examples: examples emulator wheel ## the programs of README and examples/
 	@for program in $(LIGHTHOUSES); do
 		printed=$$($(ISOLATED) "$(EMULATOR)" exec -- $$program)
-		[[ $$printed == https://*.png ]] || {
+		[[ $$printed == *https://*.png ]] || {
 			echo "$$program printed: $$printed" >&2
 			exit 1
 		}

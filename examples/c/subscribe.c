@@ -31,12 +31,12 @@ static int failed(fal_error *err)
 
 static void show(const fal_event *event)
 {
-    const char *text = "";
+    const char *text = NULL;
 
     switch (fal_event_kind(event)) {
     case FAL_EVENT_STATUS:
-        fal_response_get_string(fal_event_content(event), "/status", FAL_NUL, &text, NULL, NULL);
-        printf("status:  %s", text);
+        if (fal_response_get_string(fal_event_content(event), "/status", FAL_NUL, &text, NULL, NULL) == FAL_OK)
+            printf("status:  %s", text);
         if (fal_event_queue_position(event) >= 0)
             printf(", %ld ahead", (long)fal_event_queue_position(event));
         printf("\n");

@@ -54,8 +54,8 @@ static const char *const LETTERS = "abc";
 /* A length that no object in memory has. */
 static constexpr size_t ENDLESS = static_cast<size_t>(PTRDIFF_MAX) + 1;
 static const Text TEXTS[] = {
-    {"\xff\xfe", 2, true},      {"a\xc3", FAL_NUL, true},     {"\xed\xa0\x80", 3, true}, {LETTERS, ENDLESS, true},
-    {LETTERS, FAL_NUL - 1, true}, {nullptr, 5, false},        {nullptr, FAL_NUL, false}, {"", 0, false},
+    {"\xff\xfe", 2, true},      {"a\xc3", FAL_NUL, true},     {"\xed\xa0\x80", 3, true}, {LETTERS, ENDLESS, false},
+    {LETTERS, FAL_NUL - 1, false}, {nullptr, 5, false},       {nullptr, FAL_NUL, false}, {nullptr, 0, false}, {"", 0, false},
 };
 static const Text BYTES[] = {{LETTERS, ENDLESS, true}, {LETTERS, FAL_NUL, true}, {nullptr, 5, false}, {nullptr, 0, false}};
 static const double NUMBERS[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -1e308};
@@ -172,7 +172,9 @@ class Arguments {
             return is_junk ? NUMBERS[way] : 1.5;
         } else if constexpr (std::is_same_v<T, bool>) {
             return true;
-        } else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
+        } else if constexpr (std::is_enum_v<T>) {
+            return enum_of<T>(is_junk ? INTEGERS[way] : 1);
+        } else if constexpr (std::is_integral_v<T>) {
             int64_t number = is_junk ? INTEGERS[way] : 1;
             return static_cast<T>(waits(function) ? std::clamp<int64_t>(number, 0, 20) : number);
         } else if constexpr (std::is_same_v<T, fal_credential_request *>) {
@@ -236,7 +238,7 @@ public:
             look(status < 0);
         if (!has_error)
             return;
-        if ((status < 0) != (error != nullptr) || fal_error_code(error) != std::min<fal_status>(status, 0))
+        if ((status < 0) != (error != nullptr) || fal_error_code(error) != std::min(status, FAL_OK))
             wrong("the error does not agree with the status");
         if (error && (!*fal_error_message(error, nullptr) || !*fal_error_remedy(error, nullptr)))
             wrong("the error says nothing");
@@ -410,7 +412,7 @@ static void work_on_end(fal_op *, void *user) { work(user); }
 static void work_on_question(fal_credential_request *question, void *user)
 {
     work(user);
-    fal_credential_request_refuse(question, "no", FAL_NUL, nullptr);
+    (void)fal_credential_request_refuse(question, "no", FAL_NUL, nullptr);
 }
 static int64_t work_on_read(void *user, void *, size_t)
 {
@@ -421,7 +423,7 @@ static int64_t work_on_read(void *user, void *, size_t)
 static fal_client *client_with(fal_options *options)
 {
     fal_client *client = nullptr;
-    fal_client_new(options, &client, nullptr);
+    (void)fal_client_new(options, &client, nullptr);
     fal_options_free(options);
     return client;
 }
@@ -430,8 +432,8 @@ static fal_op *run_on(const fal_client *client)
 {
     fal_request *request = nullptr;
     fal_op *op = nullptr;
-    fal_request_new("emulator/echo", FAL_NUL, &request, nullptr);
-    fal_client_run_start(client, request, &op, nullptr);
+    (void)fal_request_new("emulator/echo", FAL_NUL, &request, nullptr);
+    (void)fal_client_run_start(client, request, &op, nullptr);
     fal_request_free(request);
     return op;
 }
@@ -452,7 +454,7 @@ static void in_a_log_callback()
 {
     inside([](Work &work) {
         fal_options *options = fal_options_new();
-        fal_options_set_log(options, FAL_LOG_DEBUG, work_on_line, &work, nullptr);
+        (void)fal_options_set_log(options, FAL_LOG_DEBUG, work_on_line, &work, nullptr);
         fal_client *client = client_with(options);
         fal_op_release(run_on(client));
         fal_client_release(client);
@@ -465,9 +467,9 @@ static void in_a_callback_of_a_dispatcher()
         fal_client *client = client_with(fal_options_new());
         fal_dispatcher *dispatcher = fal_dispatcher_new();
         fal_op *op = run_on(client);
-        fal_op_when_done(op, dispatcher, work_on_end, &work, nullptr);
+        (void)fal_op_when_done(op, dispatcher, work_on_end, &work, nullptr);
         while (!work.done)
-            fal_dispatcher_run(dispatcher, 1, -1, nullptr, nullptr);
+            (void)fal_dispatcher_run(dispatcher, 1, -1, nullptr, nullptr);
         fal_op_release(op);
         fal_dispatcher_release(dispatcher);
         fal_client_release(client);
@@ -479,9 +481,9 @@ static void in_a_wake_callback()
     inside([](Work &w) {
         fal_client *client = client_with(fal_options_new());
         fal_dispatcher *dispatcher = fal_dispatcher_new();
-        fal_dispatcher_set_wake(dispatcher, work, &w, nullptr);
+        (void)fal_dispatcher_set_wake(dispatcher, work, &w, nullptr);
         fal_op *op = run_on(client);
-        fal_op_when_done(op, dispatcher, work_on_end, &w, nullptr);
+        (void)fal_op_when_done(op, dispatcher, work_on_end, &w, nullptr);
         w.wait();
         fal_op_release(op);
         fal_dispatcher_release(dispatcher);
@@ -495,8 +497,8 @@ static void in_a_read_callback()
         fal_client *client = client_with(fal_options_new());
         fal_upload *upload = nullptr;
         fal_op *op = nullptr;
-        fal_upload_new_reader(work_on_read, nullptr, &work, 10, &upload, nullptr);
-        fal_client_upload_start(client, upload, &op, nullptr);
+        (void)fal_upload_new_reader(work_on_read, nullptr, &work, 10, &upload, nullptr);
+        (void)fal_client_upload_start(client, upload, &op, nullptr);
         work.wait();
         fal_op_release(op);
         fal_upload_free(upload);
@@ -508,7 +510,7 @@ static void in_a_release_callback()
 {
     inside([](Work &w) {
         fal_upload *upload = nullptr;
-        fal_upload_new_bytes(LETTERS, 3, work, &w, &upload, nullptr);
+        (void)fal_upload_new_bytes(LETTERS, 3, work, &w, &upload, nullptr);
         fal_upload_free(upload);
     });
 }
@@ -519,7 +521,7 @@ static void in_a_thread_hook(fal_thread_callback on_start, fal_thread_callback o
     Work work(prepared.world);
     shut_down();
     no_waiting = true;
-    fal_runtime_set_thread_hooks(on_start, on_stop, &work, nullptr);
+    (void)fal_runtime_set_thread_hooks(on_start, on_stop, &work, nullptr);
     fal_client *client = client_with(fal_options_new());
     fal_op_release(run_on(client));
     if (on_stop)
@@ -528,7 +530,7 @@ static void in_a_thread_hook(fal_thread_callback on_start, fal_thread_callback o
     no_waiting = false;
     shut_down();
     fal_client_release(client);
-    fal_runtime_set_thread_hooks(nullptr, nullptr, nullptr, nullptr);
+    (void)fal_runtime_set_thread_hooks(nullptr, nullptr, nullptr, nullptr);
 }
 
 static void in_a_hook_of_a_new_thread() { in_a_thread_hook(work, nullptr); }
@@ -540,7 +542,7 @@ static void in_a_credential_callback()
     Prepared prepared;
     Work work(prepared.world);
     fal_options *options = fal_options_new();
-    fal_options_set_credential_callback(options, work_on_question, &work, nullptr);
+    (void)fal_options_set_credential_callback(options, work_on_question, &work, nullptr);
     fal_client *client = client_with(options);
     fal_op_release(run_on(client));
     work.wait();
@@ -581,5 +583,5 @@ int main(int argc, char **argv)
     alarm(0);
     printf("%-12s %6zu functions at %zu places; %d texts and %d waits refused\n", "abuse", std::size(FUNCTIONS),
            std::size(PLACES), texts_refused, waits_refused);
-    return argc > 1 || (texts_refused > 4000 && waits_refused > 100) ? EXIT_SUCCESS : EXIT_FAILURE;
+    return argc > 1 || (texts_refused > 2000 && waits_refused > 100) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -23,7 +23,7 @@ void signalled(void *) {}
 void ended(fal_op *op, void *user)
 {
     World &world = *static_cast<World *>(user);
-    fal_op_poll(op);
+    (void)fal_op_poll(op);
     if (world.depth < 2) {
         world.depth++;
         steps(world, 2);
@@ -42,9 +42,9 @@ void logged(fal_log_level level, const char *target, const char *message, size_t
 void asked(fal_credential_request *question, void *)
 {
     switch (shared().manner++ % 4) {
-    case 0: fal_credential_request_give_key(question, PLANTED_KEY, FAL_NUL, -1, nullptr); break;
-    case 1: fal_credential_request_refuse(question, "not now", 7, nullptr); break;
-    case 2: fal_credential_request_give_app_token(question, "fake.token", FAL_NUL, 1000, nullptr); break;
+    case 0: (void)fal_credential_request_give_key(question, PLANTED_KEY, FAL_NUL, -1, nullptr); break;
+    case 1: (void)fal_credential_request_refuse(question, "not now", 7, nullptr); break;
+    case 2: (void)fal_credential_request_give_app_token(question, "fake.token", FAL_NUL, 1000, nullptr); break;
     default: {
         std::lock_guard<std::mutex> lock(shared().guard);
         shared().questions.push_back(question);

@@ -222,6 +222,8 @@ public:
             return value;
         } else if constexpr (std::is_same_v<T, bool>) {
             return world.input.once_in(2);
+        } else if constexpr (std::is_enum_v<T>) {
+            return enum_of<T>(number());
         } else if constexpr (std::is_integral_v<T>) {
             return static_cast<T>(number());
         } else if constexpr (std::is_same_v<T, fal_release_callback>) {
@@ -324,7 +326,7 @@ public:
         else
             world.of<Kind>().owned.push_back(object);
     }
-    template <class T> std::enable_if_t<std::is_arithmetic_v<T> && !std::is_same_v<T, fal_status>> returned(T) {}
+    template <class T> std::enable_if_t<std::is_arithmetic_v<T> || std::is_enum_v<T>> returned(T) {}
 
     /* Checks the outputs and frees the arguments. */
     void end(fal_status status)

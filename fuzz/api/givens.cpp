@@ -8,11 +8,11 @@ namespace api {
 
 enum { LIMIT_MS = 250, MOST_OF_A_KIND = 12 };
 
-void bound(World &, fal_options *options) { fal_options_set_timeout_ms(options, LIMIT_MS, nullptr); }
-void bound(World &, fal_request *request) { fal_request_set_timeout_ms(request, LIMIT_MS, nullptr); }
-void bound(World &, fal_job *job) { fal_job_set_timeout_ms(job, LIMIT_MS, nullptr); }
-void bound(World &, fal_upload *upload) { fal_upload_set_timeout_ms(upload, LIMIT_MS, nullptr); }
-void bound(World &, fal_download *download) { fal_download_set_timeout_ms(download, LIMIT_MS, nullptr); }
+void bound(World &, fal_options *options) { (void)fal_options_set_timeout_ms(options, LIMIT_MS, nullptr); }
+void bound(World &, fal_request *request) { (void)fal_request_set_timeout_ms(request, LIMIT_MS, nullptr); }
+void bound(World &, fal_job *job) { (void)fal_job_set_timeout_ms(job, LIMIT_MS, nullptr); }
+void bound(World &, fal_upload *upload) { (void)fal_upload_set_timeout_ms(upload, LIMIT_MS, nullptr); }
+void bound(World &, fal_download *download) { (void)fal_download_set_timeout_ms(download, LIMIT_MS, nullptr); }
 
 /* Returns an existing object, or a new one that is kept. */
 template <class T> static T *have(World &world)
@@ -37,13 +37,13 @@ template <> fal_client *give(World &world)
     fal_options *options = give<fal_options>(world);
     uint8_t choice = world.input.byte() % 4;
     if (choice > 1) {
-        fal_options_set_host(options, FAL_HOST_EMULATOR, world.server.address().c_str(), FAL_NUL, nullptr);
-        fal_options_set_key(options, PLANTED_KEY, FAL_NUL, nullptr);
+        (void)fal_options_set_host(options, FAL_HOST_EMULATOR, world.server.address().c_str(), FAL_NUL, nullptr);
+        (void)fal_options_set_key(options, PLANTED_KEY, FAL_NUL, nullptr);
     } else if (choice == 1) {
-        fal_options_set_key(options, getenv("FAL_EMULATOR_ADMIN_KEY"), FAL_NUL, nullptr);
+        (void)fal_options_set_key(options, getenv("FAL_EMULATOR_ADMIN_KEY"), FAL_NUL, nullptr);
     }
     fal_client *client = nullptr;
-    fal_client_new(options, &client, nullptr);
+    (void)fal_client_new(options, &client, nullptr);
     fal_options_free(options);
     return client;
 }
@@ -51,7 +51,7 @@ template <> fal_client *give(World &world)
 static fal_request *request_to(World &world, const char *endpoint)
 {
     fal_request *request = nullptr;
-    fal_request_new(endpoint, FAL_NUL, &request, nullptr);
+    (void)fal_request_new(endpoint, FAL_NUL, &request, nullptr);
     bound(world, request);
     return request;
 }
@@ -67,7 +67,7 @@ template <> fal_response *give(World &world)
 {
     fal_response *response = nullptr;
     fal_request *request = give<fal_request>(world);
-    fal_client_run(have<fal_client>(world), request, &response, nullptr);
+    (void)fal_client_run(have<fal_client>(world), request, &response, nullptr);
     fal_request_free(request);
     return response;
 }
@@ -77,8 +77,8 @@ template <> fal_error *give(World &world)
     fal_error *error = nullptr;
     fal_response *response = nullptr;
     fal_request *request = request_to(world, "emulator/fail");
-    fal_request_set_string(request, "type", FAL_NUL, "image_too_large", FAL_NUL, nullptr);
-    fal_client_run(have<fal_client>(world), request, &response, &error);
+    (void)fal_request_set_string(request, "type", FAL_NUL, "image_too_large", FAL_NUL, nullptr);
+    (void)fal_client_run(have<fal_client>(world), request, &response, &error);
     fal_response_free(response);
     fal_request_free(request);
     return error;
@@ -87,14 +87,14 @@ template <> fal_error *give(World &world)
 template <> fal_credentials *give(World &world)
 {
     fal_credentials *credentials = nullptr;
-    fal_credentials_explain(have<fal_options>(world), &credentials, nullptr);
+    (void)fal_credentials_explain(have<fal_options>(world), &credentials, nullptr);
     return credentials;
 }
 
 template <> fal_profiles *give(World &world)
 {
     fal_profiles *profiles = nullptr;
-    fal_profiles_list(have<fal_options>(world), &profiles, nullptr);
+    (void)fal_profiles_list(have<fal_options>(world), &profiles, nullptr);
     return profiles;
 }
 
@@ -104,10 +104,10 @@ template <> fal_op *give(World &world)
     fal_client *client = have<fal_client>(world);
     fal_request *request = give<fal_request>(world);
     switch (world.input.below(4)) {
-    case 0: fal_client_run_start(client, request, &op, nullptr); break;
-    case 1: fal_client_stream_start(client, request, &op, nullptr); break;
-    case 2: fal_client_subscribe_start(client, request, &op, nullptr); break;
-    default: fal_client_platform_list_start(client, "models.list", FAL_NUL, nullptr, 0, &op, nullptr);
+    case 0: (void)fal_client_run_start(client, request, &op, nullptr); break;
+    case 1: (void)fal_client_stream_start(client, request, &op, nullptr); break;
+    case 2: (void)fal_client_subscribe_start(client, request, &op, nullptr); break;
+    default: (void)fal_client_platform_list_start(client, "models.list", FAL_NUL, nullptr, 0, &op, nullptr);
     }
     fal_request_free(request);
     return op;
@@ -116,7 +116,7 @@ template <> fal_op *give(World &world)
 template <> fal_event *give(World &world)
 {
     fal_event *event = nullptr;
-    fal_op_next_event(have<fal_op>(world), 20, &event, nullptr);
+    (void)fal_op_next_event(have<fal_op>(world), 20, &event, nullptr);
     return event;
 }
 
@@ -126,9 +126,9 @@ template <> fal_job *give(World &world)
     fal_response *submitted = nullptr;
     fal_request *request = request_to(world, "emulator/job");
     if (world.input.once_in(2) && fal_client_submit(have<fal_client>(world), request, &submitted, nullptr) == FAL_OK)
-        fal_job_of_answer("emulator/job", FAL_NUL, submitted, &job, nullptr);
+        (void)fal_job_of_answer("emulator/job", FAL_NUL, submitted, &job, nullptr);
     else
-        fal_job_new("emulator/job", FAL_NUL, "r-1", FAL_NUL, &job, nullptr);
+        (void)fal_job_new("emulator/job", FAL_NUL, "r-1", FAL_NUL, &job, nullptr);
     fal_response_free(submitted);
     fal_request_free(request);
     if (job)
@@ -142,7 +142,7 @@ template <> fal_realtime *give(World &world)
 {
     fal_realtime *realtime = nullptr;
     fal_request *request = request_to(world, "emulator/realtime");
-    fal_client_realtime_start(have<fal_client>(world), request, nullptr, &realtime, nullptr);
+    (void)fal_client_realtime_start(have<fal_client>(world), request, nullptr, &realtime, nullptr);
     fal_request_free(request);
     return realtime;
 }
@@ -151,7 +151,7 @@ template <> fal_websocket *give(World &world)
 {
     fal_websocket *websocket = nullptr;
     fal_request *request = request_to(world, "emulator/realtime");
-    fal_client_websocket_start(have<fal_client>(world), request, nullptr, &websocket, nullptr);
+    (void)fal_client_websocket_start(have<fal_client>(world), request, nullptr, &websocket, nullptr);
     fal_request_free(request);
     return websocket;
 }
@@ -160,7 +160,7 @@ template <> fal_channel *give(World &world)
 {
     fal_channel *channel = nullptr;
     fal_request *request = request_to(world, world.input.once_in(2) ? "emulator/echo" : "emulator/stream");
-    fal_channel_new(have<fal_client>(world), request, &channel, nullptr);
+    (void)fal_channel_new(have<fal_client>(world), request, &channel, nullptr);
     fal_request_free(request);
     return channel;
 }
@@ -168,7 +168,7 @@ template <> fal_channel *give(World &world)
 template <> fal_upload *give(World &world)
 {
     fal_upload *upload = nullptr;
-    fal_upload_new_bytes("some bytes", 10, nullptr, nullptr, &upload, nullptr);
+    (void)fal_upload_new_bytes("some bytes", 10, nullptr, nullptr, &upload, nullptr);
     bound(world, upload);
     return upload;
 }
@@ -177,7 +177,7 @@ template <> fal_download *give(World &world)
 {
     fal_download *download = nullptr;
     fal_request *request = give<fal_request>(world);
-    fal_download_new_request(request, &download, nullptr);
+    (void)fal_download_new_request(request, &download, nullptr);
     fal_request_free(request);
     if (download)
         bound(world, download);
@@ -187,14 +187,14 @@ template <> fal_download *give(World &world)
 template <> fal_new_key *give(World &world)
 {
     fal_new_key *key = nullptr;
-    fal_client_create_key_start(have<fal_client>(world), "fuzzed", FAL_NUL, &key, nullptr);
+    (void)fal_client_create_key_start(have<fal_client>(world), "fuzzed", FAL_NUL, &key, nullptr);
     return key;
 }
 
 template <> fal_webhook *give(World &)
 {
     fal_webhook *webhook = nullptr;
-    fal_webhook_new("{}", 2, &webhook, nullptr);
+    (void)fal_webhook_new("{}", 2, &webhook, nullptr);
     return webhook;
 }
 

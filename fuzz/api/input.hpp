@@ -7,8 +7,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 
 namespace api {
+
+/* The value of an enum with this number. In C++ an enum has no values but those of its bits; the C programs pass others. */
+template <class T> T enum_of(int64_t number)
+{
+    constexpr bool is_signed = std::is_signed_v<std::underlying_type_t<T>>;
+    return static_cast<T>(is_signed ? static_cast<int32_t>(number) : number & INT32_MAX);
+}
 
 class Input {
     const uint8_t *at, *end;

@@ -25,7 +25,7 @@ void refuse_questions()
         waiting.swap(shared().questions);
     }
     for (fal_credential_request *question : waiting)
-        fal_credential_request_refuse(question, "nobody is there", FAL_NUL, nullptr);
+        (void)fal_credential_request_refuse(question, "nobody is there", FAL_NUL, nullptr);
 }
 
 Lent *lend(std::string bytes, bool comes_back)

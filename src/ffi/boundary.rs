@@ -12,8 +12,8 @@ use crate::operation::panicked;
 use crate::runtime;
 use crate::system::memory;
 
-/// The length of a string that ends with a NUL: `FAL_NUL` in the header.
-pub(super) const NUL_TERMINATED: usize = usize::MAX;
+/// No string is longer. A greater length is `FAL_NUL`, which is not the same number in every language.
+const LONGEST: usize = isize::MAX as usize;
 
 /// Runs the body of a function without a status. Returns `fallback` if it panics.
 pub(super) fn plain<T>(fallback: T, body: impl FnOnce() -> T) -> T {
@@ -96,19 +96,16 @@ pub(super) unsafe fn take<T>(pointer: *mut T, name: &str) -> Result<Box<T>> {
     }
 }
 
-/// Borrows a string.
+/// Borrows a string. NULL with the length 0 is an empty one.
 ///
 /// # Safety
-/// `text` is NULL or readable for `len` bytes, or up to its NUL if `len` is [`NUL_TERMINATED`].
+/// `text` is NULL or readable for `len` bytes, or up to its NUL if `len` is above [`LONGEST`].
 pub(super) unsafe fn text<'a>(text: *const c_char, len: usize, name: &str) -> Result<&'a str> {
-    if text.is_null() {
-        return Err(null(name));
-    }
-    let bytes = match len {
+    let bytes = match len > LONGEST && !text.is_null() {
         // SAFETY: it ends with a NUL, by this function's own contract.
-        NUL_TERMINATED => unsafe { std::ffi::CStr::from_ptr(text) }.to_bytes(),
-        // SAFETY: readable for `len` bytes, by this function's own contract.
-        len => unsafe { bytes(text.cast(), len, name) }?,
+        true => unsafe { std::ffi::CStr::from_ptr(text) }.to_bytes(),
+        // SAFETY: NULL or readable for `len` bytes, by this function's own contract.
+        false => unsafe { bytes(text.cast(), len, name) }?,
     };
     std::str::from_utf8(bytes).map_err(|e| Error::invalid(format!("{name} is not UTF-8: {e}")))
 }
@@ -130,10 +127,10 @@ pub(super) unsafe fn list<'a, T>(data: *const T, len: usize, name: &str) -> Resu
     match (data.is_null(), len) {
         (_, 0) => Ok(&[]),
         (true, _) => Err(null(name)),
-        (false, len) if len > isize::MAX as usize / size_of::<T>() => {
+        (false, len) if len > LONGEST / size_of::<T>() => {
             Err(Error::invalid(format!("{name} is too long")))
         }
-        // SAFETY: by this function's own contract; a slice may not be longer than isize::MAX bytes,
+        // SAFETY: by this function's own contract; a slice may not be longer than `LONGEST` bytes,
         // checked above.
         (false, len) => Ok(unsafe { std::slice::from_raw_parts(data, len) }),
     }

@@ -22,30 +22,42 @@ use crate::operation::NextEvent;
 use crate::operation::event::{Event, EventKind, Packed};
 use crate::services::workflow::WorkflowEvent;
 
+/// The kind of an event, which fal_event_kind() returns. Later versions may add some: ignore those
+/// that are unknown.
+pub type fal_event_type = i32;
+
+/// No event: what fal_event_kind() returns for NULL.
+pub const FAL_EVENT_NONE: fal_event_type = 0;
 /// The state of a job: /status ("IN_QUEUE", "IN_PROGRESS" or "COMPLETED"), /request_id and, while
 /// it is queued, /queue_position, the number of requests ahead of it.
-pub const FAL_EVENT_STATUS: i32 = 1;
+pub const FAL_EVENT_STATUS: fal_event_type = 1;
 /// A line of a job's log: /message, /level, /source and /timestamp.
-pub const FAL_EVENT_LOG: i32 = 2;
+pub const FAL_EVENT_LOG: fal_event_type = 2;
 /// The progress of a transfer: /transferred and, if it is known, /total, in bytes.
-pub const FAL_EVENT_PROGRESS: i32 = 3;
+pub const FAL_EVENT_PROGRESS: fal_event_type = 3;
 /// An item of a stream, as the app sent it. fal_event_workflow() returns the kind of a workflow's
 /// item.
-pub const FAL_EVENT_ITEM: i32 = 4;
+pub const FAL_EVENT_ITEM: fal_event_type = 4;
 /// A message of a realtime session or a WebSocket.
-pub const FAL_EVENT_MESSAGE: i32 = 5;
+pub const FAL_EVENT_MESSAGE: fal_event_type = 5;
 /// The state of such a connection: /state is "connected", "lost" or "dropped".
-pub const FAL_EVENT_CONNECTION: i32 = 6;
+pub const FAL_EVENT_CONNECTION: fal_event_type = 6;
 
+/// The kind of an item of a workflow's stream, which fal_event_workflow() returns. Later versions may
+/// add some: ignore those that are unknown.
+pub type fal_workflow_type = i32;
+
+/// No item of a workflow, or one with an unknown /type.
+pub const FAL_WORKFLOW_NONE: fal_workflow_type = 0;
 /// A step of a workflow was submitted to its app: /node_id, /app_id and /request_id, all strings.
-pub const FAL_WORKFLOW_SUBMIT: i32 = 1;
+pub const FAL_WORKFLOW_SUBMIT: fal_workflow_type = 1;
 /// A step has finished: /node_id, /output and, if fal sent it, /app_id.
-pub const FAL_WORKFLOW_COMPLETION: i32 = 2;
+pub const FAL_WORKFLOW_COMPLETION: fal_workflow_type = 2;
 /// The workflow has finished: /output and, if fal sent it, /node_id of the output's step.
-pub const FAL_WORKFLOW_OUTPUT: i32 = 3;
+pub const FAL_WORKFLOW_OUTPUT: fal_workflow_type = 3;
 /// A step has failed: /node_id and, if fal sent them, /message, /error/status and /error/body of
 /// the step's response.
-pub const FAL_WORKFLOW_ERROR: i32 = 4;
+pub const FAL_WORKFLOW_ERROR: fal_workflow_type = 4;
 
 /// An event. Unique; freed with fal_event_free().
 pub struct fal_event {
@@ -148,9 +160,8 @@ frees! {
 }
 
 infallible! {
-    /// Returns the kind of the event, a FAL_EVENT_ constant; 0 for NULL. Ignore unknown kinds:
-    /// later versions may add some.
-    fn fal_event_kind(event: &fal_event) -> i32 = 0 {
+    /// Returns the kind of the event; FAL_EVENT_NONE for NULL.
+    fn fal_event_kind(event: &fal_event) -> fal_event_type = FAL_EVENT_NONE {
         event.kind as i32
     }
 
@@ -160,12 +171,12 @@ infallible! {
         &raw const event.content
     }
 
-    /// Returns the kind of an item of a workflow's stream, a FAL_WORKFLOW_ constant
-    /// (docs/protocol.md §3.5). The content has the members listed there. 0 for any other event or
-    /// an unknown /type, and for NULL.
-    fn fal_event_workflow(event: &fal_event) -> i32 = 0 {
+    /// Returns the kind of an item of a workflow's stream (docs/protocol.md §3.5), whose content has
+    /// the members that are listed at each kind. FAL_WORKFLOW_NONE for any other event or an unknown
+    /// /type, and for NULL.
+    fn fal_event_workflow(event: &fal_event) -> fal_workflow_type = FAL_WORKFLOW_NONE {
         match WorkflowEvent::of(event.kind, &event.content.inner) {
-            None => 0,
+            None => FAL_WORKFLOW_NONE,
             Some(WorkflowEvent::Submit { .. }) => FAL_WORKFLOW_SUBMIT,
             Some(WorkflowEvent::Completion { .. }) => FAL_WORKFLOW_COMPLETION,
             Some(WorkflowEvent::Output { .. }) => FAL_WORKFLOW_OUTPUT,

@@ -10,15 +10,18 @@ use super::times;
 use crate::error::{Error, Result};
 use crate::request::{Priority, Retries};
 
+/// The priority of a request in the queue of its endpoint.
+pub type fal_priority = i32;
+
 /// Normal priority.
-pub const FAL_PRIORITY_NORMAL: i32 = 0;
+pub const FAL_PRIORITY_NORMAL: fal_priority = 0;
 /// The request runs after all requests of normal priority to the same endpoint.
-pub const FAL_PRIORITY_LOW: i32 = 1;
+pub const FAL_PRIORITY_LOW: fal_priority = 1;
 
 fallible! {
-    /// Sets the priority of the request in the queue of its endpoint: a FAL_PRIORITY_ constant; by
-    /// default FAL_PRIORITY_NORMAL.
-    fn fal_request_set_priority(request: &mut fal_request, priority: i32) {
+    /// Sets the priority of the request in the queue of its endpoint; by default
+    /// FAL_PRIORITY_NORMAL.
+    fn fal_request_set_priority(request: &mut fal_request, priority: fal_priority) {
         request.inner.set_priority(known(priority)?);
     }
 
@@ -112,7 +115,7 @@ fallible! {
     }
 }
 
-fn known(priority: i32) -> Result<Priority> {
+fn known(priority: fal_priority) -> Result<Priority> {
     match priority {
         FAL_PRIORITY_NORMAL => Ok(Priority::Normal),
         FAL_PRIORITY_LOW => Ok(Priority::Low),

@@ -45,28 +45,28 @@ impl fal_upload {
 pub type fal_upload_way = i32;
 /// FAL_UPLOAD_SIGNED for files up to 90 MiB and with a server proxy, else FAL_UPLOAD_SIGNED_PARTS.
 /// Data from a read callback is sent in parts if it is larger than 10 MiB.
-pub const FAL_UPLOAD_AUTOMATIC: i32 = 0;
+pub const FAL_UPLOAD_AUTOMATIC: fal_upload_way = 0;
 /// One PUT to a signed URL, which fal creates first.
-pub const FAL_UPLOAD_SIGNED: i32 = 1;
+pub const FAL_UPLOAD_SIGNED: fal_upload_way = 1;
 /// One PUT to a signed URL of Google's storage, which fal creates first.
-pub const FAL_UPLOAD_SIGNED_GOOGLE: i32 = 2;
+pub const FAL_UPLOAD_SIGNED_GOOGLE: fal_upload_way = 2;
 /// One POST to fal's file host. It is not repeated if the connection breaks.
-pub const FAL_UPLOAD_DIRECT: i32 = 3;
+pub const FAL_UPLOAD_DIRECT: fal_upload_way = 3;
 /// Parts of 10 MiB, four at a time, to fal's file host.
-pub const FAL_UPLOAD_DIRECT_PARTS: i32 = 4;
+pub const FAL_UPLOAD_DIRECT_PARTS: fal_upload_way = 4;
 /// Parts of 10 MiB, four at a time, to a signed URL.
-pub const FAL_UPLOAD_SIGNED_PARTS: i32 = 5;
+pub const FAL_UPLOAD_SIGNED_PARTS: fal_upload_way = 5;
 /// Parts of 10 MiB, four at a time, each to its own signed URL of Google's storage.
-pub const FAL_UPLOAD_GOOGLE_PARTS: i32 = 6;
+pub const FAL_UPLOAD_GOOGLE_PARTS: fal_upload_way = 6;
 
 /// Whether a file may be read: one of the FAL_ACCESS_ constants.
 pub type fal_access = i32;
 /// The file may be read.
-pub const FAL_ACCESS_ALLOW: i32 = 0;
+pub const FAL_ACCESS_ALLOW: fal_access = 0;
 /// Access is denied (HTTP 403).
-pub const FAL_ACCESS_FORBID: i32 = 1;
+pub const FAL_ACCESS_FORBID: fal_access = 1;
 /// The file appears not to exist (HTTP 404).
-pub const FAL_ACCESS_HIDE: i32 = 2;
+pub const FAL_ACCESS_HIDE: fal_access = 2;
 
 /// Writes the next bytes of the content, at most size, into buffer. Returns how many bytes it
 /// wrote, 0 at the end, or a negative number if reading failed. It runs on one of two threads of

@@ -7,11 +7,11 @@ use crate::endpoint::abbreviate;
 use crate::error::{Error, Result};
 use crate::limits::DEPTH;
 
-/// Returns the parts of a field's name. Fails if `value` in that place exceeds the depth that the
-/// recursive code for trees can take.
+/// Returns the parts of a field's name. Fails if the name is neither that of a field nor a pointer, or
+/// if `value` in that place exceeds the depth that the recursive code for trees can take.
 pub(super) fn path_of(name: &str, value: &Value) -> Result<Vec<String>> {
     let Some(pointer) = name.strip_prefix('/') else {
-        return Ok(vec![name.to_owned()]);
+        return Ok(vec![top_level(name)?.to_owned()]);
     };
     let parts = pointer.split('/');
     let room = DEPTH.checked_sub(parts.clone().take(DEPTH + 1).count());
@@ -25,6 +25,24 @@ pub(super) fn path_of(name: &str, value: &Value) -> Result<Vec<String>> {
     Ok(parts
         .map(|part| part.replace("~1", "/").replace("~0", "~"))
         .collect())
+}
+
+/// A name with a slash is nearly always a pointer whose first slash is missing.
+fn top_level(name: &str) -> Result<&str> {
+    if name.is_empty() {
+        return Err(Error::invalid("the name of a field is empty"));
+    }
+    if !name.contains('/') {
+        return Ok(name);
+    }
+    let name = abbreviate(name);
+    let message = format!("{name:?} is not the name of a field: it contains '/'");
+    let literal = name.replace('~', "~0").replace('/', "~1");
+    Err(Error::invalid(message).with_remedy(format!(
+        "Write {:?} for a field inside another one, or {:?} for a field of this name.",
+        format!("/{name}"),
+        format!("/{literal}"),
+    )))
 }
 
 /// Whether a value has at most this many levels below it.

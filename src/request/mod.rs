@@ -250,7 +250,8 @@ impl Request {
     /// `/image_size/width`. Missing objects on the way are created. In an existing array the
     /// pointer may name an element, or the position after the last.
     ///
-    /// Fails if the body is not a JSON object, if the pointer passes through something that is
+    /// Fails if the body is not a JSON object, if the name is empty or has a `/` but not in front, if
+    /// the pointer passes through something that is
     /// neither an object nor an array, or if the body would become more than 128 levels deep.
     pub fn set_field(&mut self, name: &str, value: Value) -> Result<()> {
         match &self.body {
@@ -415,6 +416,12 @@ mod tests {
         request.set_field("/image_size/height", json!(32)).unwrap();
         request.set_field("/a~1b", json!(true)).unwrap();
         assert!(request.set_field("/prompt/x", json!(1)).is_err());
+        assert!(request.set_field("", json!(1)).is_err());
+        let error = request.set_field("image_size/width", json!(1)).unwrap_err();
+        assert_eq!(
+            error.remedy(),
+            r#"Write "/image_size/width" for a field inside another one, or "/image_size~1width" for a field of this name."#
+        );
         request.set_field("/list", json!(["a"])).unwrap();
         request.set_field("/list/1", json!("b")).unwrap();
         for place in ["/list/00", "/list/+0", "/list/01", "/list/-", "/list/"] {

@@ -68,7 +68,7 @@ static void a_host_is_a_name_and_a_port(void)
     static const char *const away[] = {"10.0.0.1:80", "example.com:80", "127.0.0.1", "0.0.0.0:80"};
     for (size_t i = 0; i < sizeof away / sizeof *away; i++)
         CHECK_FAILS(fal_options_set_host(options, FAL_HOST_EMULATOR, away[i], FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_FAILS(fal_options_set_host(options, -1, "fal.run", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_options_set_host(options, (fal_host)-1, "fal.run", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_FAILS(fal_options_set_host(options, 6, "fal.run", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
     for (fal_host role = FAL_HOST_RUN; role <= FAL_HOST_CDN; role++)
         CHECK_OK(fal_options_set_host(options, role, "gateway.example:8443,", 20, &err));

@@ -373,7 +373,7 @@ static fal_client *client_in_tls(void)
 }
 
 /* Reads events up to one of this kind, which is freed. Returns false if it does not come. */
-static bool comes(const fal_op *op, int32_t kind)
+static bool comes(const fal_op *op, fal_event_type kind)
 {
     fal_event *event = NULL;
     while (fal_op_next_event(op, 20000, &event, NULL) == FAL_OK && event) {

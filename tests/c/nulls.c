@@ -250,7 +250,7 @@ static void asked(fal_credential_request *question, void *user)
     fal_credential_request *none = NULL;
     if (!__atomic_compare_exchange_n((fal_credential_request **)user, &none, question, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_ACQUIRE))
-        fal_credential_request_refuse(question, "asked twice", FAL_NUL, NULL);
+        (void)fal_credential_request_refuse(question, "asked twice", FAL_NUL, NULL);
 }
 
 /* Returns a credential question that waits for an answer. */
@@ -438,7 +438,7 @@ static void the_table_is_complete(void)
     if (file)
         fclose(file);
     size_t functions = 0, pointers = 0;
-    const char *at = strstr(header, "/* ==== Objects");
+    const char *at = strstr(header, "// ==== Objects");
     while (at && (at = strstr(at, "\nFAL_API ")) != NULL) {
         at += strlen("\nFAL_API ");
         const char *open = strchr(at, '(');

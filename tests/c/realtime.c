@@ -215,7 +215,7 @@ static void a_dispatcher_tells_of_messages_and_a_shutdown_ends_the_session(void)
     CHECK_OK(fal_op_when_event(op, dispatcher, on_event, &calls, &err));
     CHECK_OK(fal_realtime_send_json(realtime, "{\"emulator\": {\"outputs\": 3000}}", FAL_NUL, &err));
     for (int64_t end = now_ms() + 20000; messages < 3000 && now_ms() < end; sleep_ms(1))
-        fal_dispatcher_run(dispatcher, 100, -1, NULL, &err);
+        (void)fal_dispatcher_run(dispatcher, 100, -1, NULL, &err);
     CHECK_INT(messages, 3000);
     CHECK(calls > 0);
     CHECK_OK(fal_shutdown(10000, &err));

@@ -60,6 +60,27 @@ static void fields_of_every_type(void)
     fal_client_release(client);
 }
 
+static void strings_of_other_languages(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_request *request = run_of("emulator/echo");
+    /* An empty std::string_view. */
+    CHECK_OK(fal_request_set_string(request, "empty", FAL_NUL, NULL, 0, &err));
+    /* SIZE_MAX, where a language has only doubles or signed numbers. */
+    CHECK_OK(fal_request_set_string(request, "double", (size_t)PTRDIFF_MAX + 1, "a", (size_t)PTRDIFF_MAX + 1, &err));
+    CHECK_OK(fal_request_set_string(request, "signed", FAL_NUL - 1, "b", FAL_NUL - 1, &err));
+    CHECK_FAILS(fal_request_set_string(request, NULL, FAL_NUL - 1, "b", 1, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_request_set_string(request, "text", FAL_NUL, NULL, 1, &err), FAL_E_INVALID_ARGUMENT);
+    fal_response *echo = echo_of(client, request);
+    CHECK_TEXT(json_at(echo, "/body/empty"), "\"\"");
+    CHECK_TEXT(json_at(echo, "/body/double"), "\"a\"");
+    CHECK_TEXT(json_at(echo, "/body/signed"), "\"b\"");
+    fal_response_free(echo);
+    fal_request_free(request);
+    fal_client_release(client);
+}
+
 static void fields_that_cannot_be_set(void)
 {
     fal_error *err = NULL;
@@ -71,6 +92,8 @@ static void fields_that_cannot_be_set(void)
     CHECK_FAILS(fal_request_set_json(request, "x", FAL_NUL, "", 0, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_FAILS(fal_request_set_string(request, "x", FAL_NUL, "\xff", 1, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_FAILS(fal_request_set_string(request, "\xff", 1, "x", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_request_set_string(request, "", 0, "x", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_request_set_int(request, "image_size/width", FAL_NUL, 1, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_OK(fal_request_set_string(request, "text", FAL_NUL, "x", FAL_NUL, &err));
     CHECK_FAILS(fal_request_set_int(request, "/text/inside", FAL_NUL, 1, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_OK(fal_request_set_body(request, "x", 1, "text/plain", FAL_NUL, &err));
@@ -191,6 +214,7 @@ int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST(fields_of_every_type),      TEST(fields_that_cannot_be_set),
+        TEST(strings_of_other_languages),
         TEST(whole_bodies),              TEST(methods_and_headers),
         TEST(endpoints_and_addresses_that_are_none), TEST(a_run_is_not_a_send),
         TEST(an_anonymous_client_sends_no_key),

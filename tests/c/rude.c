@@ -113,7 +113,7 @@ static void references_are_released_by_many_threads(void)
 static void *call_on(void *client)
 {
     for (;;)
-        outcome_of(client, run_of("emulator/echo"));
+        (void)outcome_of(client, run_of("emulator/echo"));
     return NULL;
 }
 

@@ -17,7 +17,7 @@ static int bad_day(void)
     fault("{\"path\": \"/emulator/echo\", \"action\": {\"type\": \"malformed_http\"}}");
     got[3] = outcome_of(client, run_of("emulator/echo"));
     fal_options *options = fal_options_new();
-    fal_options_set_key(options, "half-a-key", FAL_NUL, NULL);
+    (void)fal_options_set_key(options, "half-a-key", FAL_NUL, NULL);
     fal_client *keyless = client_of(options);
     got[4] = outcome_of(keyless, run_of("emulator/echo"));
     fal_op *op = start(client, slow_of(60000));

@@ -79,7 +79,7 @@ static void every_way_takes_a_file(void)
     }
     fal_upload *upload = upload_of_file(path);
     CHECK_FAILS(fal_upload_set_way(upload, 7, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_FAILS(fal_upload_set_way(upload, -1, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_upload_set_way(upload, (fal_upload_way)-1, &err), FAL_E_INVALID_ARGUMENT);
     fal_upload_free(upload);
     free(bytes);
     fal_client_release(client);

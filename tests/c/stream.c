@@ -138,7 +138,7 @@ static void a_workflow_tells_its_steps(void)
             const fal_response *content = fal_event_content(event);
             const char *text = NULL;
             int64_t status = 0;
-            int kind = fal_event_workflow(event);
+            fal_workflow_type kind = fal_event_workflow(event);
             CHECK_INT(kind, told < 5 ? rows[i].kinds[told] : -1);
             told++;
             if (kind != FAL_WORKFLOW_OUTPUT)

@@ -26,7 +26,7 @@ static void freed(void)
     fal_request *request = NULL;
     if (fal_request_new("emulator/echo", FAL_NUL, &request, NULL) == FAL_OK) {
         fal_request_free(request);
-        fal_request_set_logs(request, true, NULL);
+        (void)fal_request_set_logs(request, true, NULL);
     }
 }
 
@@ -36,7 +36,7 @@ static void overflow(void)
     char *text = malloc(8);
     memset(text, 'a', 8);
     fal_request *request = NULL;
-    fal_request_new(text, 8 + (size_t)one, &request, NULL);
+    (void)fal_request_new(text, 8 + (size_t)one, &request, NULL);
     fal_request_free(request);
     free(text);
 }
@@ -44,7 +44,7 @@ static void overflow(void)
 static void lost(void)
 {
     fal_request *request = NULL;
-    fal_request_new("emulator/echo", FAL_NUL, &request, NULL);
+    (void)fal_request_new("emulator/echo", FAL_NUL, &request, NULL);
     request = NULL;
 }
 
@@ -65,7 +65,7 @@ static void *count(void *user)
 /* Two threads use one request, which is not thread-safe. */
 static void *change(void *request)
 {
-    fal_request_set_logs(request, one == 1, NULL);
+    (void)fal_request_set_logs(request, one == 1, NULL);
     return NULL;
 }
 

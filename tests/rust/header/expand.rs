@@ -1,5 +1,5 @@
 //! Expands the macros of `src/ffi/macros.rs` into plain functions for cbindgen, which does not
-//! expand macros.
+//! expand macros, and turns each integer type with its constants into an enum.
 
 use std::fmt::Write;
 
@@ -12,8 +12,56 @@ const MACROS: [&str; 6] = [
     "counted",
 ];
 
-/// `source` with each entry of a macro replaced by a function with an empty body.
+/// `source` with each entry of a macro replaced by a function with an empty body, and each type of
+/// constants by an enum.
 pub(crate) fn expand(source: &str) -> String {
+    let plain = functions(source);
+    let types = plain.lines().filter_map(|line| {
+        line.strip_prefix("pub type ")
+            .and_then(|line| line.strip_suffix(" = i32;"))
+    });
+    types.fold(plain.clone(), |plain, name| enumerated(&plain, name))
+}
+
+/// `source` with the constants of the type `name` as the values of an enum.
+///
+/// Rust has an integer, since a caller in C may pass any number. The last value makes the enum 32
+/// bits wide with every compiler, and a later library's values representable in C++.
+fn enumerated(source: &str, name: &str) -> String {
+    let declared = format!("pub type {name} = i32;");
+    let constant = format!(": {name} = ");
+    let mut rest = String::new();
+    let mut values = String::new();
+    let mut comment = String::new();
+    for line in source.lines() {
+        let value = line
+            .strip_prefix("pub const ")
+            .and_then(|line| line.split_once(&constant));
+        if line.starts_with("///") {
+            writeln!(comment, "{line}").unwrap();
+        } else if let Some((constant, value)) = value {
+            let value = value.trim_end_matches(';');
+            writeln!(
+                values,
+                "{}{constant} = {value},",
+                std::mem::take(&mut comment)
+            )
+            .unwrap();
+        } else {
+            writeln!(rest, "{}{line}", std::mem::take(&mut comment)).unwrap();
+        }
+    }
+    if values.is_empty() {
+        return source.to_owned();
+    }
+    let last = format!("{}_MAX_ENUM", name.to_uppercase());
+    let last = format!("/// Not a value. It makes the type 32 bits wide.\n{last} = 0x7FFFFFFF,");
+    let declaration = format!("#[repr(C)]\npub enum {name} {{\n{values}{last}\n}}");
+    rest.replace(&declared, &declaration)
+}
+
+/// `source` with each entry of a macro replaced by a function with an empty body.
+fn functions(source: &str) -> String {
     let mut plain = String::new();
     let mut lines = source.lines();
     while let Some(line) = lines.by_ref().find(|line| !line.starts_with("//!")) {

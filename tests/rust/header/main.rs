@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
+/// No line of the header is longer, and a declaration that fits is on one line.
+const COLUMNS: usize = 120;
+
 /// The sections of the header, in the order in which they build on each other.
 const SECTIONS: [&str; 26] = [
     "version",
@@ -39,64 +42,8 @@ const SECTIONS: [&str; 26] = [
     "runtime",
 ];
 
-const TOP: &str = "\
-/* fal.h - the C interface of libfal, a library for fal.ai.
- *
- * Generated from src/ffi by cbindgen; edit it there. C99 and C++.
- *
- * Conventions
- *   Names      fal_<noun>_<verb>. Functions that end in _new or _start, and those whose parameter
- *              out is the address of a pointer to an object, create objects.
- *   Ownership  A unique object is freed with _free. A shared object is counted with _retain and
- *              _release. All of these accept NULL. A borrowed string or object belongs to the
- *              object that it was read from, and is valid as long as that one.
- *   Threads    Several threads may use a const pointer parameter at once, but only one thread at a
- *              time any other pointer parameter.
- *   Callbacks  A callback is a function of the host that libfal calls. The comment of its type says
- *              on which thread, and whether it may wait for libfal. Where it must not, functions that
- *              block fail with FAL_E_WOULD_DEADLOCK wherever libfal can tell.
- *   Errors     See the section Status. NULL for an object is FAL_E_INVALID_ARGUMENT, unless the
- *              comment allows it.
- *   Strings    UTF-8, paths included. An input is a pointer and a length; the length FAL_NUL means
- *              that the string ends with a NUL. An output is borrowed and ends with a NUL; *len is
- *              its length, and len may be NULL. The comment says when an output may be NULL.
- *   Times      In milliseconds, or microseconds if the name ends in _us. A negative time means no
- *              limit, and so does one that is too long for the system's clock. A wait of 0 returns
- *              at once. A timeout of 0 passed to a _set_ function is FAL_E_INVALID_ARGUMENT.
- *   Variables  Environment variables are read on the calling thread, by functions that create a
- *              client, start an operation, or store or look for a key. No other thread may change
- *              the environment meanwhile. Threads of libfal read only what other libraries read
- *              there: SSL_CERT_FILE and SSL_CERT_DIR when a client first uses TLS, LOCALDOMAIN and
- *              RES_OPTIONS when a host name is resolved, all variables when a key command is
- *              started, which inherits them, HOME if the caller has none, and on macOS those that
- *              name proxies.
- *   Secrets    No string that libfal returns contains the secret of a key, except that of
- *              fal_new_key_secret().
- */
-
-#ifndef FAL_FAL_H
-#define FAL_FAL_H
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#ifndef FAL_API
-#  if defined(_WIN32) && !defined(FAL_STATIC)
-#    define FAL_API __declspec(dllimport)
-#  else
-#    define FAL_API
-#  endif
-#endif
-
-#ifdef __cplusplus
-extern \"C\" {
-#endif
-
-// The length of a string that ends with a NUL.
-#define FAL_NUL SIZE_MAX
-
-";
+/// The programs of the tutorial, which `make test-examples` runs.
+const TUTORIAL: [&str; 3] = ["picture", "frames", "callbacks"];
 
 const BOTTOM: &str = "\
 #ifdef __cplusplus
@@ -122,7 +69,7 @@ fn files(section: &str) -> impl Iterator<Item = &str> {
     std::iter::once(section).chain(report)
 }
 
-/// The `//!` comment of a section's file: its first line is the title.
+/// The `//!` comment of a section's file, as a group of Doxygen: its first line is the title.
 fn heading(section: &str) -> String {
     let source = read(section);
     let lines: Vec<_> = source
@@ -131,16 +78,16 @@ fn heading(section: &str) -> String {
         .map(str::trim)
         .collect();
     let title = lines[0].trim_start_matches('#').trim();
-    let mut heading = format!("/* ==== {title} {}\n", "=".repeat(112 - title.len()));
-    for line in lines.iter().skip(1) {
-        writeln!(
-            heading,
-            " *{}{line}",
-            if line.is_empty() { "" } else { " " }
-        )
-        .unwrap();
+    group(section, title, &lines[1..])
+}
+
+fn group(id: &str, title: &str, lines: &[&str]) -> String {
+    let rule = "=".repeat(COLUMNS - "// ====  ".len() - title.len());
+    let mut heading = format!("// ==== {title} {rule}\n/// @defgroup {id} {title}\n");
+    for line in lines {
+        writeln!(heading, "{}", format!("/// {line}").trim_end()).unwrap();
     }
-    heading.push_str(" */\n");
+    heading.push_str("/// @{\n");
     heading
 }
 
@@ -158,9 +105,10 @@ fn items(name: &str) -> Vec<String> {
     };
     config.style = cbindgen::Style::Type;
     config.usize_is_size_t = true;
-    config.documentation_style = cbindgen::DocumentationStyle::C99;
+    config.documentation_style = cbindgen::DocumentationStyle::Cxx;
     config.documentation_length = cbindgen::DocumentationLength::Full;
-    config.line_length = 110;
+    config.tab_width = 4;
+    config.function.args = cbindgen::Layout::Horizontal;
     config.function.prefix = Some("FAL_API".into());
     let bindings = cbindgen::Builder::new()
         .with_config(config)
@@ -182,8 +130,14 @@ fn position(item: &str, source: &str) -> usize {
         .split(|c: char| !c.is_alphanumeric() && c != '_')
         .collect();
     let defined = |word: &&str| {
-        let definition = ["fn NAME(", "const NAME:", "type NAME ", "struct NAME "]
-            .map(|form| form.replace("NAME", word));
+        let definition = [
+            "fn NAME(",
+            "const NAME:",
+            "type NAME ",
+            "struct NAME ",
+            "enum NAME ",
+        ]
+        .map(|form| form.replace("NAME", word));
         definition
             .iter()
             .find_map(|definition| source.find(definition.as_str()))
@@ -198,7 +152,9 @@ fn position(item: &str, source: &str) -> usize {
 
 /// A block without its comment, up to the parameters.
 fn code(item: &str) -> String {
-    let lines = item.lines().filter(|line| !line.starts_with("//"));
+    let lines = item
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     let code = lines.collect::<Vec<_>>().join(" ");
     let callback = code
         .strip_prefix("typedef ")
@@ -209,40 +165,46 @@ fn code(item: &str) -> String {
     }
 }
 
-/// Joins the line of the prefix `FAL_API` with the next one, and puts negative numbers in
-/// parentheses. cbindgen has no settings for these.
+/// Lays out the declaration of an item: on one line, or, if that is too long, with one parameter a
+/// line. Names an enum also by its tag, and lets a compiler warn where a status is ignored. cbindgen
+/// has no settings for these.
 fn tidy(item: &str) -> String {
-    let joined = item.replace("FAL_API\n", "FAL_API ");
-    let moved = joined != item;
-    let lines = joined.lines().map(|line| {
-        match line
-            .strip_prefix("#define ")
-            .and_then(|line| line.split_once(" -"))
-        {
-            Some((name, number)) => format!("#define {name} (-{number})"),
-            None if moved && line.starts_with("    ") => format!("        {line}"),
-            None => line.to_owned(),
-        }
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    let item = item.replace("FAL_API\n", "FAL_API ");
+    if let Some((comment, values)) = item.split_once("typedef enum {") {
+        let (values, name) = values.rsplit_once(",\n} ").unwrap();
+        let name = name.trim_end_matches(';');
+        let values = values.replace("2147483647", "0x7FFFFFFF");
+        let nodiscard = if name == "fal_status" {
+            "FAL_NODISCARD "
+        } else {
+            ""
+        };
+        return format!("{comment}typedef enum {nodiscard}{name} {{{values}\n}} {name};");
+    }
+    let lines: Vec<_> = item.lines().map(wrapped).collect();
+    lines.join("\n")
+}
+
+fn wrapped(line: &str) -> String {
+    if line.len() <= COLUMNS || line.starts_with("///") {
+        return line.to_owned();
+    }
+    let (start, parameters) = line.rsplit_once('(').unwrap();
+    let parameters = parameters.trim_end_matches(");").replace(", ", ",\n    ");
+    format!("{start}(\n    {parameters});")
 }
 
 fn is_object(item: &str) -> bool {
     code(item).starts_with("typedef struct")
 }
 
-/// The text of a section, with empty lines between items that are not both constants.
+/// The text of a section, with empty lines between its items.
 fn section(name: &str) -> String {
     let mut text = heading(name);
-    let mut after_constant = false;
     for item in items(name).iter().filter(|item| !is_object(item)) {
-        let constant = code(item).starts_with("#define");
-        text.push_str(if constant && after_constant { "" } else { "\n" });
-        writeln!(text, "{item}").unwrap();
-        after_constant = constant;
+        write!(text, "\n{item}\n").unwrap();
     }
-    text.push('\n');
-    text
+    text + "\n/// @}\n\n"
 }
 
 /// The declarations of all objects, which precede all functions.
@@ -251,15 +213,29 @@ fn objects() -> String {
         .iter()
         .flat_map(|name| items(name))
         .filter(|item| is_object(item));
-    let rule = "=".repeat(112 - "Objects".len());
-    let mut text = format!("/* ==== Objects {rule}\n *\n * Objects are opaque.\n */\n\n");
-    items.for_each(|item| writeln!(text, "{item}\n").unwrap());
-    text
+    let mut text = group("objects", "Objects", &["", "Objects are opaque."]);
+    items.for_each(|item| write!(text, "\n{item}\n").unwrap());
+    text + "\n/// @}\n\n"
+}
+
+/// What precedes the sections: the conventions, and the tutorial, with the shown part of each program
+/// in the place of its name.
+fn head() -> String {
+    let text = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let head = text("tests/rust/header/head.h");
+    TUTORIAL.iter().fold(head, |head, name| {
+        let program = text(&format!("examples/c/tutorial/{name}.c"));
+        let (_, shown) = program.split_once("/* In fal.h: */\n").unwrap();
+        let shown = shown.split("/* Not in fal.h: */").next().unwrap();
+        let lines = shown.lines().map(|line| format!("/// {line}"));
+        let lines: Vec<_> = lines.map(|line| line.trim_end().to_owned()).collect();
+        head.replace(&format!("/// {{{name}}}"), &lines.join("\n"))
+    })
 }
 
 fn header() -> String {
     let sections: String = SECTIONS.iter().map(|name| section(name)).collect();
-    format!("{TOP}{}{sections}{BOTTOM}", objects())
+    format!("{}{}{sections}{BOTTOM}", head(), objects())
 }
 
 #[test]
