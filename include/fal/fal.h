@@ -198,7 +198,8 @@ extern "C" {
 /// Objects are opaque.
 /// @{
 
-/// What went wrong. Unique: its receiver frees it with fal_error_free().
+/// What went wrong. Unique: its receiver frees it with fal_error_free(). It is immutable: several
+/// threads may read it at once.
 typedef struct fal_error fal_error;
 
 /// The state of every source of a key. Unique; freed with fal_credentials_free(). It is immutable:
@@ -209,36 +210,40 @@ typedef struct fal_credentials fal_credentials;
 /// fal_profiles_free(). It is immutable: several threads may read it at once.
 typedef struct fal_profiles fal_profiles;
 
-/// Options of a client. Unique; freed with fal_options_free(). Clients and reports copy what they
-/// need.
+/// Options of a client. Unique; freed with fal_options_free(). Only one thread at a time may change
+/// them. Clients and reports copy what they need.
 typedef struct fal_options fal_options;
 
-/// A request for a credential. Owned by the callback that received it, until it is completed.
+/// A request for a credential. Unique: the callback that received it owns it, until it is completed.
+/// Any thread may complete it.
 typedef struct fal_credential_request fal_credential_request;
 
-/// A client. Shared: see fal_client_retain() and fal_client_release(). Operations keep what they
-/// need of it.
+/// A client. Shared: see fal_client_retain() and fal_client_release(). Any number of threads may use
+/// it at once. Operations keep what they need of it.
 typedef struct fal_client fal_client;
 
-/// A request. Unique; freed with fal_request_free().
+/// A request. Unique; freed with fal_request_free(). Only one thread at a time may change it; several
+/// may start operations with it, which have a copy.
 typedef struct fal_request fal_request;
 
-/// A successful response. Unique; freed with fal_response_free().
+/// A successful response. Unique; freed with fal_response_free(). It is immutable: several threads may
+/// read it at once.
 typedef struct fal_response fal_response;
 
-/// A running call. Shared: see fal_op_retain() and fal_op_release(). It keeps what it needs of its
-/// client.
+/// A running call. Shared: see fal_op_retain() and fal_op_release(). Any thread may use it at any
+/// time. It keeps what it needs of its client.
 typedef struct fal_op fal_op;
 
-/// An event. Unique; freed with fal_event_free().
+/// An event. Unique; freed with fal_event_free(). It is immutable: several threads may read it at
+/// once, also after its operation is gone.
 typedef struct fal_event fal_event;
 
-/// The identity of a submitted request. Unique; freed with fal_job_free(). Operations copy what
-/// they need of it.
+/// The identity of a submitted request. Unique; freed with fal_job_free(). Only one thread at a time
+/// may change it; several may start operations with it, which copy what they need of it.
 typedef struct fal_job fal_job;
 
-/// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free().
-/// Sessions copy what they need.
+/// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free(). Only one
+/// thread at a time may change them. Sessions copy what they need.
 typedef struct fal_socket_options fal_socket_options;
 
 /// A session with a realtime app. Shared: see fal_realtime_retain() and fal_realtime_release(). Any
@@ -253,20 +258,24 @@ typedef struct fal_websocket fal_websocket;
 /// may use it.
 typedef struct fal_channel fal_channel;
 
-/// What is uploaded, and how. Unique; freed with fal_upload_free().
+/// What is uploaded, and how. Unique; freed with fal_upload_free(). Only one thread at a time may change
+/// it; several may start operations with it, which have a copy.
 typedef struct fal_upload fal_upload;
 
-/// What is downloaded, and where to. Unique; freed with fal_download_free().
+/// What is downloaded, and where to. Unique; freed with fal_download_free(). Only one thread at a time
+/// may change it; several may start operations with it. Operations have a copy.
 typedef struct fal_download fal_download;
 
 /// An API key that is being created, or was. Unique; freed with fal_new_key_free(), which
 /// overwrites the secret. Several threads may read it at once.
 typedef struct fal_new_key fal_new_key;
 
-/// A webhook as it arrived, not verified. Unique; freed with fal_webhook_free().
+/// A webhook as it arrived, not verified. Unique; freed with fal_webhook_free(). Only one thread at a
+/// time may change it; several may verify it.
 typedef struct fal_webhook fal_webhook;
 
 /// A queue of notices and callbacks. Shared: see fal_dispatcher_retain() and fal_dispatcher_release().
+/// Any thread may use it; callbacks run on the thread that calls fal_dispatcher_run().
 typedef struct fal_dispatcher fal_dispatcher;
 
 /// @}
@@ -295,14 +304,12 @@ FAL_API const char *fal_version(void);
 // ==== Status =========================================================================================================
 /// @defgroup status Status
 ///
-/// Every function that can fail returns a fal_status and takes a `fal_error **err` as its last
-/// parameter, which may be NULL. On failure the outputs are NULL or zero, and *err, if err is
-/// given, is an error that the caller frees with fal_error_free(). On success *err is NULL. There
-/// is no global "last error".
+/// Every function that can fail returns a fal_status. Its `fal_error **err`, which may be NULL,
+/// receives the error: see the conventions at the head of this file, which also say what to expect.
 /// @{
 
-/// The outcome of a call: FAL_OK, FAL_PENDING, or one of the negative FAL_E_ codes. No code is ever
-/// renumbered.
+/// The outcome of a call: FAL_OK, FAL_PENDING, or one of the negative FAL_E_ codes. A later library may
+/// return further negative codes: handle those by fal_error_is_retryable() and its siblings.
 typedef enum FAL_NODISCARD fal_status {
     /// The call succeeded.
     FAL_OK = 0,
@@ -664,8 +671,8 @@ FAL_API fal_status fal_keyring_remove_key(const char *account, size_t account_le
 /// is stated here. Only one thread at a time may change an options object.
 /// @{
 
-/// A host that can be replaced: one of the FAL_HOST_ constants. The environment variable in
-/// parentheses replaces it, too; an option takes precedence over the variable.
+/// A host that fal_options_set_host() can replace. The environment variable in parentheses replaces
+/// it, too; an option takes precedence over the variable.
 typedef enum fal_host {
     /// Synchronous calls (FAL_RUN_HOST). The default is "fal.run". If only this host is replaced, the
     /// queue's host becomes "queue." followed by it.
@@ -685,7 +692,7 @@ typedef enum fal_host {
     FAL_HOST_MAX_ENUM = 0x7FFFFFFF
 } fal_host;
 
-/// How much is logged: one of the FAL_LOG_ constants. Each level includes the levels before it.
+/// How much is logged: see fal_options_set_log(). Each level includes the levels before it.
 typedef enum fal_log_level {
     /// Failures that the caller also receives as errors.
     FAL_LOG_ERROR = 1,
@@ -904,6 +911,8 @@ FAL_API fal_status fal_credential_request_refuse(
 
 /// Creates a client. options may be NULL for the defaults, and may be freed afterwards. Release
 /// the client with fal_client_release().
+///
+/// FAL_E_INVALID_ARGUMENT if a variable that names a host or a proxy is malformed.
 FAL_API fal_status fal_client_new(const fal_options *options, fal_client **out, fal_error **err);
 
 /// Adds a reference to the client and returns it. NULL returns NULL.
@@ -1025,7 +1034,12 @@ FAL_API fal_status fal_request_new_http(
 FAL_API void fal_request_free(fal_request *request);
 
 /// Sets a field of the input to a string. name is a top-level member ("prompt") or a JSON
-/// Pointer ("/image_size/width"). Missing objects on the path of a pointer are created.
+/// Pointer ("/image_size/width"), which begins with a slash, also where a value is read. Missing
+/// objects on the path of a pointer are created.
+///
+/// FAL_E_INVALID_ARGUMENT if name is empty, or has a slash but does not begin with one; if the
+/// pointer passes through something that is neither an object nor an array; if the body is not a
+/// JSON object, or would have more than 128 levels.
 FAL_API fal_status fal_request_set_string(
     fal_request *request,
     const char *name,
@@ -1125,7 +1139,7 @@ FAL_API fal_status fal_request_set_timeout_ms(fal_request *request, int64_t time
 /// fal_client_run(), too. Other headers of fal are set with fal_request_set_header().
 /// @{
 
-/// The priority of a request in the queue of its endpoint.
+/// The priority of a request in the queue of its endpoint: see fal_request_set_priority().
 typedef enum fal_priority {
     /// Normal priority.
     FAL_PRIORITY_NORMAL = 0,
@@ -1438,7 +1452,8 @@ typedef enum fal_workflow_type {
 /// Reads the next event of an operation, and blocks for at most timeout_ms milliseconds until there
 /// is one. Returns FAL_OK and an event, to be freed with fal_event_free(); FAL_OK and NULL once the
 /// operation has ended and all events were read; FAL_PENDING if there is no event yet. Several
-/// threads may read; each event goes to one of them.
+/// threads may read; each event goes to one of them. FAL_OK alone does not mean that there is an
+/// event, so a loop over events looks at *out, too.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait.
 FAL_API fal_status fal_op_next_event(const fal_op *op, int64_t timeout_ms, fal_event **out, fal_error **err);
@@ -1699,8 +1714,8 @@ FAL_API fal_status fal_client_stream(
 /// here. Only one thread at a time may change an options object.
 /// @{
 
-/// What happens to an input when the queue of unsent inputs is full: one of the FAL_WHEN_FULL_
-/// constants.
+/// What happens to an input when the queue of unsent inputs is full: see
+/// fal_socket_options_set_queue().
 typedef enum fal_when_full {
     /// The new input fails with FAL_E_QUEUE_FULL.
     FAL_WHEN_FULL_REFUSE = 0,
@@ -1732,7 +1747,7 @@ FAL_API fal_status fal_socket_options_set_use_header(fal_socket_options *options
 FAL_API fal_status fal_socket_options_set_token_seconds(fal_socket_options *options, uint32_t seconds, fal_error **err);
 
 /// Sets how many inputs may wait to be sent, 1 to 65536, by default 64; and what happens to
-/// further ones, a FAL_WHEN_FULL_ constant, by default FAL_WHEN_FULL_REFUSE.
+/// further ones, by default FAL_WHEN_FULL_REFUSE.
 FAL_API fal_status fal_socket_options_set_queue(
     fal_socket_options *options,
     size_t most,
@@ -1956,7 +1971,7 @@ FAL_API void fal_channel_release(fal_channel *channel);
 /// afterwards. Only one thread at a time may change an upload.
 /// @{
 
-/// How the bytes are sent to fal: one of the FAL_UPLOAD_ constants.
+/// How the bytes are sent to fal: see fal_upload_set_way().
 typedef enum fal_upload_way {
     /// FAL_UPLOAD_SIGNED for files up to 90 MiB and with a server proxy, else FAL_UPLOAD_SIGNED_PARTS.
     /// Data from a read callback is sent in parts if it is larger than 10 MiB.
@@ -1977,7 +1992,7 @@ typedef enum fal_upload_way {
     FAL_UPLOAD_WAY_MAX_ENUM = 0x7FFFFFFF
 } fal_upload_way;
 
-/// Whether a file may be read: one of the FAL_ACCESS_ constants.
+/// Whether a file may be read: see fal_upload_set_access().
 typedef enum fal_access {
     /// The file may be read.
     FAL_ACCESS_ALLOW = 0,
@@ -2454,8 +2469,8 @@ FAL_API fal_dispatcher *fal_dispatcher_retain(const fal_dispatcher *dispatcher);
 FAL_API void fal_dispatcher_release(fal_dispatcher *dispatcher);
 
 /// Calls ready callbacks on this thread: at most max, and no further one after budget_us
-/// microseconds, but at least one if any is ready and max is not 0. *ran is the number of called callbacks; ran may
-/// be NULL.
+/// microseconds, but at least one if any is ready and max is not 0. *ran is the number of called
+/// callbacks; ran may be NULL.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback. FAL_E_FORKED if the dispatcher was created by the parent
 /// process, before a fork.
@@ -2549,6 +2564,7 @@ typedef void (*fal_thread_callback)(void *user);
 
 /// Sets the number of worker threads, 1 to 64; by default 1. More of them help a host that sends
 /// or receives gigabits a second by TLS.
+///
 /// Call it before the first call or after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the
 /// runtime is running.
 FAL_API fal_status fal_runtime_set_worker_threads(size_t count, fal_error **err);

@@ -13,8 +13,8 @@ use super::request::fal_request;
 use super::shared::{Counted, Shared};
 use crate::client::Client;
 
-/// A client. Shared: see fal_client_retain() and fal_client_release(). Operations keep what they
-/// need of it.
+/// A client. Shared: see fal_client_retain() and fal_client_release(). Any number of threads may use
+/// it at once. Operations keep what they need of it.
 pub struct fal_client {
     pub(super) inner: Client,
     counted: Counted,
@@ -23,6 +23,8 @@ pub struct fal_client {
 fallible! {
     /// Creates a client. options may be NULL for the defaults, and may be freed afterwards. Release
     /// the client with fal_client_release().
+    ///
+    /// FAL_E_INVALID_ARGUMENT if a variable that names a host or a proxy is malformed.
     fn fal_client_new(options: Option<&fal_options>) -> Shared<fal_client> {
         let inner = options::client(options)?;
         Shared::new(|counted| fal_client { inner, counted })

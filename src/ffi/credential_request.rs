@@ -8,7 +8,8 @@ use super::times;
 use crate::credentials::Answer;
 use crate::error::{Code, Error, Result};
 
-/// A request for a credential. Owned by the callback that received it, until it is completed.
+/// A request for a credential. Unique: the callback that received it owns it, until it is completed.
+/// Any thread may complete it.
 pub struct fal_credential_request {
     answer: Answer,
 }

@@ -22,6 +22,7 @@ use super::times;
 use crate::operation::dispatcher::Dispatcher;
 
 /// A queue of notices and callbacks. Shared: see fal_dispatcher_retain() and fal_dispatcher_release().
+/// Any thread may use it; callbacks run on the thread that calls fal_dispatcher_run().
 pub struct fal_dispatcher {
     pub(super) inner: Dispatcher,
     counted: Counted,
@@ -57,8 +58,8 @@ counted! {
 }
 
 /// Calls ready callbacks on this thread: at most max, and no further one after budget_us
-/// microseconds, but at least one if any is ready and max is not 0. *ran is the number of called callbacks; ran may
-/// be NULL.
+/// microseconds, but at least one if any is ready and max is not 0. *ran is the number of called
+/// callbacks; ran may be NULL.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback. FAL_E_FORKED if the dispatcher was created by the parent
 /// process, before a fork.

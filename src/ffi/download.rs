@@ -11,7 +11,8 @@ use super::request::fal_request;
 use super::times;
 use crate::services::storage::Download;
 
-/// What is downloaded, and where to. Unique; freed with fal_download_free().
+/// What is downloaded, and where to. Unique; freed with fal_download_free(). Only one thread at a time
+/// may change it; several may start operations with it. Operations have a copy.
 pub struct fal_download {
     inner: Download,
 }

@@ -15,7 +15,8 @@ use super::texts::{self, Texts, set_len};
 use crate::error::{Error, LockReason};
 use crate::key::Scope;
 
-/// What went wrong. Unique: its receiver frees it with fal_error_free().
+/// What went wrong. Unique: its receiver frees it with fal_error_free(). It is immutable: several
+/// threads may read it at once.
 pub struct fal_error {
     inner: Error,
     credentials: Option<fal_credentials>,

@@ -59,7 +59,8 @@ pub const FAL_WORKFLOW_OUTPUT: fal_workflow_type = 3;
 /// the step's response.
 pub const FAL_WORKFLOW_ERROR: fal_workflow_type = 4;
 
-/// An event. Unique; freed with fal_event_free().
+/// An event. Unique; freed with fal_event_free(). It is immutable: several threads may read it at
+/// once, also after its operation is gone.
 pub struct fal_event {
     kind: EventKind,
     bytes: bool,
@@ -83,7 +84,8 @@ impl fal_event {
 /// Reads the next event of an operation, and blocks for at most timeout_ms milliseconds until there
 /// is one. Returns FAL_OK and an event, to be freed with fal_event_free(); FAL_OK and NULL once the
 /// operation has ended and all events were read; FAL_PENDING if there is no event yet. Several
-/// threads may read; each event goes to one of them.
+/// threads may read; each event goes to one of them. FAL_OK alone does not mean that there is an
+/// event, so a loop over events looks at *out, too.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait.
 #[unsafe(no_mangle)]

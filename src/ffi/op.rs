@@ -19,8 +19,8 @@ use super::times;
 use crate::error::Result;
 use crate::operation::Op;
 
-/// A running call. Shared: see fal_op_retain() and fal_op_release(). It keeps what it needs of its
-/// client.
+/// A running call. Shared: see fal_op_retain() and fal_op_release(). Any thread may use it at any
+/// time. It keeps what it needs of its client.
 pub struct fal_op {
     pub(super) inner: Op,
     texts: Texts,

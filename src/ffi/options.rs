@@ -15,15 +15,15 @@ use crate::error::Result;
 use crate::log::{Level, Target};
 use crate::runtime;
 
-/// Options of a client. Unique; freed with fal_options_free(). Clients and reports copy what they
-/// need.
+/// Options of a client. Unique; freed with fal_options_free(). Only one thread at a time may change
+/// them. Clients and reports copy what they need.
 pub struct fal_options {
     builder: ClientBuilder,
     pub(super) credentials: credentials::Options,
 }
 
-/// A host that can be replaced: one of the FAL_HOST_ constants. The environment variable in
-/// parentheses replaces it, too; an option takes precedence over the variable.
+/// A host that fal_options_set_host() can replace. The environment variable in parentheses replaces
+/// it, too; an option takes precedence over the variable.
 pub type fal_host = i32;
 
 /// Synchronous calls (FAL_RUN_HOST). The default is "fal.run". If only this host is replaced, the
@@ -41,7 +41,7 @@ pub const FAL_HOST_CDN: fal_host = 4;
 /// other hosts.
 pub const FAL_HOST_EMULATOR: fal_host = 5;
 
-/// How much is logged: one of the FAL_LOG_ constants. Each level includes the levels before it.
+/// How much is logged: see fal_options_set_log(). Each level includes the levels before it.
 pub type fal_log_level = i32;
 
 /// Failures that the caller also receives as errors.

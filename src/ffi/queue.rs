@@ -15,8 +15,8 @@ use super::texts::Texts;
 use super::times;
 use crate::services::queue::Job;
 
-/// The identity of a submitted request. Unique; freed with fal_job_free(). Operations copy what
-/// they need of it.
+/// The identity of a submitted request. Unique; freed with fal_job_free(). Only one thread at a time
+/// may change it; several may start operations with it, which copy what they need of it.
 pub struct fal_job {
     inner: Job,
     texts: Texts,

@@ -10,7 +10,7 @@ use super::times;
 use crate::error::{Error, Result};
 use crate::request::{Priority, Retries};
 
-/// The priority of a request in the queue of its endpoint.
+/// The priority of a request in the queue of its endpoint: see fal_request_set_priority().
 pub type fal_priority = i32;
 
 /// Normal priority.

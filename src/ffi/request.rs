@@ -13,7 +13,8 @@ use crate::error::{Error, Result};
 use crate::request::Request;
 use crate::system::memory;
 
-/// A request. Unique; freed with fal_request_free().
+/// A request. Unique; freed with fal_request_free(). Only one thread at a time may change it; several
+/// may start operations with it, which have a copy.
 pub struct fal_request {
     pub(super) inner: Request,
 }
@@ -44,7 +45,12 @@ frees! {
 
 fallible! {
     /// Sets a field of the input to a string. name is a top-level member ("prompt") or a JSON
-    /// Pointer ("/image_size/width"). Missing objects on the path of a pointer are created.
+    /// Pointer ("/image_size/width"), which begins with a slash, also where a value is read. Missing
+    /// objects on the path of a pointer are created.
+    ///
+    /// FAL_E_INVALID_ARGUMENT if name is empty, or has a slash but does not begin with one; if the
+    /// pointer passes through something that is neither an object nor an array; if the body is not a
+    /// JSON object, or would have more than 128 levels.
     fn fal_request_set_string(
         request: &mut fal_request,
         name: text[name_len],

@@ -18,7 +18,8 @@ use super::texts::{Texts, bytes, set_len};
 use crate::error::{Error, Result};
 use crate::response::Response;
 
-/// A successful response. Unique; freed with fal_response_free().
+/// A successful response. Unique; freed with fal_response_free(). It is immutable: several threads may
+/// read it at once.
 pub struct fal_response {
     pub(super) inner: Response,
     pub(super) texts: Texts,

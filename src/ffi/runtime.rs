@@ -17,6 +17,7 @@ pub type fal_thread_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 fallible! {
     /// Sets the number of worker threads, 1 to 64; by default 1. More of them help a host that sends
     /// or receives gigabits a second by TLS.
+    ///
     /// Call it before the first call or after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the
     /// runtime is running.
     fn fal_runtime_set_worker_threads(count: usize) {

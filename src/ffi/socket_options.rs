@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::boundary::{no_constant, plain};
 use crate::services::socket::{SocketOptions, WhenFull};
 
-/// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free().
-/// Sessions copy what they need.
+/// Options of a realtime session or a WebSocket. Unique; freed with fal_socket_options_free(). Only one
+/// thread at a time may change them. Sessions copy what they need.
 pub struct fal_socket_options {
     pub(super) inner: SocketOptions,
 }
 
-/// What happens to an input when the queue of unsent inputs is full: one of the FAL_WHEN_FULL_
-/// constants.
+/// What happens to an input when the queue of unsent inputs is full: see
+/// fal_socket_options_set_queue().
 pub type fal_when_full = i32;
 
 /// The new input fails with FAL_E_QUEUE_FULL.
@@ -69,7 +69,7 @@ fallible! {
     }
 
     /// Sets how many inputs may wait to be sent, 1 to 65536, by default 64; and what happens to
-    /// further ones, a FAL_WHEN_FULL_ constant, by default FAL_WHEN_FULL_REFUSE.
+    /// further ones, by default FAL_WHEN_FULL_REFUSE.
     fn fal_socket_options_set_queue(
         options: &mut fal_socket_options,
         most: usize,

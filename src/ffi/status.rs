@@ -1,17 +1,15 @@
 //! # Status
 //!
-//! Every function that can fail returns a fal_status and takes a `fal_error **err` as its last
-//! parameter, which may be NULL. On failure the outputs are NULL or zero, and *err, if err is
-//! given, is an error that the caller frees with fal_error_free(). On success *err is NULL. There
-//! is no global "last error".
+//! Every function that can fail returns a fal_status. Its `fal_error **err`, which may be NULL,
+//! receives the error: see the conventions at the head of this file, which also say what to expect.
 
 use std::ffi::c_char;
 
 use super::boundary::plain;
 use crate::error::Code;
 
-/// The outcome of a call: FAL_OK, FAL_PENDING, or one of the negative FAL_E_ codes. No code is ever
-/// renumbered.
+/// The outcome of a call: FAL_OK, FAL_PENDING, or one of the negative FAL_E_ codes. A later library may
+/// return further negative codes: handle those by fal_error_is_retryable() and its siblings.
 pub type fal_status = i32;
 
 /// The call succeeded.

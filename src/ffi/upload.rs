@@ -22,7 +22,8 @@ use crate::error::Result;
 use crate::request::{Decision, Lifecycle, Upload, UploadWay};
 use crate::runtime;
 
-/// What is uploaded, and how. Unique; freed with fal_upload_free().
+/// What is uploaded, and how. Unique; freed with fal_upload_free(). Only one thread at a time may change
+/// it; several may start operations with it, which have a copy.
 pub struct fal_upload {
     inner: Upload,
     lifecycle: Lifecycle,
@@ -41,7 +42,7 @@ impl fal_upload {
     }
 }
 
-/// How the bytes are sent to fal: one of the FAL_UPLOAD_ constants.
+/// How the bytes are sent to fal: see fal_upload_set_way().
 pub type fal_upload_way = i32;
 /// FAL_UPLOAD_SIGNED for files up to 90 MiB and with a server proxy, else FAL_UPLOAD_SIGNED_PARTS.
 /// Data from a read callback is sent in parts if it is larger than 10 MiB.
@@ -59,7 +60,7 @@ pub const FAL_UPLOAD_SIGNED_PARTS: fal_upload_way = 5;
 /// Parts of 10 MiB, four at a time, each to its own signed URL of Google's storage.
 pub const FAL_UPLOAD_GOOGLE_PARTS: fal_upload_way = 6;
 
-/// Whether a file may be read: one of the FAL_ACCESS_ constants.
+/// Whether a file may be read: see fal_upload_set_access().
 pub type fal_access = i32;
 /// The file may be read.
 pub const FAL_ACCESS_ALLOW: fal_access = 0;

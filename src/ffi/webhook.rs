@@ -14,7 +14,8 @@ use super::response::fal_response;
 use crate::error::Error;
 use crate::services::webhook::{Delivery, KeySet, Webhook};
 
-/// A webhook as it arrived, not verified. Unique; freed with fal_webhook_free().
+/// A webhook as it arrived, not verified. Unique; freed with fal_webhook_free(). Only one thread at a
+/// time may change it; several may verify it.
 pub struct fal_webhook {
     inner: Webhook,
 }
