@@ -1,9 +1,8 @@
 //! The client, and how its operations start.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::exchange::Exchange;
 use super::inner::{Inner, deadline, for_hosts};
@@ -11,13 +10,13 @@ use crate::auth::cache::CredentialCache;
 use crate::auth::denied;
 use crate::credentials::{self, Resolution};
 use crate::endpoint::Hosts;
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::key::Scope;
-use crate::operation::{Op, Task};
+use crate::operation::{Limit, Op};
 use crate::request::Request;
 use crate::response::Response;
 use crate::secrets::Secrets;
-use crate::transport::{Call, Progress};
+use crate::transport::Call;
 
 /// The default timeout of short calls: the official Python client's (docs/protocol.md §13.1).
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
@@ -42,8 +41,8 @@ impl Client {
         self.inner.credential_cache.load().explain()
     }
 
-    /// Like [`explain`](Self::explain), and fails with [`Code::NoCredentials`] or
-    /// [`Code::MalformedCredentials`] if there is no credential.
+    /// Like [`explain`](Self::explain), and fails with [`Code::NoCredentials`](crate::Code::NoCredentials)
+    /// or [`Code::MalformedCredentials`](crate::Code::MalformedCredentials) if there is no credential.
     pub fn resolve(&self) -> Result<Resolution> {
         let resolution = self.explain();
         match resolution.problem() {
@@ -100,8 +99,9 @@ impl Client {
         F: Future<Output = Result<Response>> + Send + 'static,
     {
         let deadline = deadline(timeout)?;
-        let credential_cache = self.credential_cache();
-        self.operate(timeout, |inner, task| {
+        let (inner, credential_cache) = (self.inner.clone(), self.credential_cache());
+        let secrets = Arc::new(Secrets::of(&self.inner.transport.masks));
+        Op::start(secrets, Some(Limit { timeout, deadline }), |task| {
             exchange(Exchange {
                 inner,
                 credential_cache,
@@ -132,48 +132,6 @@ impl Client {
     /// Returns the most bytes that the body of a response may have.
     pub(crate) fn response_limit(&self) -> usize {
         self.inner.transport.response_limit
-    }
-
-    fn operate<F>(&self, timeout: Duration, work: impl FnOnce(Arc<Inner>, Task) -> F) -> Result<Op>
-    where
-        F: Future<Output = Result<Response>> + Send + 'static,
-    {
-        let inner = self.inner.clone();
-        let deadline = deadline(timeout)?;
-        let secrets = Arc::new(Secrets::of(&self.inner.transport.masks));
-        Op::start(secrets, |task| {
-            let progress = task.progress.clone();
-            within(timeout, deadline, progress, Box::pin(work(inner, task)))
-        })
-    }
-}
-
-/// The work of an operation. Boxed, because each layer around an unboxed future doubles its size.
-type Work = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
-
-/// Ends `work` at `deadline`. Not generic, so that the task around it is compiled once.
-#[allow(
-    clippy::manual_async_fn,
-    reason = "an async function stores its parameters twice"
-)]
-fn within(
-    timeout: Duration,
-    deadline: Instant,
-    progress: Arc<Progress>,
-    work: Work,
-) -> impl Future<Output = Result<Response>> + Send {
-    async move {
-        let over = || {
-            let what = format!("the call did not end within its {} ms", timeout.as_millis());
-            Err(progress.cut_short(Code::Deadline, &what))
-        };
-        // Work that cannot end in time does not begin.
-        if deadline <= Instant::now() {
-            return over();
-        }
-        tokio::time::timeout_at(deadline.into(), work)
-            .await
-            .unwrap_or_else(|_| over())
     }
 }
 

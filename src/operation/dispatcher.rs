@@ -231,7 +231,7 @@ mod tests {
     fn streaming() -> (Op, Arc<AtomicBool>) {
         let delivered = Arc::new(AtomicBool::new(false));
         let all = delivered.clone();
-        let op = Op::start(Arc::default(), |task| async move {
+        let op = Op::start(Arc::default(), None, |task| async move {
             for n in 0..ITEMS {
                 task.emit_when_room(Event::json(EventKind::Item, &json!(n)))
                     .await;

@@ -15,6 +15,7 @@ mod tests;
 mod wait_any;
 pub(crate) mod watch;
 
+pub(crate) use op::Limit;
 #[cfg(feature = "capi")]
 pub(crate) use op::panicked;
 pub use op::{NextEvent, Op};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ pub enum NextEvent {
 impl Op {
     /// Starts `work` on the runtime; no part of its future runs on the calling thread. `secrets`
     /// collects the secrets of its requests.
-    pub(crate) fn start<W, F>(secrets: Arc<Secrets>, work: W) -> Result<Op>
+    pub(crate) fn start<W, F>(secrets: Arc<Secrets>, limit: Option<Limit>, work: W) -> Result<Op>
     where
         W: FnOnce(Task) -> F,
         F: Future<Output = Result<Response>> + Send + 'static,
@@ -77,16 +77,16 @@ impl Op {
         let instance = runtime::current()?;
         let progress = Arc::new(Progress::of(&secrets));
         let shared = Arc::new(Shared::new(secrets));
-        let unfinished = Unfinished {
-            shared: shared.clone(),
+        let work = Box::pin(work(Task {
             progress: progress.clone(),
-        };
-        let closing = instance.closing().clone();
-        let work = caught(work(Task {
-            progress,
             shared: shared.clone(),
         }));
-        instance.spawn(carry(unfinished, closing, work));
+        let unfinished = Unfinished {
+            shared: shared.clone(),
+            progress,
+        };
+        let closing = instance.closing().clone();
+        instance.spawn(carry(unfinished, closing, limit, work));
         Ok(Op::of(shared))
     }
 
@@ -440,7 +440,16 @@ impl Drop for Unfinished {
     }
 }
 
-/// Generic over the work's future alone, so that it is compiled once for all work of one type.
+/// The work of an operation. Boxed, so that the task around it is compiled once and is small.
+type Work = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
+/// When an operation ends at the latest.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    pub(crate) timeout: Duration,
+    pub(crate) deadline: Instant,
+}
+
 #[allow(
     clippy::manual_async_fn,
     reason = "an async function stores its parameters twice"
@@ -448,18 +457,29 @@ impl Drop for Unfinished {
 fn carry(
     unfinished: Unfinished,
     closing: CancellationToken,
-    work: impl Future<Output = Result<Response>> + Send,
+    limit: Option<Limit>,
+    mut work: Work,
 ) -> impl Future<Output = ()> + Send {
     async move {
         let Unfinished { shared, progress } = &unfinished;
-        let outcome = tokio::select! {
+        let end = tokio::select! {
             biased;
-            () = shared.cancel.cancelled() => {
-                Err(progress.cut_short(Code::Cancelled, "the call was cancelled"))
-            }
-            () = closing.cancelled() => Err(unfinished.shut_down()),
+            () = shared.cancel.cancelled() => End::Cancelled,
+            () = closing.cancelled() => End::ShutDown,
+            end = bounded(limit, &mut work) => end,
+        };
+        // Work that is dropped may cancel a job, and the error says so.
+        drop(work);
+        let outcome = match end {
+            End::Cancelled => Err(progress.cut_short(Code::Cancelled, "the call was cancelled")),
+            End::ShutDown => Err(unfinished.shut_down()),
             // During a shutdown, an error without a response is a consequence of the shutdown.
-            outcome = work => outcome.map_err(|error| {
+            End::Late(_) if closing.is_cancelled() => Err(unfinished.shut_down()),
+            End::Late(timeout) => {
+                let what = format!("the call did not end within its {} ms", timeout.as_millis());
+                Err(progress.cut_short(Code::Deadline, &what))
+            }
+            End::Itself(outcome) => outcome.map_err(|error| {
                 match closing.is_cancelled() && error.http_status().is_none() {
                     true => unfinished.shut_down(),
                     false => error,
@@ -470,14 +490,36 @@ fn carry(
     }
 }
 
+/// How the work of an operation ends.
+enum End {
+    Itself(Result<Response>),
+    /// Not within this time.
+    Late(Duration),
+    Cancelled,
+    ShutDown,
+}
+
+/// Polls `work` up to its limit.
+async fn bounded(limit: Option<Limit>, work: &mut Work) -> End {
+    let Some(Limit { timeout, deadline }) = limit else {
+        return End::Itself(caught(work).await);
+    };
+    // Work that cannot end in time does not begin.
+    if deadline <= Instant::now() {
+        return End::Late(timeout);
+    }
+    match tokio::time::timeout_at(deadline.into(), caught(work)).await {
+        Ok(outcome) => End::Itself(outcome),
+        Err(_) => End::Late(timeout),
+    }
+}
+
 /// Turns a panic of `work` into an error.
-async fn caught(work: impl Future<Output = Result<Response>>) -> Result<Response> {
-    let mut work = pin!(work);
+fn caught(work: &mut Work) -> impl Future<Output = Result<Response>> {
     std::future::poll_fn(|context| {
         let polled = std::panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
         polled.unwrap_or_else(|payload| Poll::Ready(Err(panicked(&*payload))))
     })
-    .await
 }
 
 /// The error of a caught panic. Out of line, because every function of the C ABI has it.

@@ -19,7 +19,7 @@ const NOW: Option<Duration> = Some(Duration::ZERO);
 
 /// Starts an operation that sends these many events and ends.
 fn sending(events: usize) -> Op {
-    let op = Op::start(Arc::default(), move |task| async move {
+    let op = Op::start(Arc::default(), None, move |task| async move {
         (0..events).for_each(|n| task.emit(Event::json(EventKind::Log, &json!(n))));
         Ok(Response::made(&json!(null)))
     });
@@ -186,11 +186,11 @@ fn many_readers_get_each_notice_once() {
 #[test]
 fn the_first_that_ends_of_several() {
     let (give, given) = tokio::sync::oneshot::channel::<()>();
-    let waiting = Op::start(Arc::default(), |_| async {
+    let waiting = Op::start(Arc::default(), None, |_| async {
         let _ = given.await;
         Ok(Response::made(&json!(null)))
     });
-    let pending = Op::start(Arc::default(), |_| std::future::pending());
+    let pending = Op::start(Arc::default(), None, |_| std::future::pending());
     let (waiting, pending) = (waiting.unwrap(), pending.unwrap());
     let ops = [&pending, &waiting];
     assert_eq!(Op::wait_any(&ops, NOW).unwrap(), None);

@@ -10,7 +10,7 @@ fn a_panic_is_an_error_and_after_a_post_left_an_unknown_outcome() {
         (Some(Idempotency::Safe), false),
         (Some(Idempotency::NonIdempotent), true),
     ] {
-        let op = Op::start(Arc::default(), |task| async move {
+        let op = Op::start(Arc::default(), None, |task| async move {
             task.progress.connecting();
             if let Some(idempotency) = sent {
                 task.progress.sending(idempotency);

@@ -248,7 +248,7 @@ fn a_shutdown_waits_for_a_step_that_looks_at_the_clock() {
     }
     for limit in [PATIENCE, Duration::ZERO] {
         let (begun, begins) = std::sync::mpsc::channel();
-        let op = Op::start(Arc::default(), |_| async move {
+        let op = Op::start(Arc::default(), None, |_| async move {
             let mut clock = Box::pin(tokio::time::sleep(PATIENCE));
             let work = std::future::poll_fn(move |context: &mut Context<'_>| {
                 begun.send(()).unwrap();
@@ -271,7 +271,7 @@ fn a_shutdown_waits_for_a_step_that_looks_at_the_clock() {
 /// A future that is woken during its own step is polled again.
 #[test]
 fn what_happens_during_a_step_is_not_missed() {
-    let op = Op::start(Arc::default(), |_| async {
+    let op = Op::start(Arc::default(), None, |_| async {
         let mut left = 100;
         let work = std::future::poll_fn(move |context: &mut Context<'_>| {
             left -= 1;
