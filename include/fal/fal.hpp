@@ -1517,7 +1517,7 @@ public:
     FAL_SETTER(request, set_timeout, (time_limit timeout), fal_request_set_timeout_ms, timeout.ms())
 
     /// Sets the priority in the queue: a FAL_PRIORITY_ constant.
-    FAL_SETTER(request, set_priority, (decltype(FAL_PRIORITY_LOW) priority), fal_request_set_priority, priority)
+    FAL_SETTER(request, set_priority, (fal_priority priority), fal_request_set_priority, priority)
 
     /// Sets within which time the request has to start running.
     FAL_SETTER(request, set_start_timeout, (time_limit timeout), fal_request_set_start_timeout_ms, timeout.ms())
