@@ -454,7 +454,7 @@ static void in_a_log_callback()
 {
     inside([](Work &work) {
         fal_options *options = fal_options_new();
-        (void)fal_options_set_log(options, FAL_LOG_DEBUG, work_on_line, &work, nullptr);
+        (void)fal_options_set_log(options, FAL_LOG_DEBUG, work_on_line, nullptr, &work, nullptr);
         fal_client *client = client_with(options);
         fal_op_release(run_on(client));
         fal_client_release(client);
@@ -467,7 +467,7 @@ static void in_a_callback_of_a_dispatcher()
         fal_client *client = client_with(fal_options_new());
         fal_dispatcher *dispatcher = fal_dispatcher_new();
         fal_op *op = run_on(client);
-        (void)fal_op_when_done(op, dispatcher, work_on_end, &work, nullptr);
+        (void)fal_op_when_done(op, dispatcher, work_on_end, nullptr, &work, nullptr);
         while (!work.done)
             (void)fal_dispatcher_run(dispatcher, 1, -1, nullptr, nullptr);
         fal_op_release(op);
@@ -481,9 +481,9 @@ static void in_a_wake_callback()
     inside([](Work &w) {
         fal_client *client = client_with(fal_options_new());
         fal_dispatcher *dispatcher = fal_dispatcher_new();
-        (void)fal_dispatcher_set_wake(dispatcher, work, &w, nullptr);
+        (void)fal_dispatcher_set_wake(dispatcher, work, nullptr, &w, nullptr);
         fal_op *op = run_on(client);
-        (void)fal_op_when_done(op, dispatcher, work_on_end, &w, nullptr);
+        (void)fal_op_when_done(op, dispatcher, work_on_end, nullptr, &w, nullptr);
         w.wait();
         fal_op_release(op);
         fal_dispatcher_release(dispatcher);
@@ -521,7 +521,7 @@ static void in_a_thread_hook(fal_thread_callback on_start, fal_thread_callback o
     Work work(prepared.world);
     shut_down();
     no_waiting = true;
-    (void)fal_runtime_set_thread_hooks(on_start, on_stop, &work, nullptr);
+    (void)fal_runtime_set_thread_hooks(on_start, on_stop, nullptr, &work, nullptr);
     fal_client *client = client_with(fal_options_new());
     fal_op_release(run_on(client));
     if (on_stop)
@@ -542,7 +542,7 @@ static void in_a_credential_callback()
     Prepared prepared;
     Work work(prepared.world);
     fal_options *options = fal_options_new();
-    (void)fal_options_set_credential_callback(options, work_on_question, &work, nullptr);
+    (void)fal_options_set_credential_callback(options, work_on_question, nullptr, &work, nullptr);
     fal_client *client = client_with(options);
     fal_op_release(run_on(client));
     work.wait();

@@ -706,6 +706,11 @@ typedef enum fal_log_level {
     FAL_LOG_LEVEL_MAX_ENUM = 0x7FFFFFFF
 } fal_log_level;
 
+/// Called once when libfal no longer uses user. It runs on a thread of libfal that runs only
+/// callbacks, or on one of the host's threads, perhaps during the function that it was passed to.
+/// It must not wait for libfal.
+typedef void (*fal_release_callback)(void *user);
+
 /// Receives one log line. message ends with a NUL, is len bytes long, and is valid during the call.
 /// target ends with a NUL, lives as long as the library, and says which part of libfal writes the
 /// line: "credentials", "transport", "queue", "storage", or "log" for a line about the log itself.
@@ -770,12 +775,13 @@ FAL_API fal_status fal_options_set_app_token(
 
 /// Sets the callback that supplies the credential. It is called when a credential is needed,
 /// and again when the credential has expired or was rejected; calls that wait at the same time
-/// share one request. user is passed to the callback, and must stay valid as long as clients
-/// made with these options and their operations exist; it is safe to release it after
-/// fal_shutdown() has returned FAL_OK, unless such a client is used again.
+/// share one request. user is passed to the callback. release, which may be NULL, is called
+/// once the options, the clients made with them and their operations are gone, or if this
+/// function fails.
 FAL_API fal_status fal_options_set_credential_callback(
     fal_options *options,
     fal_credential_callback callback,
+    fal_release_callback release,
     void *user,
     fal_error **err);
 
@@ -848,14 +854,14 @@ FAL_API fal_status fal_options_set_user_agent(
     fal_error **err);
 
 /// Sets the callback for log lines of this level and the levels below it. NULL turns the log
-/// off, which is the default. user is passed to the callback, and must stay valid until the
-/// clients made with these options and their operations, background work included, have ended
-/// and their lines are delivered; it is safe to release it after fal_shutdown() has returned
-/// FAL_OK, unless such a client is used again.
+/// off, which is the default. user is passed to the callback. release, which may be NULL, is
+/// called once the options, the clients made with them and their operations, background work
+/// included, are gone and their lines are delivered, or if this function fails.
 FAL_API fal_status fal_options_set_log(
     fal_options *options,
     fal_log_level level,
     fal_log_callback callback,
+    fal_release_callback release,
     void *user,
     fal_error **err);
 
@@ -1386,13 +1392,14 @@ FAL_API const char *fal_op_request_id(const fal_op *op, size_t *len);
 /// calls it; this function never does.
 ///
 /// The operation is kept alive until that call, so the callback can take the outcome also if
-/// all references were released. user must stay valid until then, or until the last reference
-/// to the dispatcher is released. No callback of fal_op_when_event() for the same operation
-/// and dispatcher starts after it: it may free the user of both.
+/// all references were released. release, which may be NULL, is called after it, after the last
+/// reference to the dispatcher was released, or if this function fails. No callback of
+/// fal_op_when_event() for the same operation and dispatcher starts after it.
 FAL_API fal_status fal_op_when_done(
     const fal_op *op,
     const fal_dispatcher *dispatcher,
     fal_op_callback callback,
+    fal_release_callback release,
     void *user,
     fal_error **err);
 
@@ -1469,8 +1476,8 @@ FAL_API uint64_t fal_op_dropped_events(const fal_op *op);
 /// so the callback reads every event, with a timeout of 0. A new callback replaces the previous
 /// one; NULL takes it back. The end of the operation is not an event: see fal_op_when_done().
 ///
-/// user must stay valid until one of these, after which no call starts (a call that another
-/// thread is in the midst of goes on):
+/// release, which may be NULL, is called if this function fails, and otherwise after one of
+/// these, after which no call starts (a call that another thread is in the midst of goes on):
 ///
 /// - the callback was taken back or replaced,
 /// - fal_dispatcher_run() calls the callback of fal_op_when_done() for the same operation and
@@ -1483,6 +1490,7 @@ FAL_API fal_status fal_op_when_event(
     const fal_op *op,
     const fal_dispatcher *dispatcher,
     fal_op_callback callback,
+    fal_release_callback release,
     void *user,
     fal_error **err);
 
@@ -2010,11 +2018,6 @@ typedef enum fal_access {
 /// delays other read callbacks but no other work of libfal. It must not wait for libfal.
 typedef int64_t (*fal_read_callback)(void *user, void *buffer, size_t size);
 
-/// Called once when libfal no longer uses user. It runs on a thread of libfal that runs only
-/// callbacks, or on one of the host's threads, perhaps during the function that it was passed to.
-/// It must not wait for libfal.
-typedef void (*fal_release_callback)(void *user);
-
 /// Creates an upload of the file at a path. The file is opened when the upload starts, and must
 /// be a regular file. Free the upload with fal_upload_free().
 FAL_API fal_status fal_upload_new_file(const char *path, size_t path_len, fal_upload **out, fal_error **err);
@@ -2495,12 +2498,14 @@ FAL_API fal_status fal_dispatcher_wait(const fal_dispatcher *dispatcher, int64_t
 FAL_API size_t fal_dispatcher_outstanding(const fal_dispatcher *dispatcher);
 
 /// Sets the callback that is called when callbacks or notices become ready, so that an event
-/// loop can sleep; one call may stand for several of them, so read until FAL_PENDING. NULL removes it. user must stay valid as long
-/// as the dispatcher and its operations exist, and until a call that already runs on another
-/// thread has returned. No call is running after fal_shutdown() has returned FAL_OK.
+/// loop can sleep; one call may stand for several of them, so read until FAL_PENDING. NULL
+/// removes it. release, which may be NULL, is called once the callback was removed or replaced
+/// or the dispatcher and its operations are gone, and no call is running, or if this function
+/// fails.
 FAL_API fal_status fal_dispatcher_set_wake(
     const fal_dispatcher *dispatcher,
     fal_wake_callback callback,
+    fal_release_callback release,
     void *user,
     fal_error **err);
 
@@ -2570,13 +2575,14 @@ typedef void (*fal_thread_callback)(void *user);
 FAL_API fal_status fal_runtime_set_worker_threads(size_t count, fal_error **err);
 
 /// Sets functions that are called on each thread of the runtime, those that run callbacks
-/// included: on_start when it starts, and on_stop before it ends. NULL means none. user must
-/// stay valid until fal_shutdown() has returned FAL_OK. The functions stay set for the next
-/// start: replace them, or keep user valid. Call it before the first call or after
-/// fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
+/// included: on_start when it starts, and on_stop before it ends. NULL means none. The
+/// functions stay set for the next start. release, which may be NULL, is called once they were
+/// replaced, or if this function fails. Call it before the first call or after fal_shutdown().
+/// FAL_E_INVALID_ARGUMENT while the runtime is running.
 FAL_API fal_status fal_runtime_set_thread_hooks(
     fal_thread_callback on_start,
     fal_thread_callback on_stop,
+    fal_release_callback release,
     void *user,
     fal_error **err);
 

@@ -13,7 +13,7 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use super::boundary::{self, Out, User, plain};
+use super::boundary::{self, Out, plain};
 use super::error::fal_error;
 use super::outcome::{outcome, status};
 use super::shared::{Counted, Shared};
@@ -116,18 +116,18 @@ infallible! {
 
 fallible! {
     /// Sets the callback that is called when callbacks or notices become ready, so that an event
-    /// loop can sleep; one call may stand for several of them, so read until FAL_PENDING. NULL removes it. user must stay valid as long
-    /// as the dispatcher and its operations exist, and until a call that already runs on another
-    /// thread has returned. No call is running after fal_shutdown() has returned FAL_OK.
+    /// loop can sleep; one call may stand for several of them, so read until FAL_PENDING. NULL
+    /// removes it. release, which may be NULL, is called once the callback was removed or replaced
+    /// or the dispatcher and its operations are gone, and no call is running, or if this function
+    /// fails.
     fn fal_dispatcher_set_wake(
         dispatcher: &fal_dispatcher,
         callback: fal_wake_callback,
-        user: *mut c_void,
+        user: lease[release],
     ) {
-        let user = User::new(user);
         dispatcher.inner.set_wake(callback.map(|callback| {
             // SAFETY: the host passed this callback for this argument.
-            let wake = move || unsafe { callback(user.get()) };
+            let wake = move || unsafe { callback(user.user()) };
             Arc::new(wake) as Arc<dyn Fn() + Send + Sync>
         }))?;
     }

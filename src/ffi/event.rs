@@ -9,7 +9,7 @@
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-use super::boundary::{self, Out, User, plain};
+use super::boundary::{self, Out, plain};
 use super::dispatcher::fal_dispatcher;
 use super::error::fal_error;
 use super::op::{fal_op, fal_op_callback};
@@ -127,8 +127,8 @@ fallible! {
     /// so the callback reads every event, with a timeout of 0. A new callback replaces the previous
     /// one; NULL takes it back. The end of the operation is not an event: see fal_op_when_done().
     ///
-    /// user must stay valid until one of these, after which no call starts (a call that another
-    /// thread is in the midst of goes on):
+    /// release, which may be NULL, is called if this function fails, and otherwise after one of
+    /// these, after which no call starts (a call that another thread is in the midst of goes on):
     ///
     /// - the callback was taken back or replaced,
     /// - fal_dispatcher_run() calls the callback of fal_op_when_done() for the same operation and
@@ -141,16 +141,15 @@ fallible! {
         op: &fal_op,
         dispatcher: &fal_dispatcher,
         callback: fal_op_callback,
-        user: *mut c_void,
+        user: lease[release],
     ) {
-        let user = User::new(user);
         match callback {
             None => dispatcher.inner.take_back(&op.inner)?,
             Some(callback) => dispatcher.inner.when_event(&op.inner, move |op| {
                 let op = fal_op::new(op);
                 // SAFETY: the host passed this callback for these arguments; `op` outlives the
                 // call.
-                unsafe { callback(op.lend().cast_mut(), user.get()) }
+                unsafe { callback(op.lend().cast_mut(), user.user()) }
             })?,
         }
     }

@@ -13,6 +13,7 @@
 //! | `x: text[x_len]`           | `const char *x, size_t x_len`              | `&str`            |
 //! | `x: Option<text[x_len]>`   | the same, and x may be NULL                | `Option<&str>`    |
 //! | `x: bytes[x_len]`          | `const void *x, size_t x_len`              | `&[u8]`           |
+//! | `x: lease[release]`        | `fal_release_callback release, void *x`    | `Lease`           |
 //!
 //! `tests/rust/header/expand.rs` expands these macros for cbindgen. It relies on the layout: an
 //! entry is indented by four spaces, and its body ends with a line that has only a brace.
@@ -106,6 +107,16 @@ macro_rules! exported {
         exported! { $kind $head [$($c)* $name: *const ::std::ffi::c_void, $len: usize,] [$($check)*
             // SAFETY: readable for this length, by the header's contract.
             let $name = unsafe { $crate::ffi::boundary::bytes($name, $len, stringify!($name)) }?;
+        ] ($($($rest)*)?) $body }
+    };
+    // First of all, so that user is released also if a check fails.
+    ($kind:tt $head:tt [$($c:tt)*] [$($check:tt)*]
+        ($name:ident: lease[$release:ident] $(, $($rest:tt)*)?) $body:block) => {
+        exported! { $kind $head [$($c)*
+            $release: $crate::ffi::options::fal_release_callback, $name: *mut ::std::ffi::c_void,
+        ] [
+            let $name = $crate::ffi::lease::Lease::new($release, $name);
+            $($check)*
         ] ($($($rest)*)?) $body }
     };
     ($kind:tt $head:tt [$($c:tt)*] [$($check:tt)*]

@@ -14,6 +14,7 @@
 mod macros;
 
 mod boundary;
+mod lease;
 mod outcome;
 mod shared;
 mod texts;

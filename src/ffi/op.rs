@@ -7,7 +7,7 @@
 
 use std::ffi::c_void;
 
-use super::boundary::{self, Out, User};
+use super::boundary::{self, Out};
 use super::dispatcher::fal_dispatcher;
 use super::error::fal_error;
 use super::outcome::outcome;
@@ -176,21 +176,20 @@ fallible! {
     /// calls it; this function never does.
     ///
     /// The operation is kept alive until that call, so the callback can take the outcome also if
-    /// all references were released. user must stay valid until then, or until the last reference
-    /// to the dispatcher is released. No callback of fal_op_when_event() for the same operation
-    /// and dispatcher starts after it: it may free the user of both.
+    /// all references were released. release, which may be NULL, is called after it, after the last
+    /// reference to the dispatcher was released, or if this function fails. No callback of
+    /// fal_op_when_event() for the same operation and dispatcher starts after it.
     fn fal_op_when_done(
         op: &fal_op,
         dispatcher: &fal_dispatcher,
         callback: fal_op_callback,
-        user: *mut c_void,
+        user: lease[release],
     ) {
         let callback = callback.ok_or_else(|| boundary::null("callback"))?;
-        let user = User::new(user);
         dispatcher.inner.when_done(&op.inner, move |op| {
             let op = fal_op::new(op);
             // SAFETY: the host passed this callback for these arguments; `op` outlives the call.
-            unsafe { callback(op.lend().cast_mut(), user.get()) }
+            unsafe { callback(op.lend().cast_mut(), user.user()) }
         })?;
     }
 }

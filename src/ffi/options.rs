@@ -6,7 +6,7 @@
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use super::boundary::{self, User, no_constant, plain};
+use super::boundary::{self, no_constant, plain};
 use super::credential_request::fal_credential_request;
 use super::times;
 use crate::client::{Client, ClientBuilder, HostRole};
@@ -52,6 +52,11 @@ pub const FAL_LOG_WARN: fal_log_level = 2;
 pub const FAL_LOG_INFO: fal_log_level = 3;
 /// Every request and response, without bodies.
 pub const FAL_LOG_DEBUG: fal_log_level = 4;
+
+/// Called once when libfal no longer uses user. It runs on a thread of libfal that runs only
+/// callbacks, or on one of the host's threads, perhaps during the function that it was passed to.
+/// It must not wait for libfal.
+pub type fal_release_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// Receives one log line. message ends with a NUL, is len bytes long, and is valid during the call.
 /// target ends with a NUL, lives as long as the library, and says which part of libfal writes the
@@ -157,20 +162,19 @@ fallible! {
 
     /// Sets the callback that supplies the credential. It is called when a credential is needed,
     /// and again when the credential has expired or was rejected; calls that wait at the same time
-    /// share one request. user is passed to the callback, and must stay valid as long as clients
-    /// made with these options and their operations exist; it is safe to release it after
-    /// fal_shutdown() has returned FAL_OK, unless such a client is used again.
+    /// share one request. user is passed to the callback. release, which may be NULL, is called
+    /// once the options, the clients made with them and their operations are gone, or if this
+    /// function fails.
     fn fal_options_set_credential_callback(
         options: &mut fal_options,
         callback: fal_credential_callback,
-        user: *mut c_void,
+        user: lease[release],
     ) {
         let callback = callback.ok_or_else(|| boundary::null("callback"))?;
-        let user = User::new(user);
         let ask = credentials::Callback::new(move |answer| {
             let request = Box::into_raw(Box::new(fal_credential_request::new(answer)));
             // SAFETY: the host passed this callback for these arguments, and now owns the request.
-            unsafe { callback(request, user.get()) }
+            unsafe { callback(request, user.user()) }
         });
         options.credentials = options.credentials.clone().callback(ask);
     }
@@ -255,25 +259,23 @@ fallible! {
     }
 
     /// Sets the callback for log lines of this level and the levels below it. NULL turns the log
-    /// off, which is the default. user is passed to the callback, and must stay valid until the
-    /// clients made with these options and their operations, background work included, have ended
-    /// and their lines are delivered; it is safe to release it after fal_shutdown() has returned
-    /// FAL_OK, unless such a client is used again.
+    /// off, which is the default. user is passed to the callback. release, which may be NULL, is
+    /// called once the options, the clients made with them and their operations, background work
+    /// included, are gone and their lines are delivered, or if this function fails.
     fn fal_options_set_log(
         options: &mut fal_options,
         level: fal_log_level,
         callback: fal_log_callback,
-        user: *mut c_void,
+        user: lease[release],
     ) {
         let known = [Level::Error, Level::Warn, Level::Info, Level::Debug];
         let known = known.into_iter().find(|known| *known as i32 == level);
         let level = known.ok_or_else(|| no_constant("level", "FAL_LOG_", level))?;
         let builder = options.builder.clone();
-        let user = User::new(user);
         options.builder = match callback {
             None => builder.without_log(),
             Some(callback) => builder.log(level, move |level, target, line| {
-                send_line(callback, level, target, line, user)
+                send_line(callback, level, target, line, user.user())
             }),
         };
     }
@@ -284,7 +286,7 @@ fn send_line(
     level: Level,
     target: Target,
     line: &str,
-    user: User,
+    user: *mut c_void,
 ) {
     let mut text = Vec::with_capacity(line.len() + 1);
     text.extend_from_slice(line.as_bytes());
@@ -296,7 +298,7 @@ fn send_line(
             target.name().as_ptr(),
             text.as_ptr().cast(),
             line.len(),
-            user.get(),
+            user,
         )
     });
 }

@@ -6,7 +6,6 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use super::boundary::User;
 use super::times;
 use crate::runtime::{self, Config, ThreadHook};
 
@@ -25,20 +24,21 @@ fallible! {
     }
 
     /// Sets functions that are called on each thread of the runtime, those that run callbacks
-    /// included: on_start when it starts, and on_stop before it ends. NULL means none. user must
-    /// stay valid until fal_shutdown() has returned FAL_OK. The functions stay set for the next
-    /// start: replace them, or keep user valid. Call it before the first call or after
-    /// fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
+    /// included: on_start when it starts, and on_stop before it ends. NULL means none. The
+    /// functions stay set for the next start. release, which may be NULL, is called once they were
+    /// replaced, or if this function fails. Call it before the first call or after fal_shutdown().
+    /// FAL_E_INVALID_ARGUMENT while the runtime is running.
     fn fal_runtime_set_thread_hooks(
         on_start: fal_thread_callback,
         on_stop: fal_thread_callback,
-        user: *mut c_void,
+        user: lease[release],
     ) {
-        let user = User::new(user);
+        let user = Arc::new(user);
         let hook = |callback: fal_thread_callback| {
             callback.map(|callback| {
+                let user = user.clone();
                 // SAFETY: the host passed this callback for this argument.
-                let hook = move || unsafe { callback(user.get()) };
+                let hook = move || unsafe { callback(user.user()) };
                 Arc::new(hook) as ThreadHook
             })
         };

@@ -11,16 +11,17 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::boundary::{self, Out, User, copy, no_constant};
+use super::boundary::{self, Out, copy, no_constant};
 use super::client::fal_client;
 use super::error::fal_error;
+use super::lease::Lease;
+use super::options::fal_release_callback;
 use super::outcome::status;
 use super::request::fal_request;
 use super::status::fal_status;
 use super::times;
 use crate::error::Result;
 use crate::request::{Decision, Lifecycle, Upload, UploadWay};
-use crate::runtime;
 
 /// What is uploaded, and how. Unique; freed with fal_upload_free(). Only one thread at a time may change
 /// it; several may start operations with it, which have a copy.
@@ -76,26 +77,6 @@ pub const FAL_ACCESS_HIDE: fal_access = 2;
 pub type fal_read_callback =
     Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut c_void, size: usize) -> i64>;
 
-/// Called once when libfal no longer uses user. It runs on a thread of libfal that runs only
-/// callbacks, or on one of the host's threads, perhaps during the function that it was passed to.
-/// It must not wait for libfal.
-pub type fal_release_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
-
-/// Something of the host that libfal uses until it calls `release`.
-struct Lease {
-    user: User,
-    release: fal_release_callback,
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if let Some(release) = self.release {
-            // SAFETY: the host passed this callback for this argument; it is called once.
-            runtime::in_callback(|| unsafe { release(self.user.get()) });
-        }
-    }
-}
-
 /// Memory of the host.
 struct Borrowed {
     data: *const u8,
@@ -122,13 +103,7 @@ struct HostReader {
 impl io::Read for HostReader {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         // SAFETY: the host passed this callback for these arguments, and `piece` is writable.
-        let got = unsafe {
-            (self.read)(
-                self.lease.user.get(),
-                piece.as_mut_ptr().cast(),
-                piece.len(),
-            )
-        };
+        let got = unsafe { (self.read)(self.lease.user(), piece.as_mut_ptr().cast(), piece.len()) };
         match usize::try_from(got) {
             Ok(got) if got <= piece.len() => Ok(got),
             Ok(_) => Err(io::Error::other(
@@ -162,10 +137,7 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
     out: *mut *mut fal_upload,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let lease = Lease {
-        user: User::new(user),
-        release,
-    };
+    let lease = Lease::new(release, user);
     // SAFETY: as the header says of each pointer.
     status(err, || unsafe {
         let out = Out::object(out, "out")?;
@@ -196,10 +168,7 @@ pub unsafe extern "C" fn fal_upload_new_reader(
     out: *mut *mut fal_upload,
     err: *mut *mut fal_error,
 ) -> fal_status {
-    let lease = Lease {
-        user: User::new(user),
-        release,
-    };
+    let lease = Lease::new(release, user);
     // SAFETY: as the header says of each pointer.
     status(err, || unsafe {
         let out = Out::object(out, "out")?;

@@ -127,7 +127,7 @@ static fal_client *client_asking(struct host *host)
 {
     fal_error *err = NULL;
     fal_options *options = fal_options_new();
-    CHECK_OK(fal_options_set_credential_callback(options, ask, host, &err));
+    CHECK_OK(fal_options_set_credential_callback(options, ask, NULL, host, &err));
     return client_of(options);
 }
 

@@ -46,9 +46,9 @@ static void options_refuse_what_makes_no_sense(void)
     CHECK_OK(fal_options_set_max_attempts(options, 100, &err));
     CHECK_FAILS(fal_options_set_user_agent(options, "a\r\nb: c", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_OK(fal_options_set_user_agent(options, "MyGame/1.2", FAL_NUL, &err));
-    CHECK_FAILS(fal_options_set_log(options, 0, NULL, NULL, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_FAILS(fal_options_set_log(options, 5, NULL, NULL, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, NULL, NULL, &err));
+    CHECK_FAILS(fal_options_set_log(options, 0, NULL, NULL, NULL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_options_set_log(options, 5, NULL, NULL, NULL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, NULL, NULL, NULL, &err));
     CHECK_FAILS(fal_options_set_profile(options, "\xff\xfe", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_FAILS(fal_options_set_key(options, "\xff", 1, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_FAILS(fal_options_set_config_path(options, "\xc3", 1, &err), FAL_E_INVALID_ARGUMENT);

@@ -87,7 +87,7 @@ static void begin(struct run *run, const struct cell *cell, enum cut cut, int64_
     struct plan plan = {cell->stage == SENDING, timeout_ms};
     cell->row->start(run->client, &plan, &run->started);
     fal_op_discard_events(run->started.op);
-    must(fal_op_when_done(run->started.op, dispatcher, ended, run, NULL), NULL, run->name);
+    must(fal_op_when_done(run->started.op, dispatcher, ended, NULL, run, NULL), NULL, run->name);
 }
 
 static void let_run_go(struct run *run)

@@ -39,7 +39,7 @@ static fal_client *logged_client(void)
     fal_options *options = fal_options_new();
     if (*log_path && log_file < 0)
         log_file = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    must(fal_options_set_log(options, FAL_LOG_DEBUG, log_file < 0 ? NULL : write_line, NULL, NULL), NULL, "fal_options_set_log");
+    must(fal_options_set_log(options, FAL_LOG_DEBUG, log_file < 0 ? NULL : write_line, NULL, NULL, NULL), NULL, "fal_options_set_log");
     /* A pause before each further attempt would only take time. */
     must(fal_options_set_max_attempts(options, 1, NULL), NULL, "fal_options_set_max_attempts");
     return client_of(options);

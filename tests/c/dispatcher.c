@@ -40,7 +40,7 @@ static void watch(const fal_op *op, const fal_dispatcher *dispatcher, struct see
     memset(seen, 0, sizeof *seen);
     seen->status = 12345;
     seen->thread = pthread_self();
-    CHECK_OK(fal_op_when_done(op, dispatcher, note, seen, &err));
+    CHECK_OK(fal_op_when_done(op, dispatcher, note, NULL, seen, &err));
     CHECK_INT(seen->calls, 0);
 }
 
@@ -149,7 +149,7 @@ static void a_run_keeps_to_its_maximum_and_budget(void)
     for (int i = 0; i < 10; i++) {
         fal_op *op = start(client, run_of("emulator/echo"));
         CHECK_OK(fal_op_wait(op, 10000, &err));
-        CHECK_OK(fal_op_when_done(op, dispatcher, take_20_ms, &calls, &err));
+        CHECK_OK(fal_op_when_done(op, dispatcher, take_20_ms, NULL, &calls, &err));
         fal_op_release(op);
     }
     size_t ran = 9;
@@ -183,7 +183,7 @@ static void a_sleeping_loop_is_woken(void)
     fal_client *client = new_client();
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     int woken = 0;
-    CHECK_OK(fal_dispatcher_set_wake(dispatcher, wake, &woken, &err));
+    CHECK_OK(fal_dispatcher_set_wake(dispatcher, wake, NULL, &woken, &err));
     struct seen seen;
     fal_op *op = start(client, slow_of(1000));
     watch(op, dispatcher, &seen);
@@ -197,7 +197,7 @@ static void a_sleeping_loop_is_woken(void)
     CHECK_INT(ran, 1);
     fal_op_release(op);
 
-    CHECK_OK(fal_dispatcher_set_wake(dispatcher, NULL, NULL, &err));
+    CHECK_OK(fal_dispatcher_set_wake(dispatcher, NULL, NULL, NULL, &err));
     op = start(client, run_of("emulator/echo"));
     watch(op, dispatcher, &seen);
     CHECK_OK(fal_op_wait(op, 10000, &err));
@@ -252,7 +252,7 @@ static void waiting_in_a_callback_is_refused_and_starting_is_not(void)
     struct trial trial = {.client = new_client(), .dispatcher = fal_dispatcher_new()};
     trial.pending = start(trial.client, slow_of(60000));
     fal_op *op = start(trial.client, run_of("emulator/echo"));
-    CHECK_OK(fal_op_when_done(op, trial.dispatcher, wait_in_callback, &trial, &err));
+    CHECK_OK(fal_op_when_done(op, trial.dispatcher, wait_in_callback, NULL, &trial, &err));
     drain(trial.dispatcher);
     CHECK_INT(trial.calls, 1);
     CHECK_OK(fal_op_wait(trial.started, 10000, &err));
@@ -294,7 +294,7 @@ static void waiting_in_a_hook_is_refused(void)
     trial.pending = start(trial.client, slow_of(60000));
     woken = trial;
     fal_options *options = fal_options_new();
-    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, wait_in_log, &trial, &err));
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, wait_in_log, NULL, &trial, &err));
     fal_client *client = client_of(options);
     CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
     CHECK_OK(fal_log_flush(10000, &err));
@@ -302,7 +302,7 @@ static void waiting_in_a_hook_is_refused(void)
     fal_client_release(client);
 
     struct seen seen;
-    CHECK_OK(fal_dispatcher_set_wake(trial.dispatcher, wait_in_wake, &woken, &err));
+    CHECK_OK(fal_dispatcher_set_wake(trial.dispatcher, wait_in_wake, NULL, &woken, &err));
     fal_op *op = start(trial.client, run_of("emulator/echo"));
     watch(op, trial.dispatcher, &seen);
     drain(trial.dispatcher);
@@ -365,7 +365,7 @@ static void what_nobody_runs_goes_with_its_dispatcher(void)
     fal_op *op = NULL;
     bool called = false;
     CHECK_OK(fal_client_stream_start(client, request, &op, &err));
-    CHECK_OK(fal_op_when_event(op, dispatcher, never_called, &called, &err));
+    CHECK_OK(fal_op_when_event(op, dispatcher, never_called, NULL, &called, &err));
     for (int64_t deadline = now_ms() + 20000; fal_dispatcher_outstanding(dispatcher) == 0 && now_ms() < deadline;)
         sleep_ms(1);
     CHECK_INT(fal_dispatcher_outstanding(dispatcher), 1);

@@ -165,7 +165,7 @@ static void while_lines_are_written(void)
     enum { CHILDREN = 200 };
     fal_error *err = NULL;
     fal_options *options = fal_options_new();
-    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, write_a_line, NULL, &err));
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, write_a_line, NULL, NULL, &err));
     fal_client *client = client_of(options);
     keep_calling = true;
     pthread_t threads[2];

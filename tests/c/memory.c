@@ -31,7 +31,7 @@ static void a_run_by_hand_and_by_callback(void)
     int called = 0;
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     fal_op *op = start(other, request);
-    CHECK_OK(fal_op_when_done(op, dispatcher, ended, &called, &err));
+    CHECK_OK(fal_op_when_done(op, dispatcher, ended, NULL, &called, &err));
     CHECK_OK(fal_op_wait(op, 10000, &err));
     fal_op_release(op);
     while (fal_dispatcher_outstanding(dispatcher) > 0)
@@ -95,7 +95,7 @@ static void credentials_that_are_delivered(void)
     fal_error *err = NULL;
     int round = 0;
     fal_options *options = fal_options_new();
-    CHECK_OK(fal_options_set_credential_callback(options, answer, &round, &err));
+    CHECK_OK(fal_options_set_credential_callback(options, answer, NULL, &round, &err));
     fal_client *client = client_of(options);
     fal_response *minted = NULL;
     CHECK_OK(fal_client_mint_token(client, "emulator/echo", FAL_NUL, 60, &minted, &err));

@@ -234,7 +234,7 @@ static void a_refused_connection_is_tried_again_and_then_told(void)
     fal_options *options = fal_options_new();
     CHECK_OK(fal_options_set_host(options, FAL_HOST_EMULATOR, host, FAL_NUL, &err));
     CHECK_OK(fal_options_set_max_attempts(options, 3, &err));
-    CHECK_OK(fal_options_set_log(options, FAL_LOG_WARN, count_retries, &retries, &err));
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_WARN, count_retries, NULL, &retries, &err));
     fal_client *client = client_of(options);
     err = run_failure(client, "emulator/echo", FAL_E_CONNECT);
     CHECK_INT(fal_log_flush(10000, NULL), FAL_OK);

@@ -259,7 +259,7 @@ static fal_credential_request *question(void)
     static fal_credential_request *kept;
     __atomic_store_n(&kept, NULL, __ATOMIC_RELEASE);
     fal_options *options = fal_options_new();
-    must(fal_options_set_credential_callback(options, asked, &kept, NULL), NULL, "callback");
+    must(fal_options_set_credential_callback(options, asked, NULL, &kept, NULL), NULL, "callback");
     fal_client *client = client_of(options);
     fal_op_release(start(client, run_of("emulator/echo")));
     fal_client_release(client);

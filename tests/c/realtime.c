@@ -212,7 +212,7 @@ static void a_dispatcher_tells_of_messages_and_a_shutdown_ends_the_session(void)
     fal_realtime *realtime = session(client, NULL);
     fal_op *op = fal_op_retain(fal_realtime_op(realtime));
     fal_dispatcher *dispatcher = fal_dispatcher_new();
-    CHECK_OK(fal_op_when_event(op, dispatcher, on_event, &calls, &err));
+    CHECK_OK(fal_op_when_event(op, dispatcher, on_event, NULL, &calls, &err));
     CHECK_OK(fal_realtime_send_json(realtime, "{\"emulator\": {\"outputs\": 3000}}", FAL_NUL, &err));
     for (int64_t end = now_ms() + 20000; messages < 3000 && now_ms() < end; sleep_ms(1))
         (void)fal_dispatcher_run(dispatcher, 100, -1, NULL, &err);

@@ -215,12 +215,12 @@ static void a_callback_forks(void)
     struct forker at_the_end = {new_client(), -1}, at_a_line = {new_client(), -1};
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     fal_op *op = start(at_the_end.client, run_of("emulator/echo"));
-    CHECK_OK(fal_op_when_done(op, dispatcher, fork_at_the_end, &at_the_end, &err));
+    CHECK_OK(fal_op_when_done(op, dispatcher, fork_at_the_end, NULL, &at_the_end, &err));
     for (; fal_dispatcher_outstanding(dispatcher) > 0; sleep_ms(1))
         CHECK_OK(fal_dispatcher_run(dispatcher, 1, -1, NULL, &err));
     CHECK_INT(at_the_end.status, 0);
     fal_options *options = fal_options_new();
-    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, fork_at_a_line, &at_a_line, &err));
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, fork_at_a_line, NULL, &at_a_line, &err));
     fal_client *client = client_of(options);
     CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
     CHECK_OK(fal_log_flush(60000, &err));

@@ -84,7 +84,7 @@ static void calls_during_a_shutdown_are_refused(void)
     fal_error *err = NULL;
     struct blocker blocker = {PTHREAD_MUTEX_INITIALIZER, 0};
     fal_options *options = fal_options_new();
-    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, block, &blocker, &err));
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, block, NULL, &blocker, &err));
     fal_client *client = client_of(options);
     pthread_mutex_lock(&blocker.mutex);
     fal_op *held = start(client, run_of("emulator/echo"));
@@ -129,7 +129,7 @@ static void a_log_function_that_blocks_holds_up_nobody_else(void)
     pthread_mutex_lock(&blocker.mutex);
     for (int i = 0; i < 2; i++) {
         fal_options *options = fal_options_new();
-        CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, block, &blocker, &err));
+        CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, block, NULL, &blocker, &err));
         blocked[i] = client_of(options);
         ops[i] = start(blocked[i], run_of("emulator/echo"));
     }
@@ -198,16 +198,16 @@ static void threads_are_as_many_as_asked_for_and_hooked(void)
     CHECK_FAILS(fal_runtime_set_worker_threads(0, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_FAILS(fal_runtime_set_worker_threads(65, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_OK(fal_runtime_set_worker_threads(7, &err));
-    CHECK_OK(fal_runtime_set_thread_hooks(hook_start, hook_stop, &hooks, &err));
+    CHECK_OK(fal_runtime_set_thread_hooks(hook_start, hook_stop, NULL, &hooks, &err));
     CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
     int threads = threads_alive() - 1;
     CHECK(threads >= 7 && threads <= 9);
     CHECK_FAILS(fal_runtime_set_worker_threads(2, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_FAILS(fal_runtime_set_thread_hooks(NULL, NULL, NULL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_runtime_set_thread_hooks(NULL, NULL, NULL, NULL, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_OK(fal_shutdown(10000, &err));
     CHECK(hooks.started >= 7);
     CHECK_INT(hooks.stopped, hooks.started);
-    CHECK_OK(fal_runtime_set_thread_hooks(NULL, NULL, NULL, &err));
+    CHECK_OK(fal_runtime_set_thread_hooks(NULL, NULL, NULL, NULL, &err));
     CHECK_OK(fal_runtime_set_worker_threads(1, &err));
     int before = hooks.started;
     CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);

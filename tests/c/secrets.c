@@ -70,7 +70,7 @@ static void refused(fal_options *options, const char *source, const char *why)
 {
     fal_error *err = NULL;
     int lines = 0;
-    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, log_line, &lines, &err));
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, log_line, NULL, &lines, &err));
     fal_credentials *credentials = NULL;
     CHECK_STATUS(fal_credentials_resolve(options, &credentials, &err), FAL_E_MALFORMED_CREDENTIALS);
     CHECK(credentials == NULL);
@@ -287,7 +287,7 @@ static void a_service_that_repeats_the_key_is_masked(void)
     fal_error *err = NULL;
     int lines = 0;
     fal_options *options = fal_options_new();
-    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, log_line, &lines, &err));
+    CHECK_OK(fal_options_set_log(options, FAL_LOG_DEBUG, log_line, NULL, &lines, &err));
     fal_client *client = client_of(options);
     fal_request *request = run_of("emulator/echo");
     fal_response *response = NULL;

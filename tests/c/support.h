@@ -58,7 +58,7 @@ static inline fal_options *logged_options(void)
     fal_options *options = fal_options_new();
     pthread_once(&log_path_once, name_the_log);
     if (*log_path)
-        must(fal_options_set_log(options, FAL_LOG_DEBUG, test_log_line, log_path, NULL), NULL, "fal_options_set_log");
+        must(fal_options_set_log(options, FAL_LOG_DEBUG, test_log_line, NULL, log_path, NULL), NULL, "fal_options_set_log");
     return options;
 }
 

@@ -134,7 +134,7 @@ static void a_flush_of_the_log_waits_not_at_all_or_for_all(void)
     for (size_t i = 0; i < UNLIMITED; i++) {
         int lines = 0;
         fal_options *logging = fal_options_new();
-        CHECK_OK(fal_options_set_log(logging, FAL_LOG_DEBUG, count_line, &lines, &err));
+        CHECK_OK(fal_options_set_log(logging, FAL_LOG_DEBUG, count_line, NULL, &lines, &err));
         fal_client *client = client_of(logging);
         CHECK_INT(outcome_of(client, run_of("emulator/echo")), FAL_OK);
         CHECK_FAILS(fal_log_flush(0, &err), FAL_E_DEADLINE);
@@ -160,7 +160,7 @@ static void a_budget_of_zero_is_used_up_by_one_callback(void)
         int64_t budget = i < UNLIMITED ? unlimited[i] : 0;
         for (int n = 0; n < 3; n++) {
             fal_op *op = start(client, run_of("emulator/echo"));
-            CHECK_OK(fal_op_when_done(op, dispatcher, called, &count, &err));
+            CHECK_OK(fal_op_when_done(op, dispatcher, called, NULL, &count, &err));
             CHECK_OK(fal_op_wait(op, 20000, &err));
             fal_op_release(op);
         }
@@ -204,7 +204,7 @@ static void a_credential_may_be_good_for_ever_or_for_no_time(void)
         struct giver giver = {which < UNLIMITED ? unlimited[which] : 0, 0};
         fal_options *asking = fal_options_new();
         fal_error *err = NULL;
-        CHECK_OK(fal_options_set_credential_callback(asking, i % 2 ? give_token : give, &giver, &err));
+        CHECK_OK(fal_options_set_credential_callback(asking, i % 2 ? give_token : give, NULL, &giver, &err));
         fal_client *client = client_of(asking);
         for (int n = 0; n < 2; n++) {
             fal_status status = outcome_of(client, run_of("emulator/echo"));

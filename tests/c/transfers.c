@@ -72,7 +72,7 @@ static void shut_down(fal_op *op, bool executed)
     fal_response *response = NULL;
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     struct seen seen = {0, FAL_OK, false};
-    CHECK_OK(fal_op_when_done(op, dispatcher, note, &seen, &err));
+    CHECK_OK(fal_op_when_done(op, dispatcher, note, NULL, &seen, &err));
     CHECK_STATUS(fal_op_take(op, &response, &err), FAL_PENDING);
     CHECK_OK(fal_shutdown(20000, &err));
     CHECK_INT(threads_left(1), 1);

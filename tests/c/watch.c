@@ -146,7 +146,7 @@ static void what_has_ended_is_ready(void)
         struct seen seen;
         fal_op *op = start(client, run_of("emulator/echo"));
         watch(&seen, op, queue);
-        CHECK_OK(fal_op_when_done(op, callbacks, count_call, &calls, &err));
+        CHECK_OK(fal_op_when_done(op, callbacks, count_call, NULL, &calls, &err));
         if (i % 2)
             CHECK_OK(fal_op_wait(op, 10000, &err));
         else
@@ -179,7 +179,7 @@ static void what_is_ready_has_ended(void)
             CHECK_INT(read_one(dispatcher, 10000), FAL_OK);
             CHECK_INT(seen.outcome, FAL_OK);
         } else {
-            CHECK_OK(fal_op_when_done(op, dispatcher, count_call, &calls, &err));
+            CHECK_OK(fal_op_when_done(op, dispatcher, count_call, NULL, &calls, &err));
             CHECK_OK(fal_dispatcher_wait(dispatcher, 10000, &err));
             CHECK_OK(fal_dispatcher_run(dispatcher, 1, -1, NULL, &err));
         }
@@ -227,14 +227,14 @@ static void it_is_watched_once(void)
     struct seen seen;
     int calls = 0;
     fal_op *op = start(client, slow_of(60000));
-    CHECK_OK(fal_op_when_event(op, dispatcher, note_call, &calls, &err));
+    CHECK_OK(fal_op_when_event(op, dispatcher, note_call, NULL, &calls, &err));
     CHECK_FAILS(fal_op_watch(op, other, NULL, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_OK(fal_op_when_event(op, dispatcher, NULL, NULL, &err));
+    CHECK_OK(fal_op_when_event(op, dispatcher, NULL, NULL, NULL, &err));
     watch(&seen, op, dispatcher);
     CHECK_FAILS(fal_op_watch(op, dispatcher, NULL, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_FAILS(fal_op_watch(op, other, NULL, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_FAILS(fal_op_when_event(op, dispatcher, note_call, &calls, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_OK(fal_op_when_event(op, dispatcher, NULL, NULL, &err));
+    CHECK_FAILS(fal_op_when_event(op, dispatcher, note_call, NULL, &calls, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_OK(fal_op_when_event(op, dispatcher, NULL, NULL, NULL, &err));
     CHECK_INT(fal_dispatcher_outstanding(dispatcher), 1);
     CHECK_INT(fal_dispatcher_outstanding(other), 0);
     fal_op_cancel(op);
@@ -299,7 +299,7 @@ static void a_sleeping_loop_is_woken(void)
     fal_client *client = new_client();
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     static int woken;
-    CHECK_OK(fal_dispatcher_set_wake(dispatcher, wake, &woken, &err));
+    CHECK_OK(fal_dispatcher_set_wake(dispatcher, wake, NULL, &woken, &err));
     struct seen seen;
     fal_op *op = start(client, slow_of(300));
     watch(&seen, op, dispatcher);
@@ -336,7 +336,7 @@ static void waiting_in_a_callback_is_refused(void)
     fal_client *client = new_client();
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     fal_op *op = start(client, run_of("emulator/echo"));
-    CHECK_OK(fal_op_when_done(op, dispatcher, wait_in_callback, dispatcher, &err));
+    CHECK_OK(fal_op_when_done(op, dispatcher, wait_in_callback, NULL, dispatcher, &err));
     CHECK_OK(fal_dispatcher_wait(dispatcher, 20000, &err));
     CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, -1, NULL, &err));
     CHECK_INT(fal_dispatcher_outstanding(dispatcher), 0);

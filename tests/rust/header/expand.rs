@@ -124,6 +124,8 @@ fn parameter(parameter: &str) -> String {
         format!("{name}: *const c_char, {len}: usize, ")
     } else if let Some(len) = form("bytes[") {
         format!("{name}: *const c_void, {len}: usize, ")
+    } else if let Some(release) = form("lease[") {
+        format!("{release}: fal_release_callback, {name}: *mut c_void, ")
     } else if let Some(object) = form("&mut ").or(form("Box<")) {
         format!("{name}: *mut {object}, ")
     } else if let Some(object) = form("&") {
