@@ -94,7 +94,7 @@
 /// static void callbacks(fal_op *job)
 /// {
 ///     fal_dispatcher *dispatcher = fal_dispatcher_new();
-///     bool waiting = fal_op_when_done(job, dispatcher, ended, &waiting, NULL) == FAL_OK;
+///     bool waiting = fal_op_when_done(job, dispatcher, ended, NULL, &waiting, NULL) == FAL_OK;
 ///
 ///     fal_op_release(job);
 ///     while (waiting && fal_dispatcher_run(dispatcher, SIZE_MAX, 2000, NULL, NULL) == FAL_OK)
