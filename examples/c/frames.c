@@ -231,7 +231,7 @@ static void give_way(void *user)
 static fal_status begin(struct scene *scene, char **arguments)
 {
     fal_error *err = NULL;
-    fal_status status = fal_runtime_set_thread_hooks(give_way, NULL, NULL, &err);
+    fal_status status = fal_runtime_set_thread_hooks(give_way, NULL, NULL, NULL, &err);
     if (status == FAL_OK)
         status = fal_client_new(NULL, &scene->client, &err);
     scene->dispatcher = fal_dispatcher_new();

@@ -530,7 +530,7 @@ static void in_a_thread_hook(fal_thread_callback on_start, fal_thread_callback o
     no_waiting = false;
     shut_down();
     fal_client_release(client);
-    (void)fal_runtime_set_thread_hooks(nullptr, nullptr, nullptr, nullptr);
+    (void)fal_runtime_set_thread_hooks(nullptr, nullptr, nullptr, nullptr, nullptr);
 }
 
 static void in_a_hook_of_a_new_thread() { in_a_thread_hook(work, nullptr); }

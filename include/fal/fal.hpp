@@ -37,7 +37,6 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -886,129 +885,13 @@ protected:
 
 // ---- Callables that C calls back ----
 
-// A callable of any type.
-struct callable {
-    callable() = default;
-    callable(const callable &) = delete;
-    callable &operator=(const callable &) = delete;
-    virtual ~callable() = default;
+// Moves a callable to the heap, to be passed to C as `user`.
+template <class Function> Function *lend(Function function) { return new Function(std::move(function)); }
 
-    callable *next = nullptr;
-};
+// Destroys it, when libfal no longer uses it.
+template <class Function> void destroy(void *user) noexcept { delete static_cast<Function *>(user); }
 
-template <class Function> struct callable_of final : callable {
-    explicit callable_of(Function from) : function(std::move(from)) {}
-
-    Function function;
-};
-
-template <class Function> Function &function_of(void *user) noexcept
-{
-    return static_cast<callable_of<Function> *>(user)->function;
-}
-
-// Callables that no object of this header refers to, but that a thread of libfal may still call until the next shutdown. The
-// list is never destroyed, because such a thread may outlive static objects.
-class retired {
-public:
-    // Takes a callable over.
-    static void add(callable *one) noexcept
-    {
-        const std::lock_guard<std::mutex> lock(mutex());
-        one->next = std::exchange(first(), one);
-    }
-
-    // Hands all callables over.
-    [[nodiscard]] static callable *take() noexcept
-    {
-        const std::lock_guard<std::mutex> lock(mutex());
-        return std::exchange(first(), nullptr);
-    }
-
-private:
-    static std::mutex &mutex() noexcept
-    {
-        static std::mutex *const mutex = new std::mutex;
-        return *mutex;
-    }
-
-    static callable *&first() noexcept
-    {
-        static callable *first = nullptr;
-        return first;
-    }
-};
-
-template <class Function> std::shared_ptr<callable_of<Function>> keep_until_shutdown(Function function)
-{
-    return std::shared_ptr<callable_of<Function>>(new callable_of<Function>(std::move(function)), retired::add);
-}
-
-// Owns the hooks of threads. They can be replaced only while there is no thread that calls them.
-inline void keep_hooks(std::unique_ptr<callable> hooks)
-{
-    static callable *set = nullptr;
-    delete std::exchange(set, hooks.release());
-}
-
-// Callables of a client. Copies of the client share them.
-class keeper {
-public:
-    using callables = std::vector<std::shared_ptr<callable>>;
-
-    void keep(const callables &more)
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        callables_.insert(callables_.end(), more.begin(), more.end());
-    }
-
-private:
-    std::mutex mutex_;
-    callables callables_;
-};
-
-// Callables that a dispatcher has yet to call, once each.
-class waiting {
-public:
-    struct entry {
-        entry() = default;
-        entry(const entry &) = delete;
-        entry &operator=(const entry &) = delete;
-        virtual ~entry() = default;
-
-        std::size_t place = 0;
-    };
-
-    waiting() = default;
-    waiting(const waiting &) = delete;
-    waiting &operator=(const waiting &) = delete;
-
-    ~waiting()
-    {
-        for (entry *left : entries_)
-            delete left;
-    }
-
-    void add(entry *one)
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        one->place = entries_.size();
-        entries_.push_back(one);
-    }
-
-    void remove(entry *one)
-    {
-        const std::lock_guard<std::mutex> lock(mutex_);
-        entry *last = entries_.back();
-        entries_[one->place] = last;
-        last->place = one->place;
-        entries_.pop_back();
-    }
-
-private:
-    std::mutex mutex_;
-    std::vector<entry *> entries_;
-};
+template <class Function> Function &function_of(void *user) noexcept { return *static_cast<Function *>(user); }
 
 } // namespace detail
 
@@ -1095,16 +978,17 @@ public:
     /// Sets a short-lived token to be used instead of a key.
     FAL_SETTER(options, set_app_token, (std::string_view token), fal_options_set_app_token, detail::at(token), token.size())
 
-    /// Sets the function that supplies the credential: void(fal::credential_request). Clients made with these options keep
-    /// it alive; it is destroyed by the first fal::shutdown() after the last of them.
+    /// Sets the function that supplies the credential: void(fal::credential_request). It is destroyed when the options, the
+    /// clients made with them and their operations are gone, perhaps on a thread of libfal.
     template <class Function> options &set_credential_callback(Function function) &
     {
-        auto kept = detail::keep_until_shutdown(std::move(function));
+        if (!*this)
+            return *this;
         const fal_credential_callback trampoline = [](fal_credential_request *request, void *user) noexcept {
             detail::function_of<Function>(user)(credential_request(request));
         };
-        callables_.push_back(kept);
-        return call(fal_options_set_credential_callback, trampoline, static_cast<void *>(kept.get()));
+        return call(fal_options_set_credential_callback, trampoline, detail::destroy<Function>,
+                    detail::lend(std::move(function)));
     }
     template <class Function> options &&set_credential_callback(Function function) &&
     {
@@ -1145,26 +1029,21 @@ public:
                product.size())
 
     /// Sets the function for log lines of this level and the levels below it: void(fal_log_level, std::string_view target,
-    /// std::string_view message). It lives as long as that of set_credential_callback().
+    /// std::string_view message). It is destroyed like that of set_credential_callback(), once its lines are delivered.
     template <class Function> options &set_log(fal_log_level level, Function function) &
     {
-        auto kept = detail::keep_until_shutdown(std::move(function));
+        if (!*this)
+            return *this;
         const fal_log_callback trampoline = [](fal_log_level line, const char *target, const char *message, std::size_t size,
                                                void *user) noexcept {
             detail::function_of<Function>(user)(line, std::string_view(target), std::string_view(message, size));
         };
-        callables_.push_back(kept);
-        return call(fal_options_set_log, level, trampoline, static_cast<void *>(kept.get()));
+        return call(fal_options_set_log, level, trampoline, detail::destroy<Function>, detail::lend(std::move(function)));
     }
     template <class Function> options &&set_log(fal_log_level level, Function function) &&
     {
         return std::move(set_log(level, std::move(function)));
     }
-
-private:
-    friend class client;
-
-    detail::keeper::callables callables_;
 };
 
 // ==== Credentials and profiles ===========================================================================================
@@ -1341,11 +1220,10 @@ public:
     /// destroyed when libfal no longer uses it.
     template <class Container> static upload owning(Container content)
     {
-        auto *kept = new Container(std::move(content));
-        const bytes data(*kept);
-        const fal_release_callback destroy = [](void *user) noexcept { delete static_cast<Container *>(user); };
+        auto *lent = detail::lend(std::move(content));
+        const bytes data(*lent);
         upload made;
-        made.make(fal_upload_new_bytes, detail::at(data), data.size(), destroy, kept);
+        made.make(fal_upload_new_bytes, detail::at(data), data.size(), detail::destroy<Container>, lent);
         return made;
     }
 
@@ -1386,13 +1264,11 @@ private:
 
     template <class Function> static upload read_by(Function function, std::int64_t size)
     {
-        auto *kept = new Function(std::move(function));
         const fal_read_callback read = [](void *user, void *data, std::size_t most) noexcept -> std::int64_t {
             return (*static_cast<Function *>(user))(buffer(static_cast<std::byte *>(data), most));
         };
-        const fal_release_callback destroy = [](void *user) noexcept { delete static_cast<Function *>(user); };
         upload made;
-        made.make(fal_upload_new_reader, read, destroy, kept, size);
+        made.make(fal_upload_new_reader, read, detail::destroy<Function>, detail::lend(std::move(function)), size);
         return made;
     }
 };
@@ -1806,8 +1682,11 @@ public:
     result<void> watch(const dispatcher &dispatcher, void *user) const;
     /// The same without a pointer.
     result<void> watch(const dispatcher &dispatcher) const;
-    /// Makes the dispatcher call a function of C when there are unread events. With watch() no pointer has to stay valid.
-    result<void> when_event(const dispatcher &dispatcher, fal_op_callback callback, void *user) const;
+    /// Makes the dispatcher call a function when there are unread events, once for all of them: void(fal::op). It replaces
+    /// the one before, and is destroyed when no call follows, perhaps on a thread of libfal.
+    template <class Function> result<void> when_event(const dispatcher &dispatcher, Function function) const;
+    /// Takes that function back: no call starts after this returns.
+    result<void> no_event(const dispatcher &dispatcher) const;
 };
 
 /// The events of an operation, for one range-based for.
@@ -1897,15 +1776,7 @@ public:
     /// An empty dispatcher.
     dispatcher() : dispatcher(fal_dispatcher_new()) {}
     /// Takes over a reference.
-    explicit dispatcher(fal_dispatcher *raw) : shared(raw), callables_(std::make_shared<callables>()) {}
-
-    /// Hands the reference over to the caller, who releases it. Functions that are left to be called are never destroyed,
-    /// because only the caller knows when the last call was.
-    [[nodiscard]] fal_dispatcher *release()
-    {
-        (void)new std::shared_ptr<callables>(std::move(callables_));
-        return shared::release();
-    }
+    explicit dispatcher(fal_dispatcher *raw) noexcept : shared(raw) {}
 
     /// Calls every callback that is ready. Returns their number.
     result<std::size_t> run() const { return run_for(SIZE_MAX, -1); }
@@ -1929,61 +1800,45 @@ public:
     result<bool> wait(time_limit limit) const { return detail::wait(fal_dispatcher_wait, raw_, limit.ms()); }
     /// How many callbacks are registered and not called yet, and how many operations are watched.
     [[nodiscard]] std::size_t outstanding() const noexcept { return fal_dispatcher_outstanding(raw_); }
-    /// Sets the function that is called when callbacks become ready: void(). It is destroyed by the first fal::shutdown()
-    /// after the last copy of this dispatcher.
+    /// Sets the function that is called when callbacks become ready: void(). It is destroyed when it was removed or replaced
+    /// or the dispatcher is gone, and no call is running, perhaps on a thread of libfal.
     template <class Function> result<void> set_wake(Function function) const
     {
-        auto kept = detail::keep_until_shutdown(std::move(function));
         const fal_wake_callback trampoline = [](void *user) noexcept { detail::function_of<Function>(user)(); };
-        if (callables_)
-            callables_->wakes.keep({kept});
-        return detail::attempt(fal_dispatcher_set_wake, raw_, trampoline, kept.get());
+        return detail::attempt(fal_dispatcher_set_wake, raw_, trampoline, detail::destroy<Function>,
+                               detail::lend(std::move(function)));
     }
     /// Removes that function.
-    result<void> remove_wake() const { return detail::attempt(fal_dispatcher_set_wake, raw_, nullptr, nullptr); }
+    result<void> remove_wake() const { return detail::attempt(fal_dispatcher_set_wake, raw_, nullptr, nullptr, nullptr); }
 
 private:
-    friend class op;
-
-    // Copies of a dispatcher share them.
-    struct callables {
-        detail::waiting waiting;
-        detail::keeper wakes;
-    };
-
     result<std::size_t> run_for(std::size_t most, std::int64_t budget_us) const
     {
         return detail::read<std::size_t>(fal_dispatcher_run, raw_, most, budget_us);
     }
-
-    std::shared_ptr<callables> callables_;
 };
 
 template <class Function> result<void> op::when_done(const dispatcher &dispatcher, Function function) const
 {
-    struct once final : detail::waiting::entry {
-        once(Function from, detail::waiting &list) : function(std::move(from)), among(list) {}
+    const fal_op_callback trampoline = [](fal_op *ended, void *user) noexcept {
+        detail::function_of<Function>(user)(borrowed(ended));
+    };
+    return detail::attempt(fal_op_when_done, raw_, dispatcher.capi(), trampoline, detail::destroy<Function>,
+                           detail::lend(std::move(function)));
+}
 
-        Function function;
-        detail::waiting &among;
+template <class Function> result<void> op::when_event(const dispatcher &dispatcher, Function function) const
+{
+    const fal_op_callback trampoline = [](fal_op *busy, void *user) noexcept {
+        detail::function_of<Function>(user)(borrowed(busy));
     };
-    if (!dispatcher)
-        return detail::attempt(fal_op_when_done, raw_, nullptr, nullptr, nullptr);
-    auto entry = std::make_unique<once>(std::move(function), dispatcher.callables_->waiting);
-    entry->among.add(entry.get());
-    const fal_op_callback call = [](fal_op *ended, void *user) noexcept {
-        const std::unique_ptr<once> mine(static_cast<once *>(user));
-        mine->among.remove(mine.get());
-        mine->function(borrowed(ended));
-    };
-    // The dispatcher may run on another thread: from here on the entry belongs to the call, unless there will be none.
-    once *const registered = entry.release();
-    auto done = detail::attempt(fal_op_when_done, raw_, dispatcher.capi(), call, registered);
-    if (!done) {
-        entry.reset(registered);
-        entry->among.remove(registered);
-    }
-    return done;
+    return detail::attempt(fal_op_when_event, raw_, dispatcher.capi(), trampoline, detail::destroy<Function>,
+                           detail::lend(std::move(function)));
+}
+
+inline result<void> op::no_event(const dispatcher &dispatcher) const
+{
+    return detail::attempt(fal_op_when_event, raw_, dispatcher.capi(), nullptr, nullptr, nullptr);
 }
 
 inline result<void> op::watch(const dispatcher &dispatcher, void *user) const
@@ -1992,11 +1847,6 @@ inline result<void> op::watch(const dispatcher &dispatcher, void *user) const
 }
 
 inline result<void> op::watch(const dispatcher &dispatcher) const { return watch(dispatcher, nullptr); }
-
-inline result<void> op::when_event(const dispatcher &dispatcher, fal_op_callback callback, void *user) const
-{
-    return detail::attempt(fal_op_when_event, raw_, dispatcher.capi(), callback, user);
-}
 
 // ==== Queue ==============================================================================================================
 
@@ -2149,9 +1999,6 @@ private:
             return input.error();
         return detail::create<T>(function, raw_, input.capi());
     }
-
-    // The callables of the client, which the channel keeps alive.
-    std::shared_ptr<detail::keeper> keeper_;
 };
 
 // ==== Keys ===============================================================================================================
@@ -2232,16 +2079,15 @@ private:
 class client : public detail::shared<fal_client>, public detail::first_error {
 public:
     /// A client with the key of the environment, and every default.
-    client() : keeper_(std::make_shared<detail::keeper>()) { step(fal_client_new, nullptr, &raw_); }
+    client() { step(fal_client_new, nullptr, &raw_); }
     /// A client with these options.
-    explicit client(const options &options) : keeper_(std::make_shared<detail::keeper>())
+    explicit client(const options &options)
     {
         fail(options.error());
         step(fal_client_new, options.capi(), &raw_);
-        keeper_->keep(options.callables_);
     }
     /// Takes over a reference.
-    explicit client(fal_client *raw) : shared(raw), keeper_(std::make_shared<detail::keeper>()) {}
+    explicit client(fal_client *raw) noexcept : shared(raw) {}
 
     /// Whether the client was created.
     using first_error::operator bool;
@@ -2253,8 +2099,6 @@ public:
     {
         if (!options)
             return options.error();
-        if (keeper_)
-            keeper_->keep(options.callables_);
         return attempt(fal_client_set_credentials, raw_, options.capi());
     }
     /// Replaces the client's credential by the one that the environment has.
@@ -2323,12 +2167,7 @@ public:
     /// The same with every default.
     result<websocket> open(const request &app) const { return with<websocket>(app, fal_client_websocket_start, nullptr); }
     /// Creates a channel to the endpoint of a request. It sends nothing yet.
-    result<channel> channel_to(const request &app) const
-    {
-        auto made = with<channel>(app, fal_channel_new);
-        made->keeper_ = keeper_;
-        return made;
-    }
+    result<channel> channel_to(const request &app) const { return with<channel>(app, fal_channel_new); }
 
     /// Calls an operation of the Platform API by its name.
     result<response> platform(std::string_view name) const { return platform_of<response>(name, fal_client_platform); }
@@ -2414,8 +2253,6 @@ private:
     {
         return create<T>(function, raw_, detail::at(id), id.size(), allow_own);
     }
-
-    std::shared_ptr<detail::keeper> keeper_;
 };
 
 // ==== Runtime ============================================================================================================
@@ -2431,22 +2268,16 @@ inline result<void> set_worker_threads(std::size_t count) { return detail::attem
 template <class Start, class Stop> result<void> set_thread_hooks(Start on_start, Stop on_stop)
 {
     using pair = std::pair<Start, Stop>;
-    auto hooks = std::make_unique<detail::callable_of<pair>>(pair(std::move(on_start), std::move(on_stop)));
     const fal_thread_callback start = [](void *user) noexcept { detail::function_of<pair>(user).first(); };
     const fal_thread_callback stop = [](void *user) noexcept { detail::function_of<pair>(user).second(); };
-    auto set = detail::attempt(fal_runtime_set_thread_hooks, start, stop, hooks.get());
-    if (set)
-        detail::keep_hooks(std::move(hooks));
-    return set;
+    return detail::attempt(fal_runtime_set_thread_hooks, start, stop, detail::destroy<pair>,
+                           detail::lend(pair(std::move(on_start), std::move(on_stop))));
 }
 
 /// Removes these functions.
 inline result<void> remove_thread_hooks()
 {
-    auto removed = detail::attempt(fal_runtime_set_thread_hooks, nullptr, nullptr, nullptr);
-    if (removed)
-        detail::keep_hooks(nullptr);
-    return removed;
+    return detail::attempt(fal_runtime_set_thread_hooks, nullptr, nullptr, nullptr, nullptr);
 }
 
 /// Waits until all log lines have been delivered.
@@ -2454,22 +2285,9 @@ inline result<void> flush_log(time_limit limit) { return detail::attempt(fal_log
 
 } // namespace runtime
 
-/// Stops the runtime: ends every operation with FAL_E_SHUT_DOWN and joins every thread. On success, it destroys the
-/// functions of clients and dispatchers that are gone. Use a limit: without one, a callback that never returns makes it wait
-/// forever.
-inline result<void> shutdown(time_limit limit)
-{
-    detail::callable *unused = detail::retired::take();
-    auto stopped = detail::attempt(fal_shutdown, limit.ms());
-    while (unused) {
-        detail::callable *const one = std::exchange(unused, unused->next);
-        if (stopped)
-            delete one;
-        else
-            detail::retired::add(one);
-    }
-    return stopped;
-}
+/// Stops the runtime: ends every operation with FAL_E_SHUT_DOWN and joins every thread. Use a limit: without one, a callback
+/// that never returns makes it wait forever.
+inline result<void> shutdown(time_limit limit) { return detail::attempt(fal_shutdown, limit.ms()); }
 
 #if defined(__cpp_impl_coroutine) && defined(__cpp_lib_coroutine)
 // ==== Coroutines =========================================================================================================

@@ -79,16 +79,18 @@ impl Dispatcher {
     pub fn when_done(&self, op: &Op, callback: impl FnOnce(Op) + Send + 'static) -> Result<()> {
         self.check_process()?;
         self.shared.outstanding.fetch_add(1, Ordering::AcqRel);
-        let dispatcher = Arc::downgrade(&self.shared);
         let callback: DoneCallback = HostOwned::new(Box::new(callback));
-        let mut ready = Some(Ready::Done(op.clone(), callback));
+        let id = self.shared.lock().add_end(op.clone(), callback);
+        let dispatcher = Arc::downgrade(&self.shared);
         let accepted = op.on_end(Box::new(move || {
             let shared = dispatcher.upgrade()?;
-            shared.lock().callbacks.push_back(ready.take()?);
+            shared.lock().publish_end(id);
             Some(shared)
         }));
         if accepted.is_err() {
             self.shared.outstanding.fetch_sub(1, Ordering::AcqRel);
+            let refused = self.shared.lock().ends.remove(&id);
+            drop(refused);
         }
         accepted
     }

@@ -31,6 +31,9 @@ pub(super) struct Shared {
 #[derive(Default)]
 pub(super) struct Queue {
     pub(super) callbacks: VecDeque<Ready>,
+    /// The callbacks of operations that have not ended. They go with the dispatcher.
+    pub(super) ends: BTreeMap<u64, (Op, DoneCallback)>,
+    pub(super) last_end: u64,
     /// The watches that have an event or the end to read, in the order of their turns.
     pub(super) notices: VecDeque<u64>,
     pub(super) watches: BTreeMap<u64, Watch>,
@@ -145,6 +148,20 @@ impl Bell for Shared {
 }
 
 impl Queue {
+    /// Keeps a callback until its operation ends.
+    pub(super) fn add_end(&mut self, op: Op, callback: DoneCallback) -> u64 {
+        self.last_end += 1;
+        self.ends.insert(self.last_end, (op, callback));
+        self.last_end
+    }
+
+    /// Makes a callback ready, because its operation has ended.
+    pub(super) fn publish_end(&mut self, id: u64) {
+        if let Some((op, callback)) = self.ends.remove(&id) {
+            self.callbacks.push_back(Ready::Done(op, callback));
+        }
+    }
+
     /// Gives a watch its next turn. Does nothing if it has one or was removed.
     pub(super) fn give_turn(&mut self, id: u64) {
         if let Some(watch) = self.watches.get_mut(&id)

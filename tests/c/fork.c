@@ -22,7 +22,7 @@ static int child_of(fal_client *client, fal_op *inherited, fal_dispatcher *dispa
     CHECK_FAILS(fal_dispatcher_wait(dispatcher, -1, &err), FAL_E_FORKED);
     CHECK_FAILS(fal_dispatcher_next(dispatcher, -1, &op, &event, NULL, &err), FAL_E_FORKED);
     CHECK_FAILS(fal_op_watch(inherited, dispatcher, NULL, &err), FAL_E_FORKED);
-    CHECK_FAILS(fal_op_when_event(inherited, dispatcher, NULL, NULL, &err), FAL_E_FORKED);
+    CHECK_FAILS(fal_op_when_event(inherited, dispatcher, NULL, NULL, NULL, &err), FAL_E_FORKED);
     CHECK(fal_op_request_id(inherited, NULL) == NULL);
     fal_op_cancel(inherited);
     CHECK_INT(threads_alive(), 1);

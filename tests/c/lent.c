@@ -123,10 +123,15 @@ static void the_callback_of_an_end_is_released_after_its_call(void)
     CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, -1, NULL, &err));
     released_soon(&called);
     CHECK_INT(called.calls, 1);
+    fal_op_release(op);
+
+    op = start(client, slow_of(60000));
     CHECK_OK(fal_op_when_done(op, dispatcher, on_op, release, &dropped, &err));
     fal_dispatcher_release(dispatcher);
     released_soon(&dropped);
     CHECK_INT(dropped.calls, 0);
+    CHECK_INT(fal_op_poll(op), FAL_PENDING);
+    fal_op_cancel(op);
     fal_op_release(op);
     fal_client_release(client);
 }

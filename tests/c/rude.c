@@ -31,8 +31,8 @@ static struct things make_things(fal_client *client)
     CHECK_OK(fal_client_realtime_start(made.client, made.request, NULL, &made.session, &err));
     CHECK_OK(fal_channel_new(made.client, made.request, &made.channel, &err));
     CHECK_OK(fal_client_run_start(made.client, made.request, &made.op, &err));
-    CHECK_OK(fal_op_when_done(made.op, made.dispatcher, never, NULL, &err));
-    CHECK_OK(fal_op_when_event(fal_realtime_op(made.session), made.dispatcher, never, NULL, &err));
+    CHECK_OK(fal_op_when_done(made.op, made.dispatcher, never, NULL, NULL, &err));
+    CHECK_OK(fal_op_when_event(fal_realtime_op(made.session), made.dispatcher, never, NULL, NULL, &err));
     return made;
 }
 

@@ -43,7 +43,7 @@ TEST_CASE("a function that is never called is destroyed with its dispatcher")
             REQUIRE_OK(op->when_done(copy, [state = counted(alive)](const fal::op &) {}));
         CHECK(alive == 3);
     }
-    CHECK(alive == 0);
+    CHECK(gone(alive));
     op->cancel();
 }
 
@@ -113,18 +113,19 @@ TEST_CASE("the events of an operation are announced")
     REQUIRE_OK(op);
     const fal::dispatcher dispatcher;
     int events = 0;
-    REQUIRE_OK(op->when_event(
-        dispatcher,
-        [](fal_op *raw, void *user) {
-            for (auto &event : fal::op::borrowed(raw).ready_events())
-                *static_cast<int *>(user) += event.kind() != 0;
-        },
-        &events));
+    int alive = 0;
+    REQUIRE_OK(op->when_event(dispatcher, [&, state = counted(alive)](const fal::op &busy) {
+        for (auto &event : busy.ready_events())
+            events += event.kind() != FAL_EVENT_NONE;
+    }));
+    CHECK(alive == 1);
     while (!op->is_done() || dispatcher.outstanding() > 0) {
         REQUIRE_OK(dispatcher.wait(10ms));
         REQUIRE_OK(dispatcher.run());
     }
     CHECK(events >= 4);
+    REQUIRE_OK(op->no_event(dispatcher));
+    CHECK(gone(alive));
     CHECK(op->get());
 }
 
@@ -181,7 +182,7 @@ TEST_CASE("a queue without anything in it ends a loop, and says why if it fails"
     CHECK_CODE(end.op.get(), FAL_E_CANCELLED);
 }
 
-TEST_CASE("a wake-up function lives until the shutdown after its dispatcher")
+TEST_CASE("a wake-up function is destroyed when it is removed")
 {
     int alive = 0;
     std::atomic<int> woken{0};
@@ -192,13 +193,12 @@ TEST_CASE("a wake-up function lives until the shutdown after its dispatcher")
         REQUIRE_OK(op->when_done(dispatcher, [](const fal::op &) {}));
         while (woken == 0)
             std::this_thread::sleep_for(1ms);
-        REQUIRE_OK(dispatcher.remove_wake());
-        REQUIRE_OK(fal::shutdown(10s));
         CHECK(alive == 1);
+        REQUIRE_OK(dispatcher.remove_wake());
+        CHECK(gone(alive));
+        REQUIRE_OK(dispatcher.set_wake([state = counted(alive)] {}));
     }
-    CHECK(alive == 1);
-    REQUIRE_OK(fal::shutdown(10s));
-    CHECK(alive == 0);
+    CHECK(gone(alive));
 }
 
 TEST_CASE("a log function lives as long as a client or its threads may call it")
@@ -223,9 +223,7 @@ TEST_CASE("a log function lives as long as a client or its threads may call it")
         REQUIRE_OK(fal::runtime::flush_log(10s));
         CHECK(lines > 0);
     }
-    CHECK(alive == 1);
-    REQUIRE_OK(fal::shutdown(10s));
-    CHECK(alive == 0);
+    CHECK(gone(alive));
 }
 
 TEST_CASE("a channel keeps the functions of its client")
@@ -243,8 +241,7 @@ TEST_CASE("a channel keeps the functions of its client")
         REQUIRE_OK(fal::shutdown(10s));
         CHECK(lines > 0);
     }
-    REQUIRE_OK(fal::shutdown(10s));
-    CHECK(alive == 0);
+    CHECK(gone(alive));
 }
 
 TEST_CASE("a function supplies the credential, at once or later")
@@ -267,8 +264,17 @@ TEST_CASE("a function supplies the credential, at once or later")
         REQUIRE_OK(request.give_key(key, 1h));
         CHECK(op->get());
     }
-    REQUIRE_OK(fal::shutdown(10s));
+    CHECK(gone(alive));
+}
+
+TEST_CASE("a function for options that have failed is destroyed at once")
+{
+    int alive = 0;
+    auto options = fal::options().set_timeout(0s);
+    options.set_log(FAL_LOG_DEBUG, [state = counted(alive)](auto, auto, auto) {});
+    options.set_credential_callback([state = counted(alive)](const fal::credential_request &) {});
     CHECK(alive == 0);
+    CHECK(options.error().code() == FAL_E_INVALID_ARGUMENT);
 }
 
 TEST_CASE("a credential that is refused, or forgotten, fails the call")
@@ -306,7 +312,7 @@ TEST_CASE("hooks run on each thread of the runtime, and are destroyed when they 
     CHECK(started == stopped);
     CHECK(alive == 1);
     REQUIRE_OK(fal::runtime::remove_thread_hooks());
-    CHECK(alive == 0);
+    CHECK(gone(alive));
     REQUIRE_OK(fal::runtime::set_worker_threads(1));
 }
 
@@ -329,7 +335,7 @@ TEST_CASE("a shutdown that fails destroys nothing")
     CHECK(alive == 1);
     go_on.set_value();
     REQUIRE_OK(fal::shutdown(10s));
-    CHECK(alive == 0);
+    CHECK(gone(alive));
 }
 
 TEST_SUITE_END();

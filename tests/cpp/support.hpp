@@ -5,9 +5,11 @@
 
 #include <fal/fal.hpp>
 
+#include <chrono>
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <thread>
 
 // The C helpers replace fal_options_new(), so they come after fal.hpp, and define CHECK, so they come before the framework.
 #include <support.h>
@@ -47,5 +49,16 @@ public:
 private:
     int *alive_;
 };
+
+// Whether none is alive soon: libfal may destroy what it owns on a thread of its own.
+inline bool gone(int &alive)
+{
+    for (const auto end = std::chrono::steady_clock::now() + 10s; std::chrono::steady_clock::now() < end;) {
+        if (__atomic_load_n(&alive, __ATOMIC_SEQ_CST) == 0)
+            return true;
+        std::this_thread::sleep_for(1ms);
+    }
+    return false;
+}
 
 #endif
