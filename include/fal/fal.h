@@ -120,7 +120,9 @@
 ///
 /// **Callbacks.** A callback is a function of the host that libfal calls. The comment of its type says on which thread,
 /// and whether it may wait for libfal. Where it must not, functions that block fail with #FAL_E_WOULD_DEADLOCK wherever
-/// libfal can tell.
+/// libfal can tell. A callback returns: it must not end by longjmp() or an exception, and a thread that is inside
+/// libfal must not be cancelled by pthread_cancel(). libfal passes it the `user` that it was registered with, and calls
+/// `release`, which may be NULL, once when it no longer uses `user`.
 ///
 /// **Errors.** A function that can fail returns a #fal_status and takes a `fal_error **err` as its last parameter, which
 /// may be NULL. On failure the outputs are NULL or zero, and `*err` is an error that the caller frees with
@@ -291,6 +293,16 @@ typedef struct fal_dispatcher fal_dispatcher;
 /// one version runs with every later library of the same version: within a version, no function is
 /// removed or changed and no constant is renumbered.
 #define FAL_ABI_VERSION 0
+
+/// The version of libfal that this header belongs to, in three numbers, for `#if`. That of the loaded
+/// library is fal_version().
+#define FAL_VERSION_MAJOR 0
+
+/// See FAL_VERSION_MAJOR.
+#define FAL_VERSION_MINOR 1
+
+/// See FAL_VERSION_MAJOR.
+#define FAL_VERSION_PATCH 0
 
 /// Returns the version of the binary interface of the loaded library, to be compared with
 /// FAL_ABI_VERSION.

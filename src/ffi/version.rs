@@ -10,6 +10,14 @@ use std::ffi::{CStr, c_char};
 /// removed or changed and no constant is renumbered.
 pub const FAL_ABI_VERSION: u32 = 0;
 
+/// The version of libfal that this header belongs to, in three numbers, for `#if`. That of the loaded
+/// library is fal_version().
+pub const FAL_VERSION_MAJOR: u32 = 0;
+/// See FAL_VERSION_MAJOR.
+pub const FAL_VERSION_MINOR: u32 = 1;
+/// See FAL_VERSION_MAJOR.
+pub const FAL_VERSION_PATCH: u32 = 0;
+
 /// Returns the version of the binary interface of the loaded library, to be compared with
 /// FAL_ABI_VERSION.
 #[unsafe(no_mangle)]
@@ -26,4 +34,15 @@ pub extern "C" fn fal_version() -> *const c_char {
             Err(_) => c"",
         };
     VERSION.as_ptr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_package() {
+        let numbers = format!("{FAL_VERSION_MAJOR}.{FAL_VERSION_MINOR}.{FAL_VERSION_PATCH}");
+        assert_eq!(numbers, env!("CARGO_PKG_VERSION"));
+    }
 }

@@ -48,7 +48,9 @@
 ///
 /// **Callbacks.** A callback is a function of the host that libfal calls. The comment of its type says on which thread,
 /// and whether it may wait for libfal. Where it must not, functions that block fail with #FAL_E_WOULD_DEADLOCK wherever
-/// libfal can tell.
+/// libfal can tell. A callback returns: it must not end by longjmp() or an exception, and a thread that is inside
+/// libfal must not be cancelled by pthread_cancel(). libfal passes it the `user` that it was registered with, and calls
+/// `release`, which may be NULL, once when it no longer uses `user`.
 ///
 /// **Errors.** A function that can fail returns a #fal_status and takes a `fal_error **err` as its last parameter, which
 /// may be NULL. On failure the outputs are NULL or zero, and `*err` is an error that the caller frees with
