@@ -38,9 +38,19 @@ ISOLATED_RUST := env -u http_proxy -u https_proxy -u all_proxy -u HTTP_PROXY -u 
 	CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" HOME="$(HOME_OF_TESTS)" TEST_LOGS="$(LOGS)"
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wconversion -Werror
-CFLAGS_TEST := -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -pthread -Iinclude -DEXPECTED_VERSION='"$(VERSION)"' \
-	-DHEADER='"$(ROOT)/include/fal/fal.h"' -DLIBRARY='"$(LIBRARIES)/libfal.so"'
+# $(call flags,HEADERS,LIBRARIES): how the C programs are compiled.
+flags = -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -pthread -I$(1) -DEXPECTED_VERSION='"$(VERSION)"' \
+	-DHEADER='"$(1)/fal/fal.h"' -DLIBRARY='"$(2)/libfal.so"'
+CFLAGS_TEST := $(call flags,$(ROOT)/include,$(LIBRARIES))
 CXXFLAGS_TEST := $(subst -std=c99,-std=c++17,$(CFLAGS_TEST))
+
+# The suites and the examples use libfal as its users do: installed, and found by pkg-config.
+CLANG := clang
+INSTALLED := $(ROOT)/$(BUILD)/prefix
+PKG_CONFIG := PKG_CONFIG_PATH="$(INSTALLED)/lib/pkgconfig" pkg-config
+CFLAGS_INSTALLED := $(call flags,$(INSTALLED)/include,$(INSTALLED)/lib)
+SHARED_FAL = $$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,$(INSTALLED)/lib
+STATIC_FAL = $$($(PKG_CONFIG) --cflags --libs fal-static)
 
 .PHONY: help
 help: ## this list
@@ -50,6 +60,13 @@ help: ## this list
 # ---- Building -------------------------------------------------------------------------------------------------------
 
 include packaging/rules.mk
+
+.PHONY: installed
+installed:
+	@$(MAKE) --no-print-directory install PREFIX="$(INSTALLED)" DESTDIR= >/dev/null
+
+$(INSTALLED)/lib/libfal.so $(INSTALLED)/lib/libfal.a: installed
+	@:
 
 .PHONY: emulator
 emulator:
@@ -224,7 +241,8 @@ $(BUILD)/abi/untouched: tests/abi/untouched.c include/fal/fal.h Makefile
 	mkdir -p $(@D)
 	$(CC) -std=c99 -O1 -g $(WARNINGS) -D_GNU_SOURCE -Iinclude $< -o $@ -ldl
 
-# The C programs, built with each library. plugin, reloads and abuse are built with the shared library only.
+# The C programs, built by gcc with the shared library and by clang with the static one. plugin, reloads and abuse are built with
+# the shared library only.
 PROGRAMS := $(filter-out plugin reloads keyring, $(basename $(notdir $(wildcard tests/c/*.c))))
 SHARED := $(PROGRAMS:%=$(BUILD)/c/shared/%) $(addprefix $(BUILD)/c/shared/, plugin reloads abuse)
 STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
@@ -244,25 +262,25 @@ test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut $(BUILD)/c/shared/a
 			--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite $$program
 	done
 
-$(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(LIBRARIES)/libfal.so
+$(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(INSTALLED)/lib/libfal.so
 	mkdir -p $(@D)
-	$(CC) $(CFLAGS_TEST) $< -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
+	$(CC) $(CFLAGS_INSTALLED) $< -o $@ $(SHARED_FAL)
 
 # The programs open the library themselves. reloads defines a function in place of the C library's.
-$(BUILD)/c/shared/plugin $(BUILD)/c/shared/reloads: $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(LIBRARIES)/libfal.so
+$(BUILD)/c/shared/plugin $(BUILD)/c/shared/reloads: $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(INSTALLED)/lib/libfal.so
 	mkdir -p $(@D)
-	$(CC) $(CFLAGS_TEST) $< -o $@ -rdynamic -ldl
+	$(CC) $(CFLAGS_INSTALLED) $< -o $@ -rdynamic -ldl
 
 # Every function of fal.h with junk for each argument, by the objects of its fuzzer. Unoptimized, which takes half the time.
 ABUSE := $(addprefix fuzz/api/, abuse.cpp callbacks.cpp givens.cpp server.cpp words.cpp world.cpp)
-$(BUILD)/c/shared/abuse: $(ABUSE) $(wildcard fuzz/api/*.hpp) tests/abi/fal.symbols $(HARNESS) $(LIBRARIES)/libfal.so
+$(BUILD)/c/shared/abuse: $(ABUSE) $(wildcard fuzz/api/*.hpp) tests/abi/fal.symbols $(HARNESS) $(INSTALLED)/lib/libfal.so
 	mkdir -p $(@D)
 	sed 's/.*/ROW(&)/' tests/abi/fal.symbols > $(@D)/rows.inc
-	$(CXX) $(CXXFLAGS_TEST) -O0 -I$(@D) $(ABUSE) -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
+	$(CXX) $(subst -std=c99,-std=c++17,$(CFLAGS_INSTALLED)) -O0 -I$(@D) $(ABUSE) -o $@ $(SHARED_FAL)
 
-$(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(LIBRARIES)/libfal.a
+$(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(INSTALLED)/lib/libfal.a
 	mkdir -p $(@D)
-	$(CC) $(CFLAGS_TEST) $< -o $@ $(LIBRARIES)/libfal.a $$(cat $(NATIVE))
+	$(CLANG) $(CFLAGS_INSTALLED) $< -o $@ $(STATIC_FAL)
 
 include tests/install/rules.mk
 include tests/sanitizers/rules.mk
@@ -287,42 +305,31 @@ test-chaos: tools ## a short round of chaos, and sabotage that the audit must fi
 	}
 	$(ISOLATED) "$(CHAOS)" --requests 2400 --seed 1
 
-# The examples, built as a user builds them: from an installed library, by pkg-config.
-INSTALLED := $(ROOT)/$(BUILD)/prefix
+# The examples, built as a user builds them.
 EXAMPLES := $(ROOT)/$(BUILD)/examples
-PKG_CONFIG := PKG_CONFIG_PATH="$(INSTALLED)/lib/pkgconfig" pkg-config
 
 # The programs that fal.h shows.
 TUTORIAL := picture frames callbacks
 
 .PHONY: examples
-examples: tools
-	@$(MAKE) --no-print-directory install PREFIX="$(INSTALLED)" DESTDIR= >/dev/null
-	mkdir -p "$(EXAMPLES)"
+examples: tools installed
+	@mkdir -p "$(EXAMPLES)"
 	echo "compiling examples/c and examples/cpp against $(INSTALLED)"
-	$(CC) -std=c99 $(WARNINGS) examples/c/lighthouse.c -o "$(EXAMPLES)/lighthouse-c" \
-		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	$(CC) -std=c99 $(WARNINGS) examples/c/lighthouse.c -o "$(EXAMPLES)/lighthouse-c" $(SHARED_FAL)
 	for program in $(TUTORIAL); do
-		$(CC) -std=c99 $(WARNINGS) examples/c/tutorial/$$program.c -o "$(EXAMPLES)/tutorial-$$program" \
-			$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+		$(CC) -std=c99 $(WARNINGS) examples/c/tutorial/$$program.c -o "$(EXAMPLES)/tutorial-$$program" $(SHARED_FAL)
 	done
-	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c" \
-		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
-	$(CC) -std=c99 $(WARNINGS) examples/c/keys.c -o "$(EXAMPLES)/keys-c" \
-		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c" $(SHARED_FAL)
+	$(CC) -std=c99 $(WARNINGS) examples/c/keys.c -o "$(EXAMPLES)/keys-c" $(SHARED_FAL)
 	for name in lighthouse picture frames coroutine; do
-		$(CXX) -std=c++20 $(WARNINGS) examples/cpp/$$name.cpp -o "$(EXAMPLES)/$$name-cpp" \
-			$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+		$(CXX) -std=c++20 $(WARNINGS) examples/cpp/$$name.cpp -o "$(EXAMPLES)/$$name-cpp" $(SHARED_FAL)
 	done
-	$(CC) -std=c99 $(WARNINGS) examples/c/subscribe.c -o "$(EXAMPLES)/subscribe-c" \
-		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
-	$(CC) -std=c99 $(WARNINGS) -shared -fPIC examples/c/plugin.c -o "$(EXAMPLES)/plugin.so" \
-		$$($(PKG_CONFIG) --cflags --libs fal) -Wl,-rpath,"$(INSTALLED)/lib"
+	$(CC) -std=c99 $(WARNINGS) examples/c/subscribe.c -o "$(EXAMPLES)/subscribe-c" $(SHARED_FAL)
+	$(CC) -std=c99 $(WARNINGS) -shared -fPIC examples/c/plugin.c -o "$(EXAMPLES)/plugin.so" $(SHARED_FAL)
 	$(CC) -std=c99 $(WARNINGS) examples/c/host.c -o "$(EXAMPLES)/host-c" -ldl
 	$(CC) -std=c99 $(WARNINGS) examples/c/frames.c -o "$(EXAMPLES)/frames-c" \
 		$$($(PKG_CONFIG) --cflags --libs fal sdl2) -Wl,-rpath,"$(INSTALLED)/lib"
-	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c-static" \
-		$$($(PKG_CONFIG) --cflags --libs fal-static)
+	$(CC) -std=c99 $(WARNINGS) examples/c/picture.c -o "$(EXAMPLES)/picture-c-static" $(STATIC_FAL)
 	if ldd "$(EXAMPLES)/picture-c-static" | grep libfal; then exit 1; fi
 
 # The command of each language's example. Python uses the wheel.

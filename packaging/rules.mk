@@ -38,12 +38,12 @@ filled = sed -e 's|@PREFIX@|$(call from,$(1),$(PREFIX))|' -e 's|@LIBDIR@|$(call 
 install-built: $(LICENSES)
 	@native=$$(cat "$(NATIVE)")
 	install -d "$(DESTDIR)$(INCLUDEDIR)/fal" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(CMAKEDIR)" "$(DESTDIR)$(LICENSEDIR)"
-	install -m 644 include/fal/*.h* "$(DESTDIR)$(INCLUDEDIR)/fal"
+	install -C -m 644 include/fal/*.h* "$(DESTDIR)$(INCLUDEDIR)/fal"
 	install -m 644 LICENSE-* $(LICENSES) "$(DESTDIR)$(LICENSEDIR)"
-	install -m 755 "$(LIBRARIES)/libfal.so.$(VERSION)" "$(DESTDIR)$(LIBDIR)"
+	install -C -m 755 "$(LIBRARIES)/libfal.so.$(VERSION)" "$(DESTDIR)$(LIBDIR)"
 	ln -sf libfal.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libfal.so"
-	install -m 644 "$(LIBRARIES)/libfal.a" "$(DESTDIR)$(LIBDIR)"
+	install -C -m 644 "$(LIBRARIES)/libfal.a" "$(DESTDIR)$(LIBDIR)"
 	$(call filled,$(LIBDIR)/pkgconfig) -e 's|@LIBS@|-L$${libdir} -lfal|' packaging/fal.pc.in > "$(DESTDIR)$(LIBDIR)/pkgconfig/fal.pc"
 	$(call filled,$(LIBDIR)/pkgconfig) -e "s|@LIBS@|\$${libdir}/libfal.a $$native|" packaging/fal.pc.in \
 		> "$(DESTDIR)$(LIBDIR)/pkgconfig/fal-static.pc"

@@ -1,9 +1,9 @@
 //! # Client
 //!
 //! A client holds a credential, hosts, limits and connections. Creating one sends nothing and reads
-//! only the variables that name hosts and proxies; the key is looked for at the first call. Any
-//! number of threads may use a client at once. A client created before a fork may be used in the
-//! child.
+//! only the variables that name hosts and proxies; the key is looked for by the first
+//! operation. Any number of threads may use a client at once. A client created before a fork may be
+//! used in the child.
 
 use std::time::Duration;
 

@@ -28,9 +28,10 @@ pub struct fal_dispatcher {
     counted: Counted,
 }
 
-/// Called when notices or callbacks are ready. It runs on a thread of libfal that runs only
-/// callbacks, or on one of the host's threads, perhaps on both at once. It should only signal the
-/// event loop: the next call waits until it returns.
+/// Called when notices or callbacks are ready, on a thread of libfal that runs only callbacks, or on
+/// a thread of the host that registers something that is ready already, so two calls may run at
+/// once. It should only signal the event loop: a slow call delays the next one on libfal's thread.
+/// It must not wait for libfal.
 pub type fal_wake_callback = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// Creates an empty dispatcher. Returns NULL only if there is no memory. Release it with
@@ -50,9 +51,9 @@ counted! {
     /// Adds a reference to the dispatcher and returns it. NULL returns NULL.
     fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher) -> *mut fal_dispatcher;
 
-    /// Releases one reference. After the last release nothing is watched any longer, callbacks that
-    /// are left are never called, and libfal uses none of their user pointers; the operations go
-    /// on. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
+    /// Releases one reference. After the last release nothing is watched any longer, and callbacks
+    /// that are left are never called, but what was registered with them is released; the operations
+    /// go on. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
     /// before. NULL is ignored.
     fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher);
 }
@@ -106,9 +107,8 @@ pub unsafe extern "C" fn fal_dispatcher_wait(
 }
 
 infallible! {
-    /// Returns how many callbacks are registered and not called yet and how many operations are
-    /// watched, whether they have ended or not; 0 for NULL. A callback for events counts while
-    /// events are waiting.
+    /// Returns the number of callbacks that are registered and not called yet, plus that of watched
+    /// operations, ended or not; 0 for NULL. A callback for events counts while events are waiting.
     fn fal_dispatcher_outstanding(dispatcher: &fal_dispatcher) -> usize = 0 {
         dispatcher.inner.outstanding()
     }

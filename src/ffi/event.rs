@@ -33,7 +33,8 @@ pub const FAL_EVENT_NONE: fal_event_type = 0;
 pub const FAL_EVENT_STATUS: fal_event_type = 1;
 /// A line of a job's log: /message, /level, /source and /timestamp.
 pub const FAL_EVENT_LOG: fal_event_type = 2;
-/// The progress of a transfer: /transferred and, if it is known, /total, in bytes.
+/// The progress of all files of the operation together: /transferred and, if it is known, /total, in
+/// bytes. An unread one is replaced by the next.
 pub const FAL_EVENT_PROGRESS: fal_event_type = 3;
 /// An item of a stream, as the app sent it. fal_event_workflow() returns the kind of a workflow's
 /// item.
@@ -124,11 +125,13 @@ infallible! {
 
 fallible! {
     /// Makes fal_dispatcher_run() call callback when there are unread events: once for all of them,
-    /// so the callback reads every event, with a timeout of 0. A new callback replaces the previous
-    /// one; NULL takes it back. The end of the operation is not an event: see fal_op_when_done().
+    /// so the callback reads every event, with a timeout of 0. An operation has one such callback: a
+    /// new one replaces it, whatever the dispatcher, and NULL takes it back. The end of the operation
+    /// is not an event: see fal_op_when_done().
     ///
-    /// release, which may be NULL, is called if this function fails, and otherwise after one of
-    /// these, after which no call starts (a call that another thread is in the midst of goes on):
+    /// release, which may be NULL, is called at once if callback is NULL or this function fails.
+    /// Otherwise it is called when no call is running any more and one of these has happened, after
+    /// which no call starts:
     ///
     /// - the callback was taken back or replaced,
     /// - fal_dispatcher_run() calls the callback of fal_op_when_done() for the same operation and
@@ -199,14 +202,14 @@ infallible! {
         number(event.kind.queue_position(&event.content.inner))
     }
 
-    /// Returns how many bytes of a file were sent or received, of a FAL_EVENT_PROGRESS event; -1 for
-    /// any other event and for NULL.
+    /// Returns how many bytes of the operation's files were sent or received, of a FAL_EVENT_PROGRESS
+    /// event; -1 for any other event and for NULL.
     fn fal_event_transferred(event: &fal_event) -> i64 = (-1) {
         number(event.kind.transferred(&event.content.inner))
     }
 
-    /// Returns the size of that file in bytes; -1 if it is not known, for any other event and for
-    /// NULL.
+    /// Returns the size of these files together in bytes; -1 if it is not known, for any other event
+    /// and for NULL.
     fn fal_event_total(event: &fal_event) -> i64 = (-1) {
         number(event.kind.total(&event.content.inner))
     }

@@ -37,9 +37,10 @@ impl fal_op {
     }
 }
 
-/// Called by fal_dispatcher_run() when an operation has ended or has events. op is borrowed during
-/// the call: take its outcome, read its events, or retain it. The callback may start operations,
-/// but waiting for one fails with FAL_E_WOULD_DEADLOCK.
+/// Called by fal_dispatcher_run() when an operation has ended or has events. op is the operation, but
+/// not the pointer that was registered: tell operations apart by user. op and the strings that are
+/// read from it are borrowed during the call: take the outcome, read the events, or retain op. The
+/// callback may start operations, but waiting for one fails with FAL_E_WOULD_DEADLOCK.
 pub type fal_op_callback = Option<unsafe extern "C" fn(op: *mut fal_op, user: *mut c_void)>;
 
 counted! {
@@ -102,8 +103,8 @@ pub unsafe extern "C" fn fal_op_wait(
 /// have. Returns FAL_PENDING if none has. ops has count pointers, none of them NULL; count is at
 /// least 1.
 ///
-/// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. FAL_E_FORKED if the operations
-/// before the first that has ended include one of the parent process.
+/// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. In a forked child,
+/// FAL_E_FORKED if an operation of the parent comes in the array before the first that has ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_op_wait_any(
     ops: *const *const fal_op,
@@ -173,7 +174,8 @@ strings! {
 fallible! {
     /// Makes fal_dispatcher_run() call callback once when the operation has ended, whether it
     /// succeeded, failed, was cancelled or was shut down. If it has already ended, the next run
-    /// calls it; this function never does.
+    /// calls it; this function never does. Each call of this function adds a callback, which must
+    /// not be NULL.
     ///
     /// The operation is kept alive until that call, so the callback can take the outcome also if
     /// all references were released. release, which may be NULL, is called after it, after the last

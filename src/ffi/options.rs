@@ -141,15 +141,16 @@ fallible! {
         options.credentials = options.credentials.clone().config_path(path);
     }
 
-    /// Sets whether requests are sent without a key, for public apps; by default false. If a key or
-    /// a profile is set as well, the first call fails.
+    /// Sets whether requests are sent without a key, for public apps; by default false. If a key, an
+    /// app token, a profile or a callback is set as well, operations fail with
+    /// FAL_E_MALFORMED_CREDENTIALS.
     fn fal_options_set_anonymous(options: &mut fal_options, anonymous: bool) {
         options.credentials = options.credentials.clone().anonymous(anonymous);
     }
 
     /// Sets whether the system keyring is read, which may make the system ask the user to unlock
     /// it. By default it is read if the variable FAL_KEYRING is 1. With true in a build without
-    /// keyring support, the first call fails.
+    /// keyring support, operations that need it fail with FAL_E_MALFORMED_CREDENTIALS.
     fn fal_options_set_keyring(options: &mut fal_options, keyring: bool) {
         options.credentials = options.credentials.clone().keyring(keyring);
     }
@@ -163,8 +164,8 @@ fallible! {
     /// Sets the callback that supplies the credential. It is called when a credential is needed,
     /// and again when the credential has expired or was rejected; calls that wait at the same time
     /// share one request. user is passed to the callback. release, which may be NULL, is called
-    /// once the options, the clients made with them and their operations are gone, or if this
-    /// function fails.
+    /// once the options, the clients made with them and their operations are gone or the callback
+    /// was replaced, or if this function fails.
     fn fal_options_set_credential_callback(
         options: &mut fal_options,
         callback: fal_credential_callback,
@@ -258,10 +259,11 @@ fallible! {
         options.builder = options.builder.clone().user_agent(product)?;
     }
 
-    /// Sets the callback for log lines of this level and the levels below it. NULL turns the log
+    /// Sets the callback for log lines of this level and those before it. NULL turns the log
     /// off, which is the default. user is passed to the callback. release, which may be NULL, is
     /// called once the options, the clients made with them and their operations, background work
-    /// included, are gone and their lines are delivered, or if this function fails.
+    /// included, are gone or the callback was replaced, and their lines are delivered; or if this
+    /// function fails.
     fn fal_options_set_log(
         options: &mut fal_options,
         level: fal_log_level,

@@ -84,8 +84,8 @@ fallible! {
 
 operations! {
     /// Starts submitting a job and waiting for its result, which is the response. The operation has
-    /// events: the status of the job, first of all one with its request id, and the lines of its
-    /// log. The default timeout is 24 hours.
+    /// events: the progress of files in the input, then the status of the job, beginning with one
+    /// that has its request id, and the lines of its log. The default timeout is 24 hours.
     ///
     /// If the operation is cancelled, reaches its timeout, or is ended by fal_shutdown(), the job
     /// is cancelled at fal in the background, unless fal_request_set_keep_running() is set.

@@ -64,7 +64,7 @@ fallible! {
         request.inner.set_store_io(store);
     }
 
-    /// Sets whether the platform must not repeat failed attempts; by default false.
+    /// Sets whether the platform is told not to repeat failed attempts; by default false.
     fn fal_request_set_no_retry(request: &mut fal_request, no_retry: bool) {
         request.inner.set_no_retry(no_retry);
     }
@@ -86,8 +86,8 @@ fallible! {
         })?;
     }
 
-    /// Sets whether the platform must not forward the request to an equivalent endpoint if this one
-    /// fails; by default false. Also for runs.
+    /// Sets whether the platform is told not to forward the request to an equivalent endpoint if this
+    /// one fails; by default false. Also for runs.
     fn fal_request_set_no_fallback(request: &mut fal_request, no_fallback: bool) {
         request.inner.set_no_fallback(no_fallback);
     }

@@ -5,19 +5,21 @@
 //! FAL_EVENT_MESSAGE for each result, in order and never dropped, and FAL_EVENT_CONNECTION with one
 //! of these values of /state:
 //!
-//! "connected", with /request_id if fal sent one;
+//! "connected", with /request_id, which is null if fal sent none;
 //!
 //! "lost", with /reason and /unanswered, the number of inputs without a result. They may have been
-//! executed and are never sent again. libfal reconnects, and gives up after repeated failures;
+//! executed and are never sent again. libfal reconnects, and gives up after as many losses as
+//! fal_options_set_max_attempts() allows attempts;
 //!
 //! "dropped", with /count, the number of inputs that were never sent: those that were dropped from
 //! the full queue, and those that were still queued when the session ended. The sum of these counts
 //! is fal_realtime_unsent().
 //!
 //! The operation succeeds when the host or the app closes the session, also when the app does so
-//! because it received no input for too long. The response is JSON with /ended ("closed", "server"
-//! or "timeout"), /connections, /sent, /received, /unanswered and /unsent. The operation fails when
-//! the app reports an error. fal does not say to which input a result belongs, so /unanswered is an
+//! because it received no input for too long. The response is JSON with /ended ("closed" by the host,
+//! "server" for the app, or "timeout" for an app that received no input), /connections, /sent,
+//! /received, /unanswered and /unsent. The operation fails when the app reports an error, and with
+//! FAL_E_DEADLINE after the request's own timeout. fal does not say to which input a result belongs, so /unanswered is an
 //! estimate: at least the inputs after which no result arrived.
 //!
 //! Messages are MessagePack and are presented as JSON. In both directions, bytes are {"$bytes":
@@ -58,11 +60,13 @@ fallible! {
         Shared::new(|counted| fal_realtime { inner, op, counted })
     }
 
-    /// Queues the input of a request to be sent; nothing else of the request is used. Success does
-    /// not mean that the input was sent or executed: only results show that.
+    /// Queues the input of a request to be sent, also before the session is connected; nothing else
+    /// of the request is used. Success does not mean that the input was sent or executed: only
+    /// results show that.
     ///
     /// FAL_E_QUEUE_FULL if the queue is full and no input may be dropped, FAL_E_CLOSED if the
-    /// session is closing or has ended.
+    /// session is closing or has ended, FAL_E_INVALID_ARGUMENT if the input has files, which only
+    /// the first input of a session may have, or is too large.
     fn fal_realtime_send(realtime: &fal_realtime, request: &fal_request) {
         realtime.inner.send_request(&request.inner)?;
     }

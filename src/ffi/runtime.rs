@@ -1,7 +1,7 @@
 //! # Runtime
 //!
-//! The runtime is the library's threads. The first call starts it; there is one per process, and
-//! none after fal_shutdown(). A forked child gets its own.
+//! The runtime is the library's threads. The first operation starts it; there is one per process,
+//! and none after fal_shutdown(). A forked child gets its own.
 
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ fallible! {
     /// Sets the number of worker threads, 1 to 64; by default 1. More of them help a host that sends
     /// or receives gigabits a second by TLS.
     ///
-    /// Call it before the first call or after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the
-    /// runtime is running.
+    /// Call it before the first operation is started, or after fal_shutdown().
+    /// FAL_E_INVALID_ARGUMENT while the runtime is running.
     fn fal_runtime_set_worker_threads(count: usize) {
         Config::installed().worker_threads(count)?.install()?;
     }
@@ -26,8 +26,8 @@ fallible! {
     /// Sets functions that are called on each thread of the runtime, those that run callbacks
     /// included: on_start when it starts, and on_stop before it ends. NULL means none. The
     /// functions stay set for the next start. release, which may be NULL, is called once they were
-    /// replaced, or if this function fails. Call it before the first call or after fal_shutdown().
-    /// FAL_E_INVALID_ARGUMENT while the runtime is running.
+    /// replaced, or if this function fails. Call it before the first operation is started, or after
+    /// fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
     fn fal_runtime_set_thread_hooks(
         on_start: fal_thread_callback,
         on_stop: fal_thread_callback,
@@ -59,8 +59,10 @@ fallible! {
     }
 
     /// Stops the runtime: rejects new work, ends every operation with FAL_E_SHUT_DOWN, and joins
-    /// every thread. Afterwards the library can be unloaded, or used again: the next call starts a
-    /// new runtime, also with clients created before. Does nothing if the runtime is not running.
+    /// every thread. Objects stay valid and are freed as before, and outcomes, events, notices and
+    /// callbacks that are ready can still be taken, read and run. The library can then be unloaded,
+    /// or used again: the next operation starts a new runtime, also with clients created before.
+    /// Does nothing if the runtime is not running.
     ///
     /// It waits for work that must not be interrupted: the renewal of a login that was sent, the
     /// cancellation of jobs, and running callbacks. All log lines are delivered.

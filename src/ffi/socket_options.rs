@@ -22,7 +22,7 @@ pub type fal_when_full = i32;
 pub const FAL_WHEN_FULL_REFUSE: fal_when_full = 0;
 /// The oldest input is dropped, which an event reports.
 pub const FAL_WHEN_FULL_DROP_OLDEST: fal_when_full = 1;
-/// All inputs but the newest are dropped, which an event reports.
+/// Only the newest input waits, whatever the limit: a further one replaces it, which an event reports.
 pub const FAL_WHEN_FULL_KEEP_NEWEST: fal_when_full = 2;
 
 /// The options of a session; `None` means the defaults.
@@ -69,7 +69,7 @@ fallible! {
     }
 
     /// Sets how many inputs may wait to be sent, 1 to 65536, by default 64; and what happens to
-    /// further ones, by default FAL_WHEN_FULL_REFUSE.
+    /// further ones, by default FAL_WHEN_FULL_REFUSE. FAL_WHEN_FULL_KEEP_NEWEST ignores most.
     fn fal_socket_options_set_queue(
         options: &mut fal_socket_options,
         most: usize,

@@ -14,7 +14,8 @@ pub type fal_status = i32;
 
 /// The call succeeded.
 pub const FAL_OK: fal_status = 0;
-/// The operation has not ended yet. This is not an error, and no fal_error is created.
+/// Nothing is ready yet: the operation has not ended, or there is no event, notice or callback. This
+/// is not an error, and no fal_error is created.
 pub const FAL_PENDING: fal_status = 1;
 /// An argument is NULL, malformed or out of range. Nothing was sent.
 pub const FAL_E_INVALID_ARGUMENT: fal_status = -1;
@@ -146,7 +147,7 @@ names! {
 pub extern "C" fn fal_status_meaning(status: fal_status) -> *const c_char {
     plain(std::ptr::null(), || match status {
         FAL_OK => c"It worked.".as_ptr(),
-        FAL_PENDING => c"The operation has not ended yet.".as_ptr(),
+        FAL_PENDING => c"Nothing is ready yet.".as_ptr(),
         _ => Code::ALL
             .iter()
             .find(|code| code.number() == status)

@@ -157,7 +157,7 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
 
 /// Creates an upload of the bytes that read returns: exactly size bytes, or all up to its end if
 /// size is negative, which only FAL_UPLOAD_AUTOMATIC and parts can send. The bytes are read once,
-/// so the upload can be used once. release, which may be NULL, is called when read will not be
+/// so one operation can use the upload, and another fails with FAL_E_INVALID_ARGUMENT. release, which may be NULL, is called when read will not be
 /// called again, also if this function fails. Free the upload with fal_upload_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_new_reader(

@@ -27,10 +27,10 @@ struct Watched {
 /// were discarded, only its end.
 ///
 /// The dispatcher keeps the operation, so all its references may be released. user is passed on as
-/// it is; it must stay valid until fal_dispatcher_next() has returned the end, or until the last
-/// reference to the dispatcher was released. An operation that streams pauses while 1024 events or
-/// 16 MiB of it are unread, as always. An event that fal_op_next_event() returns does not come here,
-/// too.
+/// it is and never looked at; it comes for the last time with the end, or never once the dispatcher
+/// is gone. A watch cannot be taken back: to be rid of it, cancel the operation and read up to its
+/// end. An operation that streams pauses while 1024 events or 16 MiB of it are unread, as always. An
+/// event that fal_op_next_event() returns does not come here, too.
 ///
 /// FAL_E_INVALID_ARGUMENT if the operation is watched already, by any dispatcher, or has a callback
 /// of fal_op_when_event().

@@ -1,17 +1,16 @@
 # The C++ suite: a specification of fal.hpp that runs. It is built by each compiler, with another standard by each.
 
-CLANG := clang++
 CXX_SUITE := $(basename $(notdir $(wildcard tests/cpp/*.cpp)))
-CXX_HEADERS := $(wildcard include/fal/*.h*) $(wildcard tests/cpp/*.hpp) $(HARNESS) tests/cpp/rules.mk
+CXX_HEADERS := $(wildcard include/fal/*.h*) $(wildcard tests/cpp/*.hpp) $(HARNESS) tests/cpp/rules.mk $(INSTALLED)/lib/libfal.so
 # The helpers of the C programs are included as a system's, because they are C.
-CXXFLAGS_SUITE := $(filter-out -std=% -O%,$(CFLAGS_TEST)) -O0 -Wshadow -Wold-style-cast -isystem tests/c
+CXXFLAGS_SUITE := $(filter-out -std=% -O%,$(CFLAGS_INSTALLED)) -O0 -Wshadow -Wold-style-cast -isystem tests/c
 SUITES := $(BUILD)/cpp/gcc/shared $(BUILD)/cpp/gcc/static $(BUILD)/cpp/clang/shared
 
 .PHONY: test-cpp
 test-cpp: tools emulator $(SUITES) $(BUILD)/cpp/modes $(BUILD)/cpp/cost ## fal.hpp: the C++ suite, with gcc and clang, both libraries and valgrind
 	tests/cpp/complete include/fal/fal.h include/fal/fal.hpp
-	tests/cpp/alone "$(CXX)" "$(CLANG)" -- $(WARNINGS) -Wshadow -Wold-style-cast -Iinclude
-	tests/cpp/refused "$(CXX)" "$(CLANG)"
+	tests/cpp/alone "$(CXX)" "$(CLANG)++" -- $(WARNINGS) -Wshadow -Wold-style-cast -Iinclude
+	tests/cpp/refused "$(CXX)" "$(CLANG)++"
 	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SUITES) $(BUILD)/cpp/modes
 	$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
 		--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite \
@@ -26,25 +25,25 @@ $(BUILD)/cpp/gcc/objects: $(wildcard tests/cpp/*.cpp) $(CXX_HEADERS)
 	touch $@
 
 $(BUILD)/cpp/clang/objects: $(wildcard tests/cpp/*.cpp) $(CXX_HEADERS)
-	$(call compiled,$(CLANG) -std=c++20 $(CXXFLAGS_SUITE),$(@D))
+	$(call compiled,$(CLANG)++ -std=c++20 $(CXXFLAGS_SUITE),$(@D))
 	touch $@
 
-$(BUILD)/cpp/%/shared: $(BUILD)/cpp/%/objects $(LIBRARIES)/libfal.so
-	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
+$(BUILD)/cpp/%/shared: $(BUILD)/cpp/%/objects
+	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(SHARED_FAL)
 
-$(BUILD)/cpp/%/static: $(BUILD)/cpp/%/objects $(LIBRARIES)/libfal.a
-	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(LIBRARIES)/libfal.a $$(cat $(NATIVE))
+$(BUILD)/cpp/%/static: $(BUILD)/cpp/%/objects
+	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(STATIC_FAL)
 
 # A part without exceptions and one with them, by different standards, in one program.
-$(BUILD)/cpp/modes: tests/cpp/modes/first.cpp tests/cpp/modes/second.cpp $(CXX_HEADERS) $(LIBRARIES)/libfal.so
+$(BUILD)/cpp/modes: tests/cpp/modes/first.cpp tests/cpp/modes/second.cpp $(CXX_HEADERS)
 	mkdir -p $(@D)/parts
 	$(CXX) -std=c++17 $(CXXFLAGS_SUITE) -fno-exceptions -fno-rtti -c tests/cpp/modes/first.cpp -o $(@D)/parts/first.o
 	$(CXX) -std=c++20 $(CXXFLAGS_SUITE) -c tests/cpp/modes/second.cpp -o $(@D)/parts/second.o
-	$(CXX) -pthread $(@D)/parts/*.o -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
+	$(CXX) -pthread $(@D)/parts/*.o -o $@ $(SHARED_FAL)
 
-$(BUILD)/cpp/cost: tests/cpp/cost/cost.cpp $(CXX_HEADERS) $(LIBRARIES)/libfal.so
+$(BUILD)/cpp/cost: tests/cpp/cost/cost.cpp $(CXX_HEADERS)
 	mkdir -p $(@D)
-	$(CXX) -std=c++17 $(CXXFLAGS_SUITE) -O2 $< -o $@ -L$(LIBRARIES) -lfal -Wl,-rpath,$(LIBRARIES)
+	$(CXX) -std=c++17 $(CXXFLAGS_SUITE) -O2 $< -o $@ $(SHARED_FAL)
 
 # With every access to memory watched.
 .PHONY: test-asan-cpp

@@ -20,8 +20,9 @@
 /// ```c
 /// {frames}
 /// ```
-/// Each function that blocks has such a twin. fal_op_cancel() ends an operation early; fal_op_release() does not. Before
-/// a program ends or unloads the library, fal_shutdown() ends what is still running.
+/// Each function that waits for fal has such a twin. A program with many operations reads the events and the ends of all
+/// of them from one queue: fal_op_watch(), fal_dispatcher_next(). fal_op_cancel() ends an operation early;
+/// fal_op_release() does not. Before a program ends or unloads the library, fal_shutdown() ends what is still running.
 ///
 /// ## With callbacks
 ///
@@ -34,8 +35,8 @@
 ///
 /// ## Conventions
 ///
-/// **Names.** `fal_<noun>_<verb>`. Functions that end in `_new` or `_start`, and those whose parameter `out` is the
-/// address of a pointer to an object, create objects.
+/// **Names.** `fal_<noun>_<verb>`. An object that a function returns by `_new` or `_start`, or through a pointer to a
+/// pointer, is the caller's.
 ///
 /// **Ownership.** A *unique* object has one owner, who frees it with `_free`. A *shared* object is counted with `_retain`
 /// and `_release`. All of these accept NULL. A *borrowed* string or object belongs to the object that it was read from,
@@ -44,13 +45,14 @@
 ///
 /// **Threads.** Any thread may call any function. Several threads may use one object at once where the parameter is a
 /// pointer to const, but only one thread at a time where it is another pointer; `_retain` and `_release` are for any
-/// thread at any time.
+/// thread at any time. A function waits for the network, another thread or a callback only if its comment says that it
+/// blocks. Functions that explain, resolve, list or store keys read or write files on the calling thread.
 ///
 /// **Callbacks.** A callback is a function of the host that libfal calls. The comment of its type says on which thread,
 /// and whether it may wait for libfal. Where it must not, functions that block fail with #FAL_E_WOULD_DEADLOCK wherever
-/// libfal can tell. A callback returns: it must not end by longjmp() or an exception, and a thread that is inside
+/// libfal can tell: this is what comments call "inside a callback". A callback returns: it must not end by longjmp() or an exception, and a thread that is inside
 /// libfal must not be cancelled by pthread_cancel(). libfal passes it the `user` that it was registered with, and calls
-/// `release`, which may be NULL, once when it no longer uses `user`.
+/// `release`, which may be NULL, once when it no longer uses `user`, at once if NULL was passed for the callback.
 ///
 /// **Errors.** A function that can fail returns a #fal_status and takes a `fal_error **err` as its last parameter, which
 /// may be NULL. On failure the outputs are NULL or zero, and `*err` is an error that the caller frees with
@@ -85,8 +87,8 @@
 /// RES_OPTIONS when a host name is resolved, all variables when a key command is started, which inherits them, HOME if
 /// the caller has none, and on macOS those that name proxies.
 ///
-/// **Secrets.** No string that libfal returns contains the secret of a key, except that of fal_new_key_secret(), and the
-/// token in the response of fal_client_mint_token().
+/// **Secrets.** No error, report or log line contains the secret of a key. fal_new_key_secret() returns one, and a response
+/// has what fal sent, such as the token of fal_client_mint_token().
 ///
 /// **Layout.** A declaration is on one line if that has at most 120 columns, and otherwise has one parameter a line.
 
