@@ -42,7 +42,7 @@ static void show(const fal_event *event)
         printf("\n");
         break;
     case FAL_EVENT_LOG:
-        text = fal_event_message(event, NULL);
+        text = fal_event_log_text(event, NULL);
         printf("log:     %s\n", text ? text : "");
         break;
     default: /* Later versions may have more kinds of events. */

@@ -414,7 +414,7 @@ static void work_on_question(fal_credential_request *question, void *user)
     work(user);
     (void)fal_credential_request_refuse(question, "no", FAL_NUL, nullptr);
 }
-static int64_t work_on_read(void *user, void *, size_t)
+static int64_t work_on_read(void *, size_t, void *user)
 {
     work(user);
     return 0;
@@ -497,7 +497,7 @@ static void in_a_read_callback()
         fal_client *client = client_with(fal_options_new());
         fal_upload *upload = nullptr;
         fal_op *op = nullptr;
-        (void)fal_upload_new_reader(work_on_read, nullptr, &work, 10, &upload, nullptr);
+        (void)fal_upload_new_reader(10, work_on_read, nullptr, &work, &upload, nullptr);
         (void)fal_client_upload_start(client, upload, &op, nullptr);
         work.wait();
         fal_op_release(op);

@@ -52,7 +52,7 @@ void asked(fal_credential_request *question, void *)
     }
 }
 
-int64_t reads(void *user, void *buffer, size_t size)
+int64_t reads(void *buffer, size_t size, void *user)
 {
     Lent &lent = *static_cast<Lent *>(user);
     uint8_t wanted = lent.at < lent.bytes.size() ? static_cast<uint8_t>(lent.bytes[lent.at++]) : uint8_t{0};

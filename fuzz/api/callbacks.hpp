@@ -16,7 +16,7 @@ void logged(fal_log_level level, const char *target, const char *message, size_t
 /* Answers a credential request at once, or keeps it. */
 void asked(fal_credential_request *question, void *user);
 /* Reads a Lent. Its bytes say how many to return at a time, 0 for the end and 255 for a failure. */
-int64_t reads(void *lent, void *buffer, size_t size);
+int64_t reads(void *buffer, size_t size, void *lent);
 
 template <class T> T callback()
 {

@@ -126,7 +126,7 @@ template <> fal_job *give(World &world)
     fal_response *submitted = nullptr;
     fal_request *request = request_to(world, "emulator/job");
     if (world.input.once_in(2) && fal_client_submit(have<fal_client>(world), request, &submitted, nullptr) == FAL_OK)
-        (void)fal_job_of_answer("emulator/job", FAL_NUL, submitted, &job, nullptr);
+        (void)fal_job_of_response("emulator/job", FAL_NUL, submitted, &job, nullptr);
     else
         (void)fal_job_new("emulator/job", FAL_NUL, "r-1", FAL_NUL, &job, nullptr);
     fal_response_free(submitted);

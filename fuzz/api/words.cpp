@@ -65,7 +65,7 @@ static Words only_words(World &world, const std::string &function, size_t index)
                          base + "/files/none/new", "", std::string("a\0b", 3)};
     if (is({"fal_options_set_host"}))
         return {world.server.address(), "127.0.0.1:1", "fal.run", "example.com:443", "", "a b", "10.0.0.1:80"};
-    if (is({"fal_options_set_proxy", "fal_options_set_http_proxy"}))
+    if (is({"fal_options_set_server_proxy", "fal_options_set_http_proxy"}))
         return {"http://" + world.server.address(), "http://" + world.server.address() + "/api/fal/proxy",
                          "socks5://" + world.server.address(), "http://user:password@127.0.0.1:1", "", "a b", "ftp://127.0.0.1"};
     if (is({"fal_request_set_webhook"}))

@@ -597,7 +597,7 @@ FAL_API const char *fal_credentials_source_notes(const fal_credentials *credenti
 /// character, has more than 128 characters, or looks like a key (names are printed).
 /// FAL_E_MALFORMED_CREDENTIALS if the key is not a key, or the file cannot be parsed. FAL_E_IO
 /// if the system denies access, or another program holds the file for too long.
-FAL_API fal_status fal_credentials_store_key(
+FAL_API fal_status fal_profiles_store_key(
     const fal_options *options,
     const char *profile,
     size_t profile_len,
@@ -609,7 +609,7 @@ FAL_API fal_status fal_credentials_store_key(
 /// Removes the key of a profile, and the profile too if nothing is left in it, not even a
 /// comment. Does nothing to a profile without a key. FAL_E_INVALID_ARGUMENT if the profile does
 /// not exist.
-FAL_API fal_status fal_credentials_remove_key(
+FAL_API fal_status fal_profiles_remove_key(
     const fal_options *options,
     const char *profile,
     size_t profile_len,
@@ -800,7 +800,7 @@ FAL_API fal_status fal_options_set_credential_callback(
 /// Sets the URL of a server proxy, such as "https://app.example/api/fal/proxy", which adds the
 /// key. Everything for fal's services is sent to it; files are fetched directly. No key is
 /// looked for on this machine. A key that is set explicitly is sent to the proxy.
-FAL_API fal_status fal_options_set_proxy(fal_options *options, const char *url, size_t url_len, fal_error **err);
+FAL_API fal_status fal_options_set_server_proxy(fal_options *options, const char *url, size_t url_len, fal_error **err);
 
 /// Sets the HTTP or SOCKS proxy through which fal is reached:
 /// "[scheme://][user:password@]host[:port]" with the scheme http, https, socks4, socks4a,
@@ -1539,7 +1539,7 @@ FAL_API int64_t fal_event_total(const fal_event *event);
 
 /// Returns the text of a FAL_EVENT_LOG event, borrowed from it; NULL for any other event and for
 /// NULL. len may be NULL.
-FAL_API const char *fal_event_message(const fal_event *event, size_t *len);
+FAL_API const char *fal_event_log_text(const fal_event *event, size_t *len);
 
 /// Gets the bytes at a JSON Pointer of a realtime app's message, which as JSON are {"$bytes":
 /// "<base64>"}. For any other event, the pointer "" gets the whole content unchanged. The bytes are
@@ -1583,7 +1583,7 @@ FAL_API fal_status fal_job_new(
 /// ignored otherwise. Free it with fal_job_free().
 ///
 /// FAL_E_PROTOCOL if the response has no request id.
-FAL_API fal_status fal_job_of_answer(
+FAL_API fal_status fal_job_of_response(
     const char *endpoint,
     size_t endpoint_len,
     const fal_response *answer,
@@ -1633,7 +1633,7 @@ FAL_API fal_status fal_client_subscribe(
     fal_error **err);
 
 /// Starts submitting a job: one POST to the endpoint's queue. The response is JSON with
-/// /request_id and what else fal sends; fal_job_of_answer() turns it into a job for the other
+/// /request_id and what else fal sends; fal_job_of_response() turns it into a job for the other
 /// functions. The job runs without further requests.
 ///
 /// The POST is not sent again if it may have been accepted.
@@ -2334,7 +2334,7 @@ FAL_API const char *fal_new_key_id(const fal_new_key *key, size_t *len);
 /// file that others can read.
 FAL_API const char *fal_new_key_secret(const fal_new_key *key, size_t *len);
 
-/// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does,
+/// Stores the key in a profile of the configuration file, as fal_profiles_store_key() does,
 /// without passing the secret through the host program. FAL_E_INVALID_ARGUMENT until the key
 /// exists.
 FAL_API fal_status fal_new_key_store_in_profile(

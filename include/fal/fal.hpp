@@ -996,7 +996,7 @@ public:
     }
 
     /// Sets the URL of a server proxy, which adds the key.
-    FAL_SETTER(options, set_proxy, (std::string_view url), fal_options_set_proxy, detail::at(url), url.size())
+    FAL_SETTER(options, set_server_proxy, (std::string_view url), fal_options_set_server_proxy, detail::at(url), url.size())
 
     /// Sets the HTTP or SOCKS proxy; an empty text means none.
     FAL_SETTER(options, set_http_proxy, (std::string_view url), fal_options_set_http_proxy, detail::at(url), url.size())
@@ -1105,7 +1105,7 @@ inline result<void> store_key(const options &options, std::string_view profile, 
 {
     if (!options)
         return options.error();
-    return detail::attempt(fal_credentials_store_key, options.capi(), detail::at(profile), profile.size(), detail::at(key),
+    return detail::attempt(fal_profiles_store_key, options.capi(), detail::at(profile), profile.size(), detail::at(key),
                            key.size(), whether == activate::yes);
 }
 
@@ -1114,7 +1114,7 @@ inline result<void> remove_key(const options &options, std::string_view profile)
 {
     if (!options)
         return options.error();
-    return detail::attempt(fal_credentials_remove_key, options.capi(), detail::at(profile), profile.size());
+    return detail::attempt(fal_profiles_remove_key, options.capi(), detail::at(profile), profile.size());
 }
 
 /// Stores a key, "id:secret", in the system keyring.
@@ -1264,11 +1264,11 @@ private:
 
     template <class Function> static upload read_by(Function function, std::int64_t size)
     {
-        const fal_read_callback read = [](void *user, void *data, std::size_t most) noexcept -> std::int64_t {
+        const fal_read_callback read = [](void *data, std::size_t most, void *user) noexcept -> std::int64_t {
             return (*static_cast<Function *>(user))(buffer(static_cast<std::byte *>(data), most));
         };
         upload made;
-        made.make(fal_upload_new_reader, read, detail::destroy<Function>, detail::lend(std::move(function)), size);
+        made.make(fal_upload_new_reader, size, read, detail::destroy<Function>, detail::lend(std::move(function)));
         return made;
     }
 };
@@ -1588,7 +1588,7 @@ public:
     /// The size of that file.
     [[nodiscard]] std::optional<std::int64_t> total() const noexcept { return detail::known(fal_event_total(raw_)); }
     /// A line of the job's log.
-    [[nodiscard]] optional_text message() const noexcept FAL_BORROWS { return detail::text(fal_event_message, raw_); }
+    [[nodiscard]] optional_text log_text() const noexcept FAL_BORROWS { return detail::text(fal_event_log_text, raw_); }
     /// The kind of an item of a workflow: a FAL_WORKFLOW_ constant.
     [[nodiscard]] auto workflow() const noexcept { return fal_event_workflow(raw_); }
     /// Whether the content is bytes rather than text or JSON.
@@ -1864,7 +1864,7 @@ public:
     /// The job for a request that was submitted to an endpoint, from the response of client::submit().
     job(std::string_view endpoint, const response_view &submitted)
     {
-        make(fal_job_of_answer, detail::at(endpoint), endpoint.size(), submitted.capi());
+        make(fal_job_of_response, detail::at(endpoint), endpoint.size(), submitted.capi());
     }
 
     /// fal's id of the request.

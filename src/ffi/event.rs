@@ -222,7 +222,7 @@ fn number(number: Option<u64>) -> i64 {
 /// Returns the text of a FAL_EVENT_LOG event, borrowed from it; NULL for any other event and for
 /// NULL. len may be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn fal_event_message(
+pub unsafe extern "C" fn fal_event_log_text(
     event: *const fal_event,
     len: *mut usize,
 ) -> *const c_char {

@@ -183,7 +183,7 @@ fallible! {
     /// Sets the URL of a server proxy, such as "https://app.example/api/fal/proxy", which adds the
     /// key. Everything for fal's services is sent to it; files are fetched directly. No key is
     /// looked for on this machine. A key that is set explicitly is sent to the proxy.
-    fn fal_options_set_proxy(options: &mut fal_options, url: text[url_len]) {
+    fn fal_options_set_server_proxy(options: &mut fal_options, url: text[url_len]) {
         options.builder = options.builder.clone().proxy(url)?;
     }
 

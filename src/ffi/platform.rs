@@ -199,7 +199,7 @@ pub unsafe extern "C" fn fal_new_key_secret(
 }
 
 fallible! {
-    /// Stores the key in a profile of the configuration file, as fal_credentials_store_key() does,
+    /// Stores the key in a profile of the configuration file, as fal_profiles_store_key() does,
     /// without passing the secret through the host program. FAL_E_INVALID_ARGUMENT until the key
     /// exists.
     fn fal_new_key_store_in_profile(

@@ -45,8 +45,8 @@ fallible! {
     /// ignored otherwise. Free it with fal_job_free().
     ///
     /// FAL_E_PROTOCOL if the response has no request id.
-    fn fal_job_of_answer(endpoint: text[endpoint_len], answer: &fal_response) -> fal_job {
-        fal_job::new(Job::of_answer(endpoint, &answer.inner)?)
+    fn fal_job_of_response(endpoint: text[endpoint_len], response: &fal_response) -> fal_job {
+        fal_job::new(Job::of_response(endpoint, &response.inner)?)
     }
 }
 
@@ -102,7 +102,7 @@ operations! {
     wait fal_client_subscribe;
 
     /// Starts submitting a job: one POST to the endpoint's queue. The response is JSON with
-    /// /request_id and what else fal sends; fal_job_of_answer() turns it into a job for the other
+    /// /request_id and what else fal sends; fal_job_of_response() turns it into a job for the other
     /// functions. The job runs without further requests.
     ///
     /// The POST is not sent again if it may have been accepted.

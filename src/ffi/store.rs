@@ -53,7 +53,7 @@ fallible! {
     /// character, has more than 128 characters, or looks like a key (names are printed).
     /// FAL_E_MALFORMED_CREDENTIALS if the key is not a key, or the file cannot be parsed. FAL_E_IO
     /// if the system denies access, or another program holds the file for too long.
-    fn fal_credentials_store_key(
+    fn fal_profiles_store_key(
         options: Option<&fal_options>,
         profile: text[profile_len],
         key: text[key_len],
@@ -65,7 +65,7 @@ fallible! {
     /// Removes the key of a profile, and the profile too if nothing is left in it, not even a
     /// comment. Does nothing to a profile without a key. FAL_E_INVALID_ARGUMENT if the profile does
     /// not exist.
-    fn fal_credentials_remove_key(options: Option<&fal_options>, profile: text[profile_len]) {
+    fn fal_profiles_remove_key(options: Option<&fal_options>, profile: text[profile_len]) {
         store(options)?.remove_key(profile)?;
     }
 

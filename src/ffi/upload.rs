@@ -75,7 +75,7 @@ pub const FAL_ACCESS_HIDE: fal_access = 2;
 /// libfal that run only such callbacks, one call at a time for each upload. It may block, which
 /// delays other read callbacks but no other work of libfal. It must not wait for libfal.
 pub type fal_read_callback =
-    Option<unsafe extern "C" fn(user: *mut c_void, buffer: *mut c_void, size: usize) -> i64>;
+    Option<unsafe extern "C" fn(buffer: *mut c_void, size: usize, user: *mut c_void) -> i64>;
 
 /// Memory of the host.
 struct Borrowed {
@@ -96,14 +96,14 @@ impl AsRef<[u8]> for Borrowed {
 
 /// A read callback of the host.
 struct HostReader {
-    read: unsafe extern "C" fn(*mut c_void, *mut c_void, usize) -> i64,
+    read: unsafe extern "C" fn(*mut c_void, usize, *mut c_void) -> i64,
     lease: Lease,
 }
 
 impl io::Read for HostReader {
     fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
         // SAFETY: the host passed this callback for these arguments, and `piece` is writable.
-        let got = unsafe { (self.read)(self.lease.user(), piece.as_mut_ptr().cast(), piece.len()) };
+        let got = unsafe { (self.read)(piece.as_mut_ptr().cast(), piece.len(), self.lease.user()) };
         match usize::try_from(got) {
             Ok(got) if got <= piece.len() => Ok(got),
             Ok(_) => Err(io::Error::other(
@@ -161,10 +161,10 @@ pub unsafe extern "C" fn fal_upload_new_bytes(
 /// called again, also if this function fails. Free the upload with fal_upload_free().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn fal_upload_new_reader(
+    size: i64,
     read: fal_read_callback,
     release: fal_release_callback,
     user: *mut c_void,
-    size: i64,
     out: *mut *mut fal_upload,
     err: *mut *mut fal_error,
 ) -> fal_status {

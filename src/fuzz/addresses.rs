@@ -173,7 +173,7 @@ fn endpoint(hosts: &Hosts, id: &str, path: &str) {
 /// Checks that the URLs of a job belong to the queue, whatever URLs the response contains.
 fn job(id: &str, address: &str) {
     let answer = serde_json::json!({"request_id": id, "status_url": address, "response_url": address, "cancel_url": address});
-    let Ok(job) = Job::of_answer("a/b/c", &Response::made(&answer)) else {
+    let Ok(job) = Job::of_response("a/b/c", &Response::made(&answer)) else {
         return;
     };
     for url in job.all_urls() {

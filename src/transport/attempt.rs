@@ -74,7 +74,7 @@ impl Attempt<'_> {
         let response = self.run().await?;
         progress.reading(call.idempotency);
         let status = response.status().as_u16();
-        let limit = call.watch.of_answer(self.transport.stall);
+        let limit = call.watch.of_response(self.transport.stall);
         let (headers, mut body) = Incoming::of(response, limit);
         match body
             .read(call.most.min(self.transport.response_limit))

@@ -60,7 +60,7 @@ impl Transport {
         let response = attempt.head().await?;
         progress.reading(call.idempotency);
         let status = response.status().as_u16();
-        let (headers, body) = Incoming::of(response, call.watch.of_answer(self.stall));
+        let (headers, body) = Incoming::of(response, call.watch.of_response(self.stall));
         let coding = call.headers.get(ACCEPT_ENCODING);
         if body.is_decoded() && coding.is_some_and(|coding| coding == "identity") {
             attempt.log(

@@ -28,7 +28,7 @@ pub(crate) enum Watch {
 
 impl Watch {
     /// The time limit of the response, and of each piece of it.
-    pub(super) fn of_answer(self, limit: Option<Duration>) -> Option<Duration> {
+    pub(super) fn of_response(self, limit: Option<Duration>) -> Option<Duration> {
         match self {
             Watch::Nothing | Watch::Body => None,
             Watch::Transfer => limit,
@@ -123,7 +123,7 @@ impl Pulse {
             let state = *self.state();
             let limit = match state.turn {
                 Turn::Client | Turn::Taking => Some(usual),
-                Turn::Responding => watch.of_answer(limit),
+                Turn::Responding => watch.of_response(limit),
             };
             let Some(limit) = limit else {
                 return std::future::pending().await;

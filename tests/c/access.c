@@ -535,8 +535,8 @@ static void a_proxy_holds_the_key(void)
     fal_error *err = NULL;
     fal_options *options = fal_options_new();
     for (size_t i = 0; i < sizeof no_proxies / sizeof *no_proxies; i++)
-        CHECK_FAILS(fal_options_set_proxy(options, no_proxies[i], FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
-    CHECK_OK(fal_options_set_proxy(options, "https://app.example/api/fal/proxy", FAL_NUL, &err));
+        CHECK_FAILS(fal_options_set_server_proxy(options, no_proxies[i], FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_OK(fal_options_set_server_proxy(options, "https://app.example/api/fal/proxy", FAL_NUL, &err));
     /* The credentials of this machine must not be sent to the proxy. */
     setenv("FAL_KEY", "fake-id:" SECRET, 1);
     fal_client *client = client_of(options);

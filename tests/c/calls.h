@@ -38,7 +38,7 @@ static void call_queue(fal_client *client)
     response = NULL;
     fal_job *job = NULL;
     CHECK_OK(fal_client_submit(client, request, &response, &err));
-    CHECK_OK(fal_job_of_answer("emulator/job", FAL_NUL, response, &job, &err));
+    CHECK_OK(fal_job_of_response("emulator/job", FAL_NUL, response, &job, &err));
     fal_response_free(response);
     response = NULL;
     CHECK_OK(fal_client_attach(client, job, &response, &err));
@@ -145,12 +145,12 @@ static void call_credentials(fal_client *client)
     fal_credentials *report = NULL;
     fal_profiles *profiles = NULL;
     CHECK_OK(fal_options_set_config_path(options, path, FAL_NUL, &err));
-    CHECK_OK(fal_credentials_store_key(options, "calls", FAL_NUL, "fake-id:fake-secret-of-calls", FAL_NUL, true, &err));
+    CHECK_OK(fal_profiles_store_key(options, "calls", FAL_NUL, "fake-id:fake-secret-of-calls", FAL_NUL, true, &err));
     CHECK_OK(fal_profiles_list(options, &profiles, &err));
     CHECK_INT(fal_profiles_count(profiles), 1);
     CHECK_OK(fal_credentials_explain(options, &report, &err));
     CHECK(fal_credentials_table(report, NULL) && fal_credentials_json(report, NULL));
-    CHECK_OK(fal_credentials_remove_key(options, "calls", FAL_NUL, &err));
+    CHECK_OK(fal_profiles_remove_key(options, "calls", FAL_NUL, &err));
     fal_credentials_free(report);
     fal_profiles_free(profiles);
     fal_options_free(options);

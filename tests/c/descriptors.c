@@ -73,7 +73,7 @@ static void each_call_without(fal_client *client)
     CHECK_WANT(fal_client_subscribe(client, job, &response, &err));
     CHECK_WANT(fal_client_upload(client, upload, &response, &err));
     CHECK_WANT(fal_client_stream(client, request, &response, &err));
-    CHECK_WANT(fal_credentials_store_key(options, "a", FAL_NUL, "fake-id:fake-secret", FAL_NUL, false, &err));
+    CHECK_WANT(fal_profiles_store_key(options, "a", FAL_NUL, "fake-id:fake-secret", FAL_NUL, false, &err));
     if (CHECK_OK(fal_client_realtime_start(client, session, NULL, &realtime, &err))) {
         CHECK_OK(fal_op_wait(fal_realtime_op(realtime), PATIENCE_MS, &err));
         CHECK_WANT(fal_op_take(fal_realtime_op(realtime), &response, &err));

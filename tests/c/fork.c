@@ -240,7 +240,7 @@ static void *store_until_told(void *unused)
     fal_error *err = NULL;
     CHECK_OK(fal_options_set_config_path(options, store_path, FAL_NUL, &err));
     while (__sync_fetch_and_add((char *)&keep_calling, 0))
-        if (!CHECK_OK(fal_credentials_store_key(options, "forked", FAL_NUL, "fake-id:fake-secret-of-fork", FAL_NUL, false, &err)))
+        if (!CHECK_OK(fal_profiles_store_key(options, "forked", FAL_NUL, "fake-id:fake-secret-of-fork", FAL_NUL, false, &err)))
             break;
     fal_options_free(options);
     return unused;

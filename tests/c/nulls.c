@@ -71,7 +71,7 @@ static void make_queued(void)
 {
     given.queued = run_of("emulator/job");
     must(fal_client_submit(given.client, given.queued, &given.submitted, NULL), NULL, "submit");
-    must(fal_job_of_answer(JOB, given.submitted, &given.job, NULL), NULL, "job");
+    must(fal_job_of_response(JOB, given.submitted, &given.job, NULL), NULL, "job");
     fal_response *result = NULL;
     must(fal_client_attach(given.client, given.job, &result, NULL), NULL, "attach");
     fal_response_free(result);
@@ -222,7 +222,7 @@ static fal_job *running_job(void)
     fal_request *request = run_of("emulator/job");
     must(fal_request_set_int(request, "ms", FAL_NUL, 3600000, NULL), NULL, "ms");
     must(fal_client_submit(given.client, request, &submitted, NULL), NULL, "submit");
-    must(fal_job_of_answer(JOB, submitted, &kept, NULL), NULL, "job");
+    must(fal_job_of_response(JOB, submitted, &kept, NULL), NULL, "job");
     fal_request_free(request);
     fal_response_free(submitted);
     return kept;
@@ -233,7 +233,7 @@ static void callback(fal_op *op, void *user)
     (void)op, (void)user;
 }
 
-static int64_t give(void *user, void *buffer, size_t size)
+static int64_t give(void *buffer, size_t size, void *user)
 {
     (void)user, (void)buffer, (void)size;
     return 0;

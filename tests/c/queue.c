@@ -27,7 +27,7 @@ static fal_job *submit(const fal_client *client, const char *input)
     fal_error *err = NULL;
     fal_request *request = job_with(input);
     must(fal_client_submit(client, request, &answer, &err), err, "submit");
-    must(fal_job_of_answer("emulator/job", FAL_NUL, answer, &job, &err), err, "job");
+    must(fal_job_of_response("emulator/job", FAL_NUL, answer, &job, &err), err, "job");
     CHECK(fal_response_has(answer, "/request_id", FAL_NUL));
     fal_response_free(answer);
     fal_request_free(request);
@@ -61,9 +61,9 @@ static void a_frame_loop_reads_events_and_the_result(void)
         const fal_response *content = fal_event_content(event);
         const char *text = NULL;
         if (fal_event_kind(event) == FAL_EVENT_LOG)
-            CHECK_TEXT(fal_event_message(event, NULL), lines++ ? "b" : "a");
+            CHECK_TEXT(fal_event_log_text(event, NULL), lines++ ? "b" : "a");
         else
-            CHECK(fal_event_message(event, NULL) == NULL);
+            CHECK(fal_event_log_text(event, NULL) == NULL);
         CHECK_INT(fal_event_transferred(event), -1);
         if (fal_event_kind(event) == FAL_EVENT_STATUS) {
             states++;

@@ -135,7 +135,7 @@ struct tape {
     int released;
 };
 
-static int64_t read_tape(void *user, void *buffer, size_t size)
+static int64_t read_tape(void *buffer, size_t size, void *user)
 {
     struct tape *tape = user;
     if (tape->lies)
@@ -165,7 +165,7 @@ static void a_callback_gives_the_bytes(void)
         struct tape tape = {.bytes = bytes, .size = 11 * MIB};
         fal_upload *upload = NULL;
         int64_t size = known ? (int64_t)tape.size : -1;
-        CHECK_OK(fal_upload_new_reader(read_tape, release_tape, &tape, size, &upload, &err));
+        CHECK_OK(fal_upload_new_reader(size, read_tape, release_tape, &tape, &upload, &err));
         uploads(client, upload, bytes, tape.size);
         CHECK_INT(released(&tape.released), 1);
     }
@@ -173,7 +173,7 @@ static void a_callback_gives_the_bytes(void)
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         fal_upload *upload = NULL;
         fal_response *answer = NULL;
-        CHECK_OK(fal_upload_new_reader(read_tape, release_tape, &broken[i], (int64_t)MIB, &upload, &err));
+        CHECK_OK(fal_upload_new_reader((int64_t)MIB, read_tape, release_tape, &broken[i], &upload, &err));
         CHECK_FAILS(fal_client_upload(client, upload, &answer, &err), FAL_E_IO);
         CHECK(!answer);
         fal_upload_free(upload);

@@ -37,7 +37,7 @@ static const char *file_text(void)
 static void store(fal_options *options, const char *profile, const char *key, bool activate)
 {
     fal_error *err = NULL;
-    CHECK_OK(fal_credentials_store_key(options, profile, FAL_NUL, key, FAL_NUL, activate, &err));
+    CHECK_OK(fal_profiles_store_key(options, profile, FAL_NUL, key, FAL_NUL, activate, &err));
 }
 
 static void what_is_stored_is_found(void)
@@ -57,7 +57,7 @@ static void what_is_stored_is_found(void)
     CHECK_TEXT(fal_credentials_key_id(credentials, NULL), "fake-id");
     fal_credentials_free(credentials);
 
-    CHECK_OK(fal_credentials_remove_key(options, "team", FAL_NUL, &err));
+    CHECK_OK(fal_profiles_remove_key(options, "team", FAL_NUL, &err));
     CHECK_TEXT(file_text(), "# mine\r\n[other]\r\nhost = 'h.example'\r\n\r\n[__internal__]\r\n");
     fal_options_free(options);
 }
@@ -115,14 +115,14 @@ static void what_cannot_be_stored_changes_nothing(void)
     fal_options *options = options_of_file();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         fal_error *err = NULL;
-        CHECK_STATUS(fal_credentials_store_key(options, rows[i].profile, FAL_NUL, rows[i].key, FAL_NUL, true, &err),
+        CHECK_STATUS(fal_profiles_store_key(options, rows[i].profile, FAL_NUL, rows[i].key, FAL_NUL, true, &err),
                      rows[i].status);
         CHECK_LACKS(fal_error_message(err, NULL), "fake-secret");
         fal_error_free(err);
         CHECK_TEXT(file_text(), text);
     }
     fal_error *err = NULL;
-    CHECK_FAILS(fal_credentials_remove_key(options, "team", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
+    CHECK_FAILS(fal_profiles_remove_key(options, "team", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
     CHECK_FAILS(fal_profiles_set_active(options, "team", FAL_NUL, &err), FAL_E_INVALID_ARGUMENT);
     write_file("[team\nkey = 'fake-id:fake-secret'\n");
     fal_profiles *profiles = NULL;
@@ -138,7 +138,7 @@ static void a_folder_that_cannot_be_written_is_an_io_error(void)
     fal_options *options = fal_options_new();
     fal_error *err = NULL;
     CHECK_OK(fal_options_set_config_path(options, "/proc/fal/config.toml", FAL_NUL, &err));
-    CHECK_FAILS(fal_credentials_store_key(options, "team", FAL_NUL, "fake-id:fake-secret", FAL_NUL, false, &err),
+    CHECK_FAILS(fal_profiles_store_key(options, "team", FAL_NUL, "fake-id:fake-secret", FAL_NUL, false, &err),
                 FAL_E_IO);
     fal_options_free(options);
 }

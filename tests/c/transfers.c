@@ -37,7 +37,7 @@ static void give_back(void *user)
     __atomic_fetch_add(&((struct source *)user)->released, 1, __ATOMIC_SEQ_CST);
 }
 
-static int64_t read_slowly(void *user, void *buffer, size_t size)
+static int64_t read_slowly(void *buffer, size_t size, void *user)
 {
     struct source *source = user;
     size_t left = 25 * MIB - source->at, got = left < size ? left : size;
@@ -120,7 +120,7 @@ static void in_the_middle_of_uploads(void)
             snprintf(json, sizeof json, "{%s}", stages[i].fault);
             fault(json);
             if (reader)
-                CHECK_OK(fal_upload_new_reader(read_slowly, give_back, &source, (int64_t)(25 * MIB), &upload, &err));
+                CHECK_OK(fal_upload_new_reader((int64_t)(25 * MIB), read_slowly, give_back, &source, &upload, &err));
             else
                 CHECK_OK(fal_upload_new_bytes(source.bytes, 25 * MIB, give_back, &source, &upload, &err));
             CHECK_OK(fal_upload_set_way(upload, stages[i].way, &err));

@@ -217,7 +217,7 @@ TEST_CASE("the events of a job are a range")
     auto events = op->events();
     for (const auto &event : events) {
         if (event.kind() == FAL_EVENT_LOG)
-            lines += event.message() == "a" || event.message() == "b";
+            lines += event.log_text() == "a" || event.log_text() == "b";
         if (event.kind() == FAL_EVENT_STATUS)
             last = event.get<std::string>("/status").value_or("");
         CHECK(event.queue_position().value_or(0) >= 0);

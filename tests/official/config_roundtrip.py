@@ -63,10 +63,10 @@ class Library:
             sys.exit(f"config_roundtrip: {function}: {message}")
 
     def store(self, profile, key, activate):
-        self.call("fal_credentials_store_key", profile.encode(), self.NUL, key.encode(), self.NUL, activate)
+        self.call("fal_profiles_store_key", profile.encode(), self.NUL, key.encode(), self.NUL, activate)
 
     def remove(self, profile):
-        self.call("fal_credentials_remove_key", profile.encode(), self.NUL)
+        self.call("fal_profiles_remove_key", profile.encode(), self.NUL)
 
     def profiles(self):
         """Returns {name: (key id, active)}, in the order of the file."""

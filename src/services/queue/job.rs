@@ -71,7 +71,7 @@ impl Job {
 
     /// The job whose submission to this endpoint got this response. URLs in the response are used
     /// if their host is the queue's. Others are ignored, and built instead.
-    pub fn of_answer(endpoint: &str, answer: &Response) -> Result<Self> {
+    pub fn of_response(endpoint: &str, answer: &Response) -> Result<Self> {
         Job::submitted(endpoint.parse()?, answer.body())
     }
 
@@ -212,7 +212,7 @@ mod tests {
     }
 
     fn answered(response: &serde_json::Value) -> Result<Job> {
-        Job::of_answer("a/b/c", &Response::made(response))
+        Job::of_response("a/b/c", &Response::made(response))
     }
 
     #[test]

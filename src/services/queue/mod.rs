@@ -41,7 +41,7 @@ const WAIT: Duration = Duration::from_secs(24 * 3600);
 
 impl Client {
     /// Starts a submission: one POST to the endpoint's queue. The outcome is fal's response, with
-    /// `request_id` (§5.2), from which [`Job::of_answer`] makes the job. The job runs whether or
+    /// `request_id` (§5.2), from which [`Job::of_response`] makes the job. The job runs whether or
     /// not anything waits for it.
     ///
     /// The request is not retried once fal may have accepted it.
@@ -57,7 +57,7 @@ impl Client {
     pub async fn submit(&self, endpoint: &str, input: Value) -> Result<Job> {
         let request = run_request(endpoint, input)?;
         let answer = self.submit_start(request)?.outcome().await?;
-        Job::of_answer(endpoint, &answer)
+        Job::of_response(endpoint, &answer)
     }
 
     /// Starts a submission that waits for the job's result, which is the outcome. Meanwhile the

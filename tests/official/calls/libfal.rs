@@ -50,12 +50,12 @@ fn call(name: &str, folder: &Path) -> Outcome {
             request.set_runner_hint("lefty")?;
             request.set_start_timeout(std::time::Duration::from_secs(30))?;
             let answer = finish(|| client.submit_start(request))?;
-            let job = Job::of_answer("emulator/job", &answer)?;
+            let job = Job::of_response("emulator/job", &answer)?;
             Ok(finish(|| client.attach_start(&job))?.json()?.clone())
         }
         "status" => {
             let answer = finish(|| client.submit_start(input("emulator/job", &inputs["job"])?))?;
-            let mut job = Job::of_answer("emulator/job", &answer)?;
+            let mut job = Job::of_response("emulator/job", &answer)?;
             job.set_logs(true);
             loop {
                 let status = finish(|| client.status_start(&job))?;
@@ -77,7 +77,7 @@ fn call(name: &str, folder: &Path) -> Outcome {
         "cancel" => {
             let answer =
                 finish(|| client.submit_start(input("emulator/job", &inputs["long_job"])?))?;
-            let job = Job::of_answer("emulator/job", &answer)?;
+            let job = Job::of_response("emulator/job", &answer)?;
             finish(|| client.cancel_start(&job))?;
             Ok(json!("cancelled"))
         }

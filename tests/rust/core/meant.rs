@@ -285,7 +285,7 @@ impl Case {
         request.set_timeout(Duration::from_secs(6));
         let outcome = if kind == Kind::Result {
             let submitted = Op::finish(|| self.client.submit_start(request)).unwrap();
-            let job = Job::of_answer("emulator/job", &submitted).unwrap();
+            let job = Job::of_response("emulator/job", &submitted).unwrap();
             self.begin();
             Op::finish(|| self.client.result_start(&job))
         } else {

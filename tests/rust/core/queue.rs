@@ -29,7 +29,7 @@ pub(super) fn subscribe(client: &Client, input: Value) -> Result<Response, Error
 
 pub(super) fn submit(client: &Client, input: Value) -> Job {
     let answer = Op::finish(|| client.submit_start(job_of(input))).unwrap();
-    Job::of_answer(JOB, &answer).unwrap()
+    Job::of_response(JOB, &answer).unwrap()
 }
 
 /// Collects every event up to the end.

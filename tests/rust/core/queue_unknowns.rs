@@ -393,7 +393,7 @@ fn addresses_elsewhere_are_never_gone_to() {
         });
         emulator.inject(Fault::status(200).method("POST").body(hostile));
         let answer = Op::finish(|| client.submit_start(job_of(json!({})))).unwrap();
-        let misled = Job::of_answer(JOB, &answer).unwrap();
+        let misled = Job::of_response(JOB, &answer).unwrap();
         Op::finish(|| client.status_start(&misled)).unwrap();
         assert_eq!(
             Op::finish(|| client.attach_start(&misled))

@@ -136,7 +136,7 @@ fn no_debug_shows_what_was_said_or_where_to_go() {
     let mut request = Request::run("emulator/job").unwrap();
     request.set_json(json!({}));
     let answer = Op::finish(|| client.submit_start(request)).unwrap();
-    let job = fal::Job::of_answer("emulator/job", &answer).unwrap();
+    let job = fal::Job::of_response("emulator/job", &answer).unwrap();
     assert!(
         format!("{job:?}").contains("r-1") && !format!("{job:?}").contains("secret"),
         "{job:?}"

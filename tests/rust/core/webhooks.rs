@@ -351,7 +351,7 @@ fn a_delivery_of_a_cancelled_request_is_one_like_others() {
             .set_webhook(&format!("http://{}/hook", listener.local_addr().unwrap()))
             .unwrap();
         let answer = Op::finish(|| client.submit_start(request)).unwrap();
-        let job = fal::Job::of_answer(super::queue::JOB, &answer).unwrap();
+        let job = fal::Job::of_response(super::queue::JOB, &answer).unwrap();
         Op::finish(|| client.cancel_start(&job)).unwrap();
         assert_eq!(
             Op::finish(|| client.attach_start(&job))

@@ -143,7 +143,7 @@ impl<'a> Hand<'a> {
     /// Checks a successful response, and keeps its result for later operations.
     pub(crate) fn learn(&mut self, act: &Act, begun: Begun, answer: &Response) -> Verdict {
         match act.what {
-            What::Submit => self.job = Job::of_answer("emulator/job", answer).ok(),
+            What::Submit => self.job = Job::of_response("emulator/job", answer).ok(),
             What::Upload(_) => {
                 if let (Ok(url), Some(content)) = (answer.get_str("/url"), &begun.content) {
                     self.files.push(File {
