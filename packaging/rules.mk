@@ -14,32 +14,26 @@ NATIVE := $(LIBRARIES)/native-static-libs
 .PHONY: libs
 libs: ## FEATURES=: libfal.so and libfal.a, in target/release/lib
 	@CARGO="$(CARGO)" packaging/build "$(TARGET)" release "$(FEATURES)"
+	CARGO="$(CARGO)" packaging/notices "$(FEATURES)" > "$(RELEASE)/lib/THIRD-PARTY"
 
 $(RELEASE)/lib/libfal.so $(RELEASE)/lib/libfal.a: libs
 	@:
-
-# What every dependency demands of those who pass its code on.
-LICENSES := $(BUILD)/THIRD-PARTY
-.PHONY: $(LICENSES)
-$(LICENSES):
-	@mkdir -p $(@D)
-	packaging/notices "$(FEATURES)" > $@
 
 .PHONY: install
 install: libs install-built ## PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR= FEATURES=: headers, libraries, pkg-config, CMake, licences
 
 # The paths in the files for pkg-config and CMake are relative, so that the installed tree can be moved.
-from = $(shell realpath -m --relative-to="$(1)" "$(2)")
+from = $(shell realpath -m -s --relative-to="$(1)" "$(2)")
 filled = sed -e 's|@PREFIX@|$(call from,$(1),$(PREFIX))|' -e 's|@LIBDIR@|$(call from,$(PREFIX),$(LIBDIR))|' \
 	-e 's|@INCLUDEDIR@|$(call from,$(PREFIX),$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|'
 
-# Installs the libraries in LIBRARIES and builds nothing.
+# Installs the libraries in LIBRARIES and builds nothing. THIRD-PARTY is what every dependency demands of those who pass its code on.
 .PHONY: install-built
-install-built: $(LICENSES)
+install-built:
 	@native=$$(cat "$(NATIVE)")
 	install -d "$(DESTDIR)$(INCLUDEDIR)/fal" "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(CMAKEDIR)" "$(DESTDIR)$(LICENSEDIR)"
 	install -C -m 644 include/fal/*.h* "$(DESTDIR)$(INCLUDEDIR)/fal"
-	install -m 644 LICENSE-* $(LICENSES) "$(DESTDIR)$(LICENSEDIR)"
+	install -m 644 LICENSE-* "$(LIBRARIES)/THIRD-PARTY" "$(DESTDIR)$(LICENSEDIR)"
 	install -C -m 755 "$(LIBRARIES)/libfal.so.$(VERSION)" "$(DESTDIR)$(LIBDIR)"
 	ln -sf libfal.so.$(VERSION) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
 	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libfal.so"
@@ -51,6 +45,7 @@ install-built: $(LICENSES)
 		$(call filled,$(CMAKEDIR)) -e "s|@NATIVE@|$$native|" packaging/cmake/$$file.in > "$(DESTDIR)$(CMAKEDIR)/$$file"
 	done
 	install -m 644 packaging/cmake/falTargets.cmake "$(DESTDIR)$(CMAKEDIR)"
+	chmod 644 "$(DESTDIR)$(LIBDIR)"/pkgconfig/fal{,-static}.pc "$(DESTDIR)$(CMAKEDIR)"/falConfig{,Version}.cmake
 
 .PHONY: uninstall
 uninstall: ## PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=: remove what install installs

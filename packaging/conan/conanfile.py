@@ -12,6 +12,7 @@ from conan.errors import ConanInvalidConfiguration
 from conan.tools.files import copy
 
 ROOT = os.path.join("..", "..")
+EXCLUDED = ("target/*", "*/target/*", "build/*", "*/build/*", ".git/*", "*CMakeUserPresets.json")
 
 
 class Fal(ConanFile):
@@ -32,7 +33,7 @@ class Fal(ConanFile):
         self.folders.root = ROOT
 
     def export_sources(self):
-        copy(self, "*", os.path.join(self.recipe_folder, ROOT), self.export_sources_folder, excludes=("target/*", "build/*", ".git/*"))
+        copy(self, "*", os.path.join(self.recipe_folder, ROOT), self.export_sources_folder, excludes=EXCLUDED)
 
     def validate(self):
         if self.settings.os != "Linux":
@@ -51,7 +52,7 @@ class Fal(ConanFile):
 
     def make(self, goal):
         features = "keyring" if self.options.keyring else ""
-        self.run(f"make {goal} FEATURES={features}", cwd=self.source_folder)
+        self.run(f"make {goal} FEATURES={features} DESTDIR=", cwd=self.source_folder)
 
     def package_info(self):
         self.cpp_info.libs = ["fal"]

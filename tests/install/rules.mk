@@ -56,7 +56,7 @@ test-beside: unpacked emulator
 
 .PHONY: test-debian
 test-debian: install-tools libs emulator
-	@packaging/tree "$(CONSUMERS)/debian/libfal-$(VERSION)"
+	@packaging/tree copy "$(CONSUMERS)/debian/libfal-$(VERSION)"
 	tests/install/debian "$(CONSUMERS)/debian/libfal-$(VERSION)" "$(LIBRARIES)" "$(CONSUMERS)/debian/root"
 	libdir="$(CONSUMERS)/debian/root/usr/lib/$$($(CC) -print-multiarch)"
 	tests/install/pkgconfig "$$libdir" examples/c/lighthouse.c "$(CONSUMERS)/debian/pkgconfig"
@@ -72,7 +72,7 @@ $(CONSUMERS)/venv/made: tests/install/requirements.txt
 # The recipe builds by cargo only if the package is not there, so export-pkg packages what is built. It ends by testing the package.
 .PHONY: test-conan
 test-conan: install-tools libs $(CONSUMERS)/venv/made
-	@packaging/tree "$(CONSUMERS)/conan/tree"
+	@packaging/tree copy "$(CONSUMERS)/conan/tree"
 	export CONAN_HOME="$(CONSUMERS)/conan/home" LIBRARIES="$(LIBRARIES)"
 	{
 		"$(CONAN)" profile detect --force

@@ -10,6 +10,7 @@ endif()
 
 vcpkg_execute_required_process(
     COMMAND make install
+        "DESTDIR="
         "PREFIX=${CURRENT_PACKAGES_DIR}"
         "CMAKEDIR=${CURRENT_PACKAGES_DIR}/share/fal"
         "LICENSEDIR=${CURRENT_PACKAGES_DIR}/share/fal"
