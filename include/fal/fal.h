@@ -70,8 +70,9 @@
 ///     fal_op_release(job);
 /// }
 /// ```
-/// Each function that blocks has such a twin. fal_op_cancel() ends an operation early; fal_op_release() does not. Before
-/// a program ends or unloads the library, fal_shutdown() ends what is still running.
+/// Each function that waits for fal has such a twin. A program with many operations reads the events and the ends of all
+/// of them from one queue: fal_op_watch(), fal_dispatcher_next(). fal_op_cancel() ends an operation early;
+/// fal_op_release() does not. Before a program ends or unloads the library, fal_shutdown() ends what is still running.
 ///
 /// ## With callbacks
 ///
@@ -106,8 +107,8 @@
 ///
 /// ## Conventions
 ///
-/// **Names.** `fal_<noun>_<verb>`. Functions that end in `_new` or `_start`, and those whose parameter `out` is the
-/// address of a pointer to an object, create objects.
+/// **Names.** `fal_<noun>_<verb>`. An object that a function returns by `_new` or `_start`, or through a pointer to a
+/// pointer, is the caller's.
 ///
 /// **Ownership.** A *unique* object has one owner, who frees it with `_free`. A *shared* object is counted with `_retain`
 /// and `_release`. All of these accept NULL. A *borrowed* string or object belongs to the object that it was read from,
@@ -116,13 +117,14 @@
 ///
 /// **Threads.** Any thread may call any function. Several threads may use one object at once where the parameter is a
 /// pointer to const, but only one thread at a time where it is another pointer; `_retain` and `_release` are for any
-/// thread at any time.
+/// thread at any time. A function waits for the network, another thread or a callback only if its comment says that it
+/// blocks. Functions that explain, resolve, list or store keys read or write files on the calling thread.
 ///
 /// **Callbacks.** A callback is a function of the host that libfal calls. The comment of its type says on which thread,
 /// and whether it may wait for libfal. Where it must not, functions that block fail with #FAL_E_WOULD_DEADLOCK wherever
-/// libfal can tell. A callback returns: it must not end by longjmp() or an exception, and a thread that is inside
+/// libfal can tell: this is what comments call "inside a callback". A callback returns: it must not end by longjmp() or an exception, and a thread that is inside
 /// libfal must not be cancelled by pthread_cancel(). libfal passes it the `user` that it was registered with, and calls
-/// `release`, which may be NULL, once when it no longer uses `user`.
+/// `release`, which may be NULL, once when it no longer uses `user`, at once if NULL was passed for the callback.
 ///
 /// **Errors.** A function that can fail returns a #fal_status and takes a `fal_error **err` as its last parameter, which
 /// may be NULL. On failure the outputs are NULL or zero, and `*err` is an error that the caller frees with
@@ -157,8 +159,8 @@
 /// RES_OPTIONS when a host name is resolved, all variables when a key command is started, which inherits them, HOME if
 /// the caller has none, and on macOS those that name proxies.
 ///
-/// **Secrets.** No string that libfal returns contains the secret of a key, except that of fal_new_key_secret(), and the
-/// token in the response of fal_client_mint_token().
+/// **Secrets.** No error, report or log line contains the secret of a key. fal_new_key_secret() returns one, and a response
+/// has what fal sent, such as the token of fal_client_mint_token().
 ///
 /// **Layout.** A declaration is on one line if that has at most 120 columns, and otherwise has one parameter a line.
 
@@ -325,7 +327,8 @@ FAL_API const char *fal_version(void);
 typedef enum FAL_NODISCARD fal_status {
     /// The call succeeded.
     FAL_OK = 0,
-    /// The operation has not ended yet. This is not an error, and no fal_error is created.
+    /// Nothing is ready yet: the operation has not ended, or there is no event, notice or callback. This
+    /// is not an error, and no fal_error is created.
     FAL_PENDING = 1,
     /// An argument is NULL, malformed or out of range. Nothing was sent.
     FAL_E_INVALID_ARGUMENT = -1,
@@ -768,13 +771,14 @@ FAL_API fal_status fal_options_set_config_path(
     size_t path_len,
     fal_error **err);
 
-/// Sets whether requests are sent without a key, for public apps; by default false. If a key or
-/// a profile is set as well, the first call fails.
+/// Sets whether requests are sent without a key, for public apps; by default false. If a key, an
+/// app token, a profile or a callback is set as well, operations fail with
+/// FAL_E_MALFORMED_CREDENTIALS.
 FAL_API fal_status fal_options_set_anonymous(fal_options *options, bool anonymous, fal_error **err);
 
 /// Sets whether the system keyring is read, which may make the system ask the user to unlock
 /// it. By default it is read if the variable FAL_KEYRING is 1. With true in a build without
-/// keyring support, the first call fails.
+/// keyring support, operations that need it fail with FAL_E_MALFORMED_CREDENTIALS.
 FAL_API fal_status fal_options_set_keyring(fal_options *options, bool keyring, fal_error **err);
 
 /// Sets a short-lived token to be used instead of a key. A machine that has a key creates one
@@ -788,8 +792,8 @@ FAL_API fal_status fal_options_set_app_token(
 /// Sets the callback that supplies the credential. It is called when a credential is needed,
 /// and again when the credential has expired or was rejected; calls that wait at the same time
 /// share one request. user is passed to the callback. release, which may be NULL, is called
-/// once the options, the clients made with them and their operations are gone, or if this
-/// function fails.
+/// once the options, the clients made with them and their operations are gone or the callback
+/// was replaced, or if this function fails.
 FAL_API fal_status fal_options_set_credential_callback(
     fal_options *options,
     fal_credential_callback callback,
@@ -865,10 +869,11 @@ FAL_API fal_status fal_options_set_user_agent(
     size_t product_len,
     fal_error **err);
 
-/// Sets the callback for log lines of this level and the levels below it. NULL turns the log
+/// Sets the callback for log lines of this level and those before it. NULL turns the log
 /// off, which is the default. user is passed to the callback. release, which may be NULL, is
 /// called once the options, the clients made with them and their operations, background work
-/// included, are gone and their lines are delivered, or if this function fails.
+/// included, are gone or the callback was replaced, and their lines are delivered; or if this
+/// function fails.
 FAL_API fal_status fal_options_set_log(
     fal_options *options,
     fal_log_level level,
@@ -922,9 +927,9 @@ FAL_API fal_status fal_credential_request_refuse(
 /// @defgroup client Client
 ///
 /// A client holds a credential, hosts, limits and connections. Creating one sends nothing and reads
-/// only the variables that name hosts and proxies; the key is looked for at the first call. Any
-/// number of threads may use a client at once. A client created before a fork may be used in the
-/// child.
+/// only the variables that name hosts and proxies; the key is looked for by the first
+/// operation. Any number of threads may use a client at once. A client created before a fork may be
+/// used in the child.
 /// @{
 
 /// Creates a client. options may be NULL for the defaults, and may be freed afterwards. Release
@@ -1206,7 +1211,7 @@ FAL_API fal_status fal_request_set_object_lifecycle(
 /// concern files. Also for runs.
 FAL_API fal_status fal_request_set_store_io(fal_request *request, bool store, fal_error **err);
 
-/// Sets whether the platform must not repeat failed attempts; by default false.
+/// Sets whether the platform is told not to repeat failed attempts; by default false.
 FAL_API fal_status fal_request_set_no_retry(fal_request *request, bool no_retry, fal_error **err);
 
 /// Sets how many times the platform repeats an attempt after the app failed with 503 or 504
@@ -1220,8 +1225,8 @@ FAL_API fal_status fal_request_set_retries(
     int32_t connection_error,
     fal_error **err);
 
-/// Sets whether the platform must not forward the request to an equivalent endpoint if this one
-/// fails; by default false. Also for runs.
+/// Sets whether the platform is told not to forward the request to an equivalent endpoint if this
+/// one fails; by default false. Also for runs.
 FAL_API fal_status fal_request_set_no_fallback(fal_request *request, bool no_fallback, fal_error **err);
 
 /// Adds a tag, or replaces its value. A request has at most ten tags with 1024 bytes in all. A
@@ -1342,9 +1347,10 @@ FAL_API bool fal_response_has(const fal_response *response, const char *pointer,
 /// the parent started fails with FAL_E_FORKED.
 /// @{
 
-/// Called by fal_dispatcher_run() when an operation has ended or has events. op is borrowed during
-/// the call: take its outcome, read its events, or retain it. The callback may start operations,
-/// but waiting for one fails with FAL_E_WOULD_DEADLOCK.
+/// Called by fal_dispatcher_run() when an operation has ended or has events. op is the operation, but
+/// not the pointer that was registered: tell operations apart by user. op and the strings that are
+/// read from it are borrowed during the call: take the outcome, read the events, or retain op. The
+/// callback may start operations, but waiting for one fails with FAL_E_WOULD_DEADLOCK.
 typedef void (*fal_op_callback)(fal_op *op, void *user);
 
 /// Adds a reference to the operation and returns it. NULL returns NULL.
@@ -1375,8 +1381,8 @@ FAL_API fal_status fal_op_wait(const fal_op *op, int64_t timeout_ms, fal_error *
 /// have. Returns FAL_PENDING if none has. ops has count pointers, none of them NULL; count is at
 /// least 1.
 ///
-/// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. FAL_E_FORKED if the operations
-/// before the first that has ended include one of the parent process.
+/// FAL_E_WOULD_DEADLOCK inside a callback, if it would have to wait. In a forked child,
+/// FAL_E_FORKED if an operation of the parent comes in the array before the first that has ended.
 FAL_API fal_status fal_op_wait_any(
     const fal_op *const *ops,
     size_t count,
@@ -1401,7 +1407,8 @@ FAL_API const char *fal_op_request_id(const fal_op *op, size_t *len);
 
 /// Makes fal_dispatcher_run() call callback once when the operation has ended, whether it
 /// succeeded, failed, was cancelled or was shut down. If it has already ended, the next run
-/// calls it; this function never does.
+/// calls it; this function never does. Each call of this function adds a callback, which must
+/// not be NULL.
 ///
 /// The operation is kept alive until that call, so the callback can take the outcome also if
 /// all references were released. release, which may be NULL, is called after it, after the last
@@ -1437,7 +1444,8 @@ typedef enum fal_event_type {
     FAL_EVENT_STATUS = 1,
     /// A line of a job's log: /message, /level, /source and /timestamp.
     FAL_EVENT_LOG = 2,
-    /// The progress of a transfer: /transferred and, if it is known, /total, in bytes.
+    /// The progress of all files of the operation together: /transferred and, if it is known, /total, in
+    /// bytes. An unread one is replaced by the next.
     FAL_EVENT_PROGRESS = 3,
     /// An item of a stream, as the app sent it. fal_event_workflow() returns the kind of a workflow's
     /// item.
@@ -1485,11 +1493,13 @@ FAL_API void fal_op_discard_events(const fal_op *op);
 FAL_API uint64_t fal_op_dropped_events(const fal_op *op);
 
 /// Makes fal_dispatcher_run() call callback when there are unread events: once for all of them,
-/// so the callback reads every event, with a timeout of 0. A new callback replaces the previous
-/// one; NULL takes it back. The end of the operation is not an event: see fal_op_when_done().
+/// so the callback reads every event, with a timeout of 0. An operation has one such callback: a
+/// new one replaces it, whatever the dispatcher, and NULL takes it back. The end of the operation
+/// is not an event: see fal_op_when_done().
 ///
-/// release, which may be NULL, is called if this function fails, and otherwise after one of
-/// these, after which no call starts (a call that another thread is in the midst of goes on):
+/// release, which may be NULL, is called at once if callback is NULL or this function fails.
+/// Otherwise it is called when no call is running any more and one of these has happened, after
+/// which no call starts:
 ///
 /// - the callback was taken back or replaced,
 /// - fal_dispatcher_run() calls the callback of fal_op_when_done() for the same operation and
@@ -1529,12 +1539,12 @@ FAL_API bool fal_event_is_bytes(const fal_event *event);
 /// queued; -1 for any other event and for NULL.
 FAL_API int64_t fal_event_queue_position(const fal_event *event);
 
-/// Returns how many bytes of a file were sent or received, of a FAL_EVENT_PROGRESS event; -1 for
-/// any other event and for NULL.
+/// Returns how many bytes of the operation's files were sent or received, of a FAL_EVENT_PROGRESS
+/// event; -1 for any other event and for NULL.
 FAL_API int64_t fal_event_transferred(const fal_event *event);
 
-/// Returns the size of that file in bytes; -1 if it is not known, for any other event and for
-/// NULL.
+/// Returns the size of these files together in bytes; -1 if it is not known, for any other event
+/// and for NULL.
 FAL_API int64_t fal_event_total(const fal_event *event);
 
 /// Returns the text of a FAL_EVENT_LOG event, borrowed from it; NULL for any other event and for
@@ -1586,7 +1596,7 @@ FAL_API fal_status fal_job_new(
 FAL_API fal_status fal_job_of_response(
     const char *endpoint,
     size_t endpoint_len,
-    const fal_response *answer,
+    const fal_response *response,
     fal_job **out,
     fal_error **err);
 
@@ -1609,8 +1619,8 @@ FAL_API fal_status fal_job_set_keep_running(fal_job *job, bool keep, fal_error *
 FAL_API fal_status fal_job_set_timeout_ms(fal_job *job, int64_t timeout_ms, fal_error **err);
 
 /// Starts submitting a job and waiting for its result, which is the response. The operation has
-/// events: the status of the job, first of all one with its request id, and the lines of its
-/// log. The default timeout is 24 hours.
+/// events: the progress of files in the input, then the status of the job, beginning with one
+/// that has its request id, and the lines of its log. The default timeout is 24 hours.
 ///
 /// If the operation is cancelled, reaches its timeout, or is ended by fal_shutdown(), the job
 /// is cancelled at fal in the background, unless fal_request_set_keep_running() is set.
@@ -1741,7 +1751,7 @@ typedef enum fal_when_full {
     FAL_WHEN_FULL_REFUSE = 0,
     /// The oldest input is dropped, which an event reports.
     FAL_WHEN_FULL_DROP_OLDEST = 1,
-    /// All inputs but the newest are dropped, which an event reports.
+    /// Only the newest input waits, whatever the limit: a further one replaces it, which an event reports.
     FAL_WHEN_FULL_KEEP_NEWEST = 2,
     /// Not a value. It makes the type 32 bits wide.
     FAL_WHEN_FULL_MAX_ENUM = 0x7FFFFFFF
@@ -1767,7 +1777,7 @@ FAL_API fal_status fal_socket_options_set_use_header(fal_socket_options *options
 FAL_API fal_status fal_socket_options_set_token_seconds(fal_socket_options *options, uint32_t seconds, fal_error **err);
 
 /// Sets how many inputs may wait to be sent, 1 to 65536, by default 64; and what happens to
-/// further ones, by default FAL_WHEN_FULL_REFUSE.
+/// further ones, by default FAL_WHEN_FULL_REFUSE. FAL_WHEN_FULL_KEEP_NEWEST ignores most.
 FAL_API fal_status fal_socket_options_set_queue(
     fal_socket_options *options,
     size_t most,
@@ -1794,19 +1804,21 @@ FAL_API fal_status fal_socket_options_set_ping_ms(fal_socket_options *options, u
 /// FAL_EVENT_MESSAGE for each result, in order and never dropped, and FAL_EVENT_CONNECTION with one
 /// of these values of /state:
 ///
-/// "connected", with /request_id if fal sent one;
+/// "connected", with /request_id, which is null if fal sent none;
 ///
 /// "lost", with /reason and /unanswered, the number of inputs without a result. They may have been
-/// executed and are never sent again. libfal reconnects, and gives up after repeated failures;
+/// executed and are never sent again. libfal reconnects, and gives up after as many losses as
+/// fal_options_set_max_attempts() allows attempts;
 ///
 /// "dropped", with /count, the number of inputs that were never sent: those that were dropped from
 /// the full queue, and those that were still queued when the session ended. The sum of these counts
 /// is fal_realtime_unsent().
 ///
 /// The operation succeeds when the host or the app closes the session, also when the app does so
-/// because it received no input for too long. The response is JSON with /ended ("closed", "server"
-/// or "timeout"), /connections, /sent, /received, /unanswered and /unsent. The operation fails when
-/// the app reports an error. fal does not say to which input a result belongs, so /unanswered is an
+/// because it received no input for too long. The response is JSON with /ended ("closed" by the host,
+/// "server" for the app, or "timeout" for an app that received no input), /connections, /sent,
+/// /received, /unanswered and /unsent. The operation fails when the app reports an error, and with
+/// FAL_E_DEADLINE after the request's own timeout. fal does not say to which input a result belongs, so /unanswered is an
 /// estimate: at least the inputs after which no result arrived.
 ///
 /// Messages are MessagePack and are presented as JSON. In both directions, bytes are {"$bytes":
@@ -1827,11 +1839,13 @@ FAL_API fal_status fal_client_realtime_start(
     fal_realtime **out,
     fal_error **err);
 
-/// Queues the input of a request to be sent; nothing else of the request is used. Success does
-/// not mean that the input was sent or executed: only results show that.
+/// Queues the input of a request to be sent, also before the session is connected; nothing else
+/// of the request is used. Success does not mean that the input was sent or executed: only
+/// results show that.
 ///
 /// FAL_E_QUEUE_FULL if the queue is full and no input may be dropped, FAL_E_CLOSED if the
-/// session is closing or has ended.
+/// session is closing or has ended, FAL_E_INVALID_ARGUMENT if the input has files, which only
+/// the first input of a session may have, or is too large.
 FAL_API fal_status fal_realtime_send(const fal_realtime *realtime, const fal_request *request, fal_error **err);
 
 /// Queues an input, given as JSON text, to be sent. Fails like fal_realtime_send().
@@ -2028,7 +2042,7 @@ typedef enum fal_access {
 /// wrote, 0 at the end, or a negative number if reading failed. It runs on one of two threads of
 /// libfal that run only such callbacks, one call at a time for each upload. It may block, which
 /// delays other read callbacks but no other work of libfal. It must not wait for libfal.
-typedef int64_t (*fal_read_callback)(void *user, void *buffer, size_t size);
+typedef int64_t (*fal_read_callback)(void *buffer, size_t size, void *user);
 
 /// Creates an upload of the file at a path. The file is opened when the upload starts, and must
 /// be a regular file. Free the upload with fal_upload_free().
@@ -2048,13 +2062,13 @@ FAL_API fal_status fal_upload_new_bytes(
 
 /// Creates an upload of the bytes that read returns: exactly size bytes, or all up to its end if
 /// size is negative, which only FAL_UPLOAD_AUTOMATIC and parts can send. The bytes are read once,
-/// so the upload can be used once. release, which may be NULL, is called when read will not be
+/// so one operation can use the upload, and another fails with FAL_E_INVALID_ARGUMENT. release, which may be NULL, is called when read will not be
 /// called again, also if this function fails. Free the upload with fal_upload_free().
 FAL_API fal_status fal_upload_new_reader(
+    int64_t size,
     fal_read_callback read,
     fal_release_callback release,
     void *user,
-    int64_t size,
     fal_upload **out,
     fal_error **err);
 
@@ -2465,9 +2479,10 @@ FAL_API fal_status fal_client_verify_webhook(
 /// callbacks for events come before the one for the end.
 /// @{
 
-/// Called when notices or callbacks are ready. It runs on a thread of libfal that runs only
-/// callbacks, or on one of the host's threads, perhaps on both at once. It should only signal the
-/// event loop: the next call waits until it returns.
+/// Called when notices or callbacks are ready, on a thread of libfal that runs only callbacks, or on
+/// a thread of the host that registers something that is ready already, so two calls may run at
+/// once. It should only signal the event loop: a slow call delays the next one on libfal's thread.
+/// It must not wait for libfal.
 typedef void (*fal_wake_callback)(void *user);
 
 /// Creates an empty dispatcher. Returns NULL only if there is no memory. Release it with
@@ -2477,9 +2492,9 @@ FAL_API fal_dispatcher *fal_dispatcher_new(void);
 /// Adds a reference to the dispatcher and returns it. NULL returns NULL.
 FAL_API fal_dispatcher *fal_dispatcher_retain(const fal_dispatcher *dispatcher);
 
-/// Releases one reference. After the last release nothing is watched any longer, callbacks that
-/// are left are never called, and libfal uses none of their user pointers; the operations go
-/// on. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
+/// Releases one reference. After the last release nothing is watched any longer, and callbacks
+/// that are left are never called, but what was registered with them is released; the operations
+/// go on. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
 /// before. NULL is ignored.
 FAL_API void fal_dispatcher_release(fal_dispatcher *dispatcher);
 
@@ -2504,9 +2519,8 @@ FAL_API fal_status fal_dispatcher_run(
 /// fal_dispatcher_run().
 FAL_API fal_status fal_dispatcher_wait(const fal_dispatcher *dispatcher, int64_t timeout_ms, fal_error **err);
 
-/// Returns how many callbacks are registered and not called yet and how many operations are
-/// watched, whether they have ended or not; 0 for NULL. A callback for events counts while
-/// events are waiting.
+/// Returns the number of callbacks that are registered and not called yet, plus that of watched
+/// operations, ended or not; 0 for NULL. A callback for events counts while events are waiting.
 FAL_API size_t fal_dispatcher_outstanding(const fal_dispatcher *dispatcher);
 
 /// Sets the callback that is called when callbacks or notices become ready, so that an event
@@ -2535,10 +2549,10 @@ FAL_API fal_status fal_dispatcher_set_wake(
 /// were discarded, only its end.
 ///
 /// The dispatcher keeps the operation, so all its references may be released. user is passed on as
-/// it is; it must stay valid until fal_dispatcher_next() has returned the end, or until the last
-/// reference to the dispatcher was released. An operation that streams pauses while 1024 events or
-/// 16 MiB of it are unread, as always. An event that fal_op_next_event() returns does not come here,
-/// too.
+/// it is and never looked at; it comes for the last time with the end, or never once the dispatcher
+/// is gone. A watch cannot be taken back: to be rid of it, cancel the operation and read up to its
+/// end. An operation that streams pauses while 1024 events or 16 MiB of it are unread, as always. An
+/// event that fal_op_next_event() returns does not come here, too.
 ///
 /// FAL_E_INVALID_ARGUMENT if the operation is watched already, by any dispatcher, or has a callback
 /// of fal_op_when_event().
@@ -2571,8 +2585,8 @@ FAL_API fal_status fal_dispatcher_next(
 // ==== Runtime ========================================================================================================
 /// @defgroup runtime Runtime
 ///
-/// The runtime is the library's threads. The first call starts it; there is one per process, and
-/// none after fal_shutdown(). A forked child gets its own.
+/// The runtime is the library's threads. The first operation starts it; there is one per process,
+/// and none after fal_shutdown(). A forked child gets its own.
 /// @{
 
 /// Called on a thread of the runtime, before or after everything else that runs there, perhaps on
@@ -2582,15 +2596,15 @@ typedef void (*fal_thread_callback)(void *user);
 /// Sets the number of worker threads, 1 to 64; by default 1. More of them help a host that sends
 /// or receives gigabits a second by TLS.
 ///
-/// Call it before the first call or after fal_shutdown(). FAL_E_INVALID_ARGUMENT while the
-/// runtime is running.
+/// Call it before the first operation is started, or after fal_shutdown().
+/// FAL_E_INVALID_ARGUMENT while the runtime is running.
 FAL_API fal_status fal_runtime_set_worker_threads(size_t count, fal_error **err);
 
 /// Sets functions that are called on each thread of the runtime, those that run callbacks
 /// included: on_start when it starts, and on_stop before it ends. NULL means none. The
 /// functions stay set for the next start. release, which may be NULL, is called once they were
-/// replaced, or if this function fails. Call it before the first call or after fal_shutdown().
-/// FAL_E_INVALID_ARGUMENT while the runtime is running.
+/// replaced, or if this function fails. Call it before the first operation is started, or after
+/// fal_shutdown(). FAL_E_INVALID_ARGUMENT while the runtime is running.
 FAL_API fal_status fal_runtime_set_thread_hooks(
     fal_thread_callback on_start,
     fal_thread_callback on_stop,
@@ -2608,8 +2622,10 @@ FAL_API fal_status fal_runtime_set_thread_hooks(
 FAL_API fal_status fal_log_flush(int64_t timeout_ms, fal_error **err);
 
 /// Stops the runtime: rejects new work, ends every operation with FAL_E_SHUT_DOWN, and joins
-/// every thread. Afterwards the library can be unloaded, or used again: the next call starts a
-/// new runtime, also with clients created before. Does nothing if the runtime is not running.
+/// every thread. Objects stay valid and are freed as before, and outcomes, events, notices and
+/// callbacks that are ready can still be taken, read and run. The library can then be unloaded,
+/// or used again: the next operation starts a new runtime, also with clients created before.
+/// Does nothing if the runtime is not running.
 ///
 /// It waits for work that must not be interrupted: the renewal of a login that was sent, the
 /// cancellation of jobs, and running callbacks. All log lines are delivered.

@@ -458,9 +458,11 @@ fn carry(
     unfinished: Unfinished,
     closing: CancellationToken,
     limit: Option<Limit>,
-    mut work: Work,
+    work: Work,
 ) -> impl Future<Output = ()> + Send {
     async move {
+        // First, so that a task that is thrown away drops the work before the operation ends.
+        let mut work = work;
         let Unfinished { shared, progress } = &unfinished;
         let end = tokio::select! {
             biased;

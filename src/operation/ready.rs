@@ -122,9 +122,12 @@ impl Shared {
     fn wake_later(self: &Arc<Self>) {
         let mut waker = Waker(Arc::downgrade(self));
         let job = move || std::iter::from_fn(|| waker.next()).for_each(|wake| call(&wake));
-        let posted =
-            runtime::current_or_closing().map(|instance| instance.host().post(Kind::Wakes, job));
-        if let Ok(Err(job)) = posted {
+        // Without a thread for it, this one calls: nothing else would tell the host.
+        let left = match runtime::current_or_closing() {
+            Ok(instance) => instance.host().post(Kind::Wakes, job).err(),
+            Err(_) => Some(Box::new(job) as Box<dyn FnOnce() + Send>),
+        };
+        if let Some(job) = left {
             job();
         }
     }

@@ -254,23 +254,30 @@ impl Request {
     /// the pointer passes through something that is
     /// neither an object nor an array, or if the body would become more than 128 levels deep.
     pub fn set_field(&mut self, name: &str, value: Value) -> Result<()> {
-        match &self.body {
-            Body::Empty => self.body = Body::Json(Arc::new(Value::Object(Map::new()))),
-            Body::Text(text) => self.body = Body::Json(Arc::new(read(text)?)),
-            _ => {}
-        }
-        let Body::Json(root) = &mut self.body else {
-            return Err(Error::invalid(
-                "cannot set a field: the body is bytes, not a JSON object",
-            ));
-        };
         let path = path_of(name, &value)?;
         let wrong = || {
             Error::invalid(format!(
                 "{name:?} passes through a value that is neither an object nor an array"
             ))
         };
+        let mut made = match &self.body {
+            Body::Empty => Some(Arc::new(Value::Object(Map::new()))),
+            Body::Text(text) => Some(Arc::new(read(text)?)),
+            _ => None,
+        };
+        let root = match (&mut made, &mut self.body) {
+            (Some(root), _) | (None, Body::Json(root)) => root,
+            _ => {
+                return Err(Error::invalid(
+                    "cannot set a field: the body is bytes, not a JSON object",
+                ));
+            }
+        };
         *slot(json::own(root)?, &path).ok_or_else(wrong)? = value;
+        // Only now, so that a field that cannot be set leaves the body as it is.
+        if let Some(root) = made {
+            self.body = Body::Json(root);
+        }
         self.inputs.forget(&path);
         Ok(())
     }
@@ -407,6 +414,20 @@ pub(crate) mod fuzz;
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_field_that_cannot_be_set_leaves_the_body_as_it_is() {
+        let mut request = Request::run("fal-ai/flux/dev").unwrap();
+        let text = r#"{"seed":12345678901234567890123,"a":1,"a":2}"#;
+        request.set_json_text(text).unwrap();
+        for name in ["image_size/width", "/a/b", ""] {
+            assert!(request.set_field(name, json!(1)).is_err(), "{name}");
+        }
+        assert!(matches!(&request.body, Body::Text(kept) if kept == text));
+        let mut request = Request::run("fal-ai/flux/dev").unwrap();
+        assert!(request.set_field("", json!(1)).is_err());
+        assert!(matches!(request.body, Body::Empty));
+    }
 
     #[test]
     fn fields_are_set_by_name_and_by_pointer() {

@@ -26,8 +26,8 @@ use crate::runtime::per_runtime::PerRuntime;
 
 /// Short, because a POST on a connection that the server has just closed cannot be repeated.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// The maximum number of idle connections to one host: as many as a client's requests use at once.
-const IDLE: usize = 2 * WIDTH;
+/// The maximum number of idle connections to one host: as many as a client's runs use at once.
+const IDLE: usize = WIDTH;
 /// The limit of an HTTP/2 header list in bytes. fal sends at most 16 KB (docs/protocol.md §5.8).
 const HEADERS: u32 = 64 << 10;
 

@@ -50,6 +50,10 @@ pub(super) fn method(
     if hosts.proxied(from).is_some() {
         return None;
     }
+    // They would be sent, and shown in errors.
+    if !to.username().is_empty() || to.password().is_some() {
+        return None;
+    }
     let files = hosts.origin(from) == Origin::Files && hosts.origin(to) == Origin::Files;
     let same = from.origin() == to.origin() && hosts.origin(to) != Origin::Foreign;
     // Without a credential nothing can leak. `authorize::route` refuses http.

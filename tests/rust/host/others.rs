@@ -145,7 +145,8 @@ fn what_the_host_gave_ends_on_a_thread_of_its_own() {
         let op = start(&client, "emulator/slow");
         drop(client);
         let dispatcher = Dispatcher::new();
-        dispatcher.when_done(&op, move |_| drop(called)).unwrap();
+        let borrow = move |_| assert_eq!(called.0.come(), 0);
+        dispatcher.when_event(&op, borrow).unwrap();
     }
     within("nothing ends", || gate.come() >= 2);
     call(&builder(&emulator).build().unwrap()).unwrap();
