@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::runtime;
 use crate::runtime::host_functions::{HostOwned, HostThreads, Kind};
@@ -87,7 +87,7 @@ struct Outlet {
 
 /// The queue of one function in one lifetime of the runtime.
 struct Queue {
-    host: Arc<HostThreads>,
+    host: Weak<HostThreads>,
     waiting: Mutex<Waiting>,
 }
 
@@ -138,7 +138,7 @@ impl Outlet {
     fn add(self: &Arc<Self>, line: Line) {
         let make = || {
             Ok(Queue {
-                host: runtime::current_or_closing()?.host().clone(),
+                host: Arc::downgrade(runtime::current_or_closing()?.host()),
                 waiting: Mutex::default(),
             })
         };
@@ -153,16 +153,17 @@ impl Outlet {
 
     /// Schedules the delivery of the lines on a thread of the host's functions.
     fn serve(self: &Arc<Self>, queue: Arc<OfInstance<Queue>>) {
-        let (outlet, host) = (self.clone(), queue.host.clone());
+        let (outlet, host) = (self.clone(), queue.host.upgrade());
         let again = queue.clone();
-        if host.post(Kind::Log, move || outlet.deliver(queue)).is_err() {
+        let posted = host.map(|host| host.post(Kind::Log, move || outlet.deliver(queue)));
+        if !matches!(posted, Some(Ok(()))) {
             again.lock().give_up();
         }
     }
 
     fn deliver(self: Arc<Self>, queue: Arc<OfInstance<Queue>>) {
         for _ in 0..TURN {
-            if queue.host.has_given_up() {
+            if queue.host.upgrade().is_none_or(|host| host.has_given_up()) {
                 return queue.lock().give_up();
             }
             let Some((level, target, line)) = queue.lock().next(self.most) else {

@@ -740,7 +740,7 @@ typedef void (*fal_log_callback)(fal_log_level level, const char *target, const 
 
 /// Asks the host for a credential. The callback owns request, and must complete it with exactly one
 /// of the functions of the section Credential requests, at once or later, on any thread. It runs on
-/// a thread of libfal that runs only such callbacks.
+/// a thread of libfal that runs only such callbacks; several clients may ask at once.
 ///
 /// It may block, and may wait for calls of other clients. It must not wait for calls of the client
 /// that asks, which wait for the credential, or for fal_shutdown().
@@ -1505,7 +1505,8 @@ FAL_API uint64_t fal_op_dropped_events(const fal_op *op);
 /// - fal_dispatcher_run() calls the callback of fal_op_when_done() for the same operation and
 ///   dispatcher,
 /// - the operation has ended, and all of its events were read or discarded,
-/// - the last reference to the dispatcher was released.
+/// - the last reference to the dispatcher was released. release is then called when the operation
+///   ends, its outcome is taken, or its last reference is released.
 ///
 /// FAL_E_INVALID_ARGUMENT if the operation is watched: see fal_op_watch().
 FAL_API fal_status fal_op_when_event(
@@ -2476,7 +2477,8 @@ FAL_API fal_status fal_client_verify_webhook(
 ///
 /// The order is certain. Once fal_op_poll(), fal_op_wait() or fal_op_is_done() says that an
 /// operation has ended, its callback or notice is ready. Once that comes, these say so, too. All
-/// callbacks for events come before the one for the end.
+/// callbacks for events come before the one for the end. Several threads may run a dispatcher, and
+/// then one may still be in a call for events while another is in that for the end.
 /// @{
 
 /// Called when notices or callbacks are ready, on a thread of libfal that runs only callbacks, or on
@@ -2493,13 +2495,14 @@ FAL_API fal_dispatcher *fal_dispatcher_new(void);
 FAL_API fal_dispatcher *fal_dispatcher_retain(const fal_dispatcher *dispatcher);
 
 /// Releases one reference. After the last release nothing is watched any longer, and callbacks
-/// that are left are never called, but what was registered with them is released; the operations
-/// go on. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
+/// that are left are never called, but what was registered with them is released, soon after. A
+/// call of the wake callback that is under way goes on, and so do the operations. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
 /// before. NULL is ignored.
 FAL_API void fal_dispatcher_release(fal_dispatcher *dispatcher);
 
 /// Calls ready callbacks on this thread: at most max, and no further one after budget_us
-/// microseconds, but at least one if any is ready and max is not 0. *ran is the number of called
+/// microseconds, but at least one if any is ready and max is not 0. A callback may release the
+/// dispatcher, which then goes when this function returns. *ran is the number of called
 /// callbacks; ran may be NULL.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback. FAL_E_FORKED if the dispatcher was created by the parent

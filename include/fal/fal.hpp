@@ -25,7 +25,9 @@
 ///              fal::no_limit is the only time without an end.
 ///   Threads    Several threads may use a const object at once, as in C.
 ///   Callbacks  A callback must not throw: it is called from C, and an exception that leaves it ends the process. Its
-///              state is owned, and is destroyed when libfal no longer uses it.
+///              state is owned, and is destroyed when libfal no longer uses it. Where fal.h does not say that there is
+///              one call at a time, several threads may call it at once: those that run a dispatcher, or those that ask
+///              for a credential for several clients.
 
 #ifndef FAL_FAL_HPP
 #define FAL_FAL_HPP
@@ -36,6 +38,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -158,7 +161,7 @@ public:
         class Count, class Period,
         std::enable_if_t<std::is_convertible_v<std::chrono::duration<Count, Period>, std::chrono::milliseconds>, int> = 0>
     constexpr time_limit(std::chrono::duration<Count, Period> time) noexcept
-        : ms_(time < time.zero() ? 0 : std::chrono::milliseconds(time).count())
+        : ms_(time < time.zero() ? 0 : whole(time))
     {}
 
     /// The time that never ends; see fal::no_limit.
@@ -169,6 +172,15 @@ public:
 private:
     constexpr time_limit() noexcept = default;
 
+    // A time that does not fit is the longest one.
+    template <class Count, class Period>
+    static constexpr std::int64_t whole(std::chrono::duration<Count, Period> time) noexcept
+    {
+        using longest = std::chrono::milliseconds;
+        return std::chrono::duration<long double, std::milli>(time) < longest::max() ? longest(time).count()
+                                                                                      : longest::max().count();
+    }
+
     std::int64_t ms_ = -1;
 };
 
@@ -177,10 +189,19 @@ inline constexpr time_limit no_limit = time_limit::none();
 
 namespace detail {
 
-// An empty view may have no pointer, which C refuses.
-constexpr const char *at(std::string_view text) noexcept { return text.data() ? text.data() : ""; }
+// An empty view may have no pointer, which means none in some functions of C. NULL with a size is C's to refuse.
+constexpr const char *at(std::string_view text) noexcept { return text.empty() ? "" : text.data(); }
 
-inline const void *at(bytes data) noexcept { return data.data() ? static_cast<const void *>(data.data()) : ""; }
+inline const void *at(bytes data) noexcept { return data.empty() ? "" : static_cast<const void *>(data.data()); }
+
+// The count of a duration as C takes it: negative ones are zero, and those that do not fit the longest.
+template <class Count, class Period> constexpr std::uint32_t count_of(std::chrono::duration<Count, Period> time) noexcept
+{
+    const auto most = std::numeric_limits<std::uint32_t>::max();
+    if (time.count() < 0)
+        return 0;
+    return time.count() < most ? static_cast<std::uint32_t>(time.count()) : most;
+}
 
 // The string that a function of C returns, with its length in the last parameter; nothing for NULL.
 template <class Function, class... Arguments> optional_text text(Function function, Arguments... arguments) noexcept
@@ -195,7 +216,7 @@ template <class Function, class... Arguments> optional_text text(Function functi
 template <class Function, class... Arguments>
 std::string_view text_or_empty(Function function, Arguments... arguments) noexcept
 {
-    return text(function, arguments...).value_or(std::string_view());
+    return text(function, arguments...).value_or(std::string_view(""));
 }
 
 // A number that C writes as -1 if it does not know it.
@@ -985,7 +1006,7 @@ public:
         if (!*this)
             return *this;
         const fal_credential_callback trampoline = [](fal_credential_request *request, void *user) noexcept {
-            detail::function_of<Function>(user)(credential_request(request));
+            static_cast<void>(detail::function_of<Function>(user)(credential_request(request)));
         };
         return call(fal_options_set_credential_callback, trampoline, detail::destroy<Function>,
                     detail::lend(std::move(function)));
@@ -1036,7 +1057,8 @@ public:
             return *this;
         const fal_log_callback trampoline = [](fal_log_level line, const char *target, const char *message, std::size_t size,
                                                void *user) noexcept {
-            detail::function_of<Function>(user)(line, std::string_view(target), std::string_view(message, size));
+            static_cast<void>(
+                detail::function_of<Function>(user)(line, std::string_view(target), std::string_view(message, size)));
         };
         return call(fal_options_set_log, level, trampoline, detail::destroy<Function>, detail::lend(std::move(function)));
     }
@@ -1231,7 +1253,8 @@ public:
     /// the end, or a negative number if reading failed. They are `size` bytes.
     template <class Function> static upload reading(Function function, std::uint64_t size)
     {
-        return read_by(std::move(function), static_cast<std::int64_t>(size));
+        const std::uint64_t most = std::numeric_limits<std::int64_t>::max();
+        return read_by(std::move(function), static_cast<std::int64_t>(size < most ? size : most));
     }
     /// The same without a size: all bytes up to the end.
     template <class Function> static upload reading(Function function) { return read_by(std::move(function), -1); }
@@ -1676,16 +1699,17 @@ public:
     [[nodiscard]] std::uint64_t dropped_events() const noexcept { return fal_op_dropped_events(raw_); }
 
     /// Makes the dispatcher call a function once when the operation has ended: void(fal::op). It is destroyed after the
-    /// call, or with the last copy of the dispatcher.
+    /// call, or with the last copy of the dispatcher, perhaps on a thread of libfal.
     template <class Function> result<void> when_done(const dispatcher &dispatcher, Function function) const;
     /// Makes dispatcher::next() return the events and the end of the operation, with `user`, which stays valid until then.
     result<void> watch(const dispatcher &dispatcher, void *user) const;
     /// The same without a pointer.
     result<void> watch(const dispatcher &dispatcher) const;
     /// Makes the dispatcher call a function when there are unread events, once for all of them: void(fal::op). It replaces
-    /// the one before, and is destroyed when no call follows, perhaps on a thread of libfal.
+    /// the one before, and is destroyed when no call follows, perhaps on a thread of libfal: at the latest with the end of
+    /// the operation, which what it owns must not put off.
     template <class Function> result<void> when_event(const dispatcher &dispatcher, Function function) const;
-    /// Takes that function back: no call starts after this returns.
+    /// Takes that function back: no call starts after this returns. One that another thread has begun goes on.
     result<void> no_event(const dispatcher &dispatcher) const;
 };
 
@@ -1804,7 +1828,7 @@ public:
     /// or the dispatcher is gone, and no call is running, perhaps on a thread of libfal.
     template <class Function> result<void> set_wake(Function function) const
     {
-        const fal_wake_callback trampoline = [](void *user) noexcept { detail::function_of<Function>(user)(); };
+        const fal_wake_callback trampoline = [](void *user) noexcept { static_cast<void>(detail::function_of<Function>(user)()); };
         return detail::attempt(fal_dispatcher_set_wake, raw_, trampoline, detail::destroy<Function>,
                                detail::lend(std::move(function)));
     }
@@ -1821,7 +1845,7 @@ private:
 template <class Function> result<void> op::when_done(const dispatcher &dispatcher, Function function) const
 {
     const fal_op_callback trampoline = [](fal_op *ended, void *user) noexcept {
-        detail::function_of<Function>(user)(borrowed(ended));
+        static_cast<void>(detail::function_of<Function>(user)(borrowed(ended)));
     };
     return detail::attempt(fal_op_when_done, raw_, dispatcher.capi(), trampoline, detail::destroy<Function>,
                            detail::lend(std::move(function)));
@@ -1830,7 +1854,7 @@ template <class Function> result<void> op::when_done(const dispatcher &dispatche
 template <class Function> result<void> op::when_event(const dispatcher &dispatcher, Function function) const
 {
     const fal_op_callback trampoline = [](fal_op *busy, void *user) noexcept {
-        detail::function_of<Function>(user)(borrowed(busy));
+        static_cast<void>(detail::function_of<Function>(user)(borrowed(busy)));
     };
     return detail::attempt(fal_op_when_event, raw_, dispatcher.capi(), trampoline, detail::destroy<Function>,
                            detail::lend(std::move(function)));
@@ -1903,8 +1927,8 @@ public:
     FAL_SETTER(socket_options, set_use_header, (bool use_header), fal_socket_options_set_use_header, use_header)
 
     /// Sets the lifetime of the short-lived tokens.
-    FAL_SETTER(socket_options, set_token_lifetime, (std::chrono::duration<std::uint32_t> lifetime),
-               fal_socket_options_set_token_seconds, lifetime.count())
+    FAL_SETTER(socket_options, set_token_lifetime, (std::chrono::seconds lifetime), fal_socket_options_set_token_seconds,
+               detail::count_of(lifetime))
 
     /// Sets how many inputs may wait to be sent, and what happens to further ones: a FAL_WHEN_FULL_ constant.
     FAL_SETTER(socket_options, set_queue, (std::size_t most, fal_when_full when_full), fal_socket_options_set_queue, most,
@@ -1914,8 +1938,8 @@ public:
     FAL_SETTER(socket_options, set_max_message_bytes, (std::size_t most), fal_socket_options_set_max_message_bytes, most)
 
     /// Sets the interval of pings; zero sends none.
-    FAL_SETTER(socket_options, set_ping, (std::chrono::duration<std::uint32_t, std::milli> interval),
-               fal_socket_options_set_ping_ms, interval.count())
+    FAL_SETTER(socket_options, set_ping, (std::chrono::milliseconds interval), fal_socket_options_set_ping_ms,
+               detail::count_of(interval))
 };
 
 /// A session with a realtime app. Copies refer to the same one; the last of them closes it.
@@ -1981,9 +2005,9 @@ public:
     explicit channel(fal_channel *raw) noexcept : shared(raw) {}
 
     /// Sets the interval of pings; zero sends none.
-    result<void> set_ping(std::chrono::duration<std::uint32_t, std::milli> interval) const
+    result<void> set_ping(std::chrono::milliseconds interval) const
     {
-        return detail::attempt(fal_channel_set_ping_ms, raw_, interval.count());
+        return detail::attempt(fal_channel_set_ping_ms, raw_, detail::count_of(interval));
     }
     /// Starts a run over the channel.
     result<op> run_start(const request &input) const { return call<op>(input, fal_channel_run_start); }
@@ -2053,7 +2077,8 @@ public:
     result<response> verify(json jwks, std::chrono::system_clock::time_point now) const
     {
         const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
-        return verify_at(jwks, static_cast<std::int64_t>(seconds));
+        // A negative time would be that of the system's clock.
+        return verify_at(jwks, seconds < 0 ? 0 : static_cast<std::int64_t>(seconds));
     }
     /// How the job of a verified webhook ended: success, or the error with which it failed.
     static result<void> outcome(const response_view &verified)
@@ -2107,13 +2132,15 @@ public:
     result<response> check() const { return create<response>(fal_client_check, raw_); }
     result<op> check_start() const { return create<op>(fal_client_check_start, raw_); }
     /// Creates a short-lived token that permits calls of the apps in a list of endpoint ids, separated by commas.
-    result<response> mint_token(std::string_view endpoints, std::chrono::duration<std::uint32_t> lifetime) const
+    result<response> mint_token(std::string_view endpoints, std::chrono::seconds lifetime) const
     {
-        return create<response>(fal_client_mint_token, raw_, detail::at(endpoints), endpoints.size(), lifetime.count());
+        return create<response>(fal_client_mint_token, raw_, detail::at(endpoints), endpoints.size(),
+                                detail::count_of(lifetime));
     }
-    result<op> mint_token_start(std::string_view endpoints, std::chrono::duration<std::uint32_t> lifetime) const
+    result<op> mint_token_start(std::string_view endpoints, std::chrono::seconds lifetime) const
     {
-        return create<op>(fal_client_mint_token_start, raw_, detail::at(endpoints), endpoints.size(), lifetime.count());
+        return create<op>(fal_client_mint_token_start, raw_, detail::at(endpoints), endpoints.size(),
+                          detail::count_of(lifetime));
     }
 
     /// Runs a request directly on a runner, without the queue.
@@ -2268,8 +2295,8 @@ inline result<void> set_worker_threads(std::size_t count) { return detail::attem
 template <class Start, class Stop> result<void> set_thread_hooks(Start on_start, Stop on_stop)
 {
     using pair = std::pair<Start, Stop>;
-    const fal_thread_callback start = [](void *user) noexcept { detail::function_of<pair>(user).first(); };
-    const fal_thread_callback stop = [](void *user) noexcept { detail::function_of<pair>(user).second(); };
+    const fal_thread_callback start = [](void *user) noexcept { static_cast<void>(detail::function_of<pair>(user).first()); };
+    const fal_thread_callback stop = [](void *user) noexcept { static_cast<void>(detail::function_of<pair>(user).second()); };
     return detail::attempt(fal_runtime_set_thread_hooks, start, stop, detail::destroy<pair>,
                            detail::lend(pair(std::move(on_start), std::move(on_stop))));
 }
@@ -2309,10 +2336,13 @@ public:
                 still->resume();
         };
         // From the registration on, the coroutine may run on another thread, so this object may be gone.
-        auto registered = op_.when_done(on_, std::move(resume));
-        if (!registered)
-            error_ = std::move(registered).error();
-        return !error_;
+        const op op = op_;
+        const dispatcher on = on_;
+        auto registered = op.when_done(on, std::move(resume));
+        if (registered)
+            return true;
+        error_ = std::move(registered).error();
+        return false;
     }
 
     result<response> await_resume() { return error_ ? result<response>(std::move(error_)) : op_.get(); }

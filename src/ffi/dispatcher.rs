@@ -8,7 +8,8 @@
 //!
 //! The order is certain. Once fal_op_poll(), fal_op_wait() or fal_op_is_done() says that an
 //! operation has ended, its callback or notice is ready. Once that comes, these say so, too. All
-//! callbacks for events come before the one for the end.
+//! callbacks for events come before the one for the end. Several threads may run a dispatcher, and
+//! then one may still be in a call for events while another is in that for the end.
 
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -52,14 +53,15 @@ counted! {
     fn fal_dispatcher_retain(dispatcher: *const fal_dispatcher) -> *mut fal_dispatcher;
 
     /// Releases one reference. After the last release nothing is watched any longer, and callbacks
-    /// that are left are never called, but what was registered with them is released; the operations
-    /// go on. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
+    /// that are left are never called, but what was registered with them is released, soon after. A
+    /// call of the wake callback that is under way goes on, and so do the operations. To miss nothing, run or read the dispatcher until fal_dispatcher_outstanding() is 0
     /// before. NULL is ignored.
     fn fal_dispatcher_release(dispatcher: *mut fal_dispatcher);
 }
 
 /// Calls ready callbacks on this thread: at most max, and no further one after budget_us
-/// microseconds, but at least one if any is ready and max is not 0. *ran is the number of called
+/// microseconds, but at least one if any is ready and max is not 0. A callback may release the
+/// dispatcher, which then goes when this function returns. *ran is the number of called
 /// callbacks; ran may be NULL.
 ///
 /// FAL_E_WOULD_DEADLOCK inside a callback. FAL_E_FORKED if the dispatcher was created by the parent
@@ -77,8 +79,9 @@ pub unsafe extern "C" fn fal_dispatcher_run(
         let place = if ran.is_null() { &raw mut nowhere } else { ran };
         // SAFETY: a local, or writable by the header's contract.
         let ran = unsafe { Out::new(place, 0, "ran") }?;
+        // A reference, because a callback may release the host's.
         // SAFETY: NULL or live, by the header's contract.
-        let dispatcher = unsafe { boundary::borrow(dispatcher, "dispatcher") }?;
+        let dispatcher = unsafe { Shared::of(dispatcher, "dispatcher") }?;
         ran.set(dispatcher.inner.run(max, times::wait_us(budget_us))?);
         Ok(())
     })

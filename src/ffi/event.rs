@@ -137,7 +137,8 @@ fallible! {
     /// - fal_dispatcher_run() calls the callback of fal_op_when_done() for the same operation and
     ///   dispatcher,
     /// - the operation has ended, and all of its events were read or discarded,
-    /// - the last reference to the dispatcher was released.
+    /// - the last reference to the dispatcher was released. release is then called when the operation
+    ///   ends, its outcome is taken, or its last reference is released.
     ///
     /// FAL_E_INVALID_ARGUMENT if the operation is watched: see fal_op_watch().
     fn fal_op_when_event(

@@ -80,7 +80,7 @@ pub type fal_log_callback = Option<
 
 /// Asks the host for a credential. The callback owns request, and must complete it with exactly one
 /// of the functions of the section Credential requests, at once or later, on any thread. It runs on
-/// a thread of libfal that runs only such callbacks.
+/// a thread of libfal that runs only such callbacks; several clients may ask at once.
 ///
 /// It may block, and may wait for calls of other clients. It must not wait for calls of the client
 /// that asks, which wait for the credential, or for fal_shutdown().

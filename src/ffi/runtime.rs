@@ -7,6 +7,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use super::times;
+use crate::runtime::host_functions::HostOwned;
 use crate::runtime::{self, Config, ThreadHook};
 
 /// Called on a thread of the runtime, before or after everything else that runs there, perhaps on
@@ -33,12 +34,16 @@ fallible! {
         on_stop: fal_thread_callback,
         user: lease[release],
     ) {
-        let user = Arc::new(user);
+        let user = Arc::new(HostOwned::new(user));
         let hook = |callback: fal_thread_callback| {
             callback.map(|callback| {
                 let user = user.clone();
-                // SAFETY: the host passed this callback for this argument.
-                let hook = move || unsafe { callback(user.user()) };
+                let hook = move || {
+                    if let Some(user) = user.get() {
+                        // SAFETY: the host passed this callback for this argument.
+                        unsafe { callback(user.user()) }
+                    }
+                };
                 Arc::new(hook) as ThreadHook
             })
         };

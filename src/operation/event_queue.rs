@@ -131,6 +131,17 @@ impl EventQueue {
         Some(listener)
     }
 
+    /// Removes a callback of which no call can follow once the operation has ended. The caller must
+    /// drop it without the lock.
+    pub(super) fn take_callback(&mut self) -> Option<Arc<dyn Listener>> {
+        let listener = self.listener.as_ref()?;
+        let is_over = self.is_read() || !listener.is_alive();
+        match is_over && listener.place().watch.is_none() {
+            true => self.take_listener(),
+            false => None,
+        }
+    }
+
     /// The listener, unless its dispatcher is gone.
     pub(super) fn listener(&self) -> Option<&Arc<dyn Listener>> {
         self.listener

@@ -169,6 +169,7 @@ impl Op {
             NextEvent::Pending => None,
             found => Some(found),
         })?;
+        self.release_callback();
         Ok(next.unwrap_or(NextEvent::Pending))
     }
 
@@ -180,7 +181,9 @@ impl Op {
             NextEvent::End => Some(None),
             NextEvent::Pending => None,
         };
-        self.shared.until(next).await?
+        let event = self.shared.until(next).await?;
+        self.release_callback();
+        event
     }
 
     /// Drops all queued and future events.
@@ -188,6 +191,7 @@ impl Op {
         if self.check_process().is_ok() {
             self.shared.lock().events.discard();
             self.shared.space_available.notify_waiters();
+            self.release_callback();
         }
     }
 
@@ -207,6 +211,14 @@ impl Op {
             }
             None if self.shared.is_pending() => NextEvent::Pending,
             None => NextEvent::End,
+        }
+    }
+
+    /// Drops the callback for events if no call of it can follow.
+    fn release_callback(&self) {
+        if !self.shared.is_pending() {
+            let callback = self.shared.lock().events.take_callback();
+            drop(callback);
         }
     }
 
@@ -314,7 +326,11 @@ impl Op {
         if self.shared.is_pending() {
             return None;
         }
-        let outcome = self.shared.lock().outcome.take();
+        let mut state = self.shared.lock();
+        let outcome = state.outcome.take();
+        let callback = state.events.take_callback();
+        drop(state);
+        drop(callback);
         Some(
             outcome
                 .unwrap_or_else(|| Err(Error::new(Code::Taken, "the outcome was already taken"))),

@@ -165,7 +165,9 @@ impl Shared {
         bells.extend(watch);
         bells.extend(hooks.iter_mut().filter_map(|publish| publish()));
         self.ended.store(true, Ordering::Release);
+        let callback = state.events.take_callback();
         self.wake(state);
+        drop(callback);
         bells.into_iter().for_each(|bell| bell.ring());
     }
 }

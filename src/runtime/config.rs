@@ -49,8 +49,9 @@ impl Config {
         stored().load().as_ref().clone()
     }
 
-    pub(super) fn store(self) {
-        stored().store(Arc::new(self));
+    /// Returns the configuration before, which may own values of the host.
+    pub(super) fn store(self) -> Arc<Config> {
+        stored().swap(Arc::new(self))
     }
 
     pub(super) fn workers(&self) -> usize {

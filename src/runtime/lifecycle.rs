@@ -261,7 +261,9 @@ impl Config {
             return Err(Error::invalid("the runtime is already running")
                 .with_remedy("Configure the runtime before the first call, or after a shutdown."));
         }
-        self.store();
+        let before = self.store();
+        drop(state);
+        drop(before);
         Ok(())
     }
 }

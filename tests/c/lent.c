@@ -176,6 +176,62 @@ static void a_callback_of_events_is_released_when_no_call_follows(void)
     fal_client_release(client);
 }
 
+/* The host keeps the operation, as one whose callback owns it does. */
+static void a_callback_of_events_is_released_with_the_end(void)
+{
+    struct lent read = {0, 0, 0}, discarded = {0, 0, 0}, gone = {0, 0, 0};
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_dispatcher *dispatcher = fal_dispatcher_new();
+    fal_op *op = start_stream(client), *silent = start_stream(client), *left = start_stream(client);
+    CHECK_OK(fal_op_when_event(op, dispatcher, on_op, release, &read, &err));
+    CHECK_OK(fal_op_when_event(silent, dispatcher, on_op, release, &discarded, &err));
+    fal_op_discard_events(silent);
+    for (int64_t end = now_ms() + 10000; released(&read) == 0 && now_ms() < end;) {
+        CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, -1, NULL, &err));
+        sleep_ms(1);
+    }
+    released_soon(&read);
+    CHECK_INT(fal_op_poll(op), FAL_OK);
+    CHECK_OK(fal_op_wait(silent, 10000, &err));
+    released_soon(&discarded);
+    CHECK_OK(fal_op_when_event(left, dispatcher, on_op, release, &gone, &err));
+    fal_dispatcher_release(dispatcher);
+    CHECK_OK(fal_op_wait(left, 10000, &err));
+    fal_response *response = NULL;
+    CHECK_OK(fal_op_take(left, &response, &err));
+    fal_response_free(response);
+    released_soon(&gone);
+    fal_op_release(op);
+    fal_op_release(silent);
+    fal_op_release(left);
+    fal_client_release(client);
+}
+
+static void drop_the_dispatcher(fal_op *op, void *user)
+{
+    (void)op;
+    fal_dispatcher_release(user);
+}
+
+static void a_callback_may_release_the_dispatcher(void)
+{
+    struct lent next = {0, 0, 0};
+    fal_error *err = NULL;
+    fal_client *client = new_client();
+    fal_dispatcher *dispatcher = fal_dispatcher_new();
+    fal_op *op = start(client, run_of("emulator/echo"));
+    CHECK_OK(fal_op_wait(op, 10000, &err));
+    CHECK_OK(fal_op_when_done(op, dispatcher, drop_the_dispatcher, NULL, dispatcher, &err));
+    CHECK_OK(fal_op_when_done(op, dispatcher, on_op, release, &next, &err));
+    size_t ran = 0;
+    CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, -1, &ran, &err));
+    CHECK_INT(ran, 2);
+    released_soon(&next);
+    fal_op_release(op);
+    fal_client_release(client);
+}
+
 static void a_wake_function_is_released_once_it_is_replaced(void)
 {
     struct lent replaced = {0, 0, 0}, gone = {0, 0, 0};
@@ -215,6 +271,21 @@ static void thread_hooks_are_released_once_they_are_replaced(void)
     fal_client_release(client);
 }
 
+static void set_worker_threads(void *user)
+{
+    *(fal_status *)user = fal_runtime_set_worker_threads(1, NULL);
+}
+
+static void a_release_function_may_configure_the_runtime(void)
+{
+    fal_status status = FAL_PENDING;
+    fal_error *err = NULL;
+    CHECK_OK(fal_shutdown(10000, &err));
+    CHECK_OK(fal_runtime_set_thread_hooks(on_signal, NULL, set_worker_threads, &status, &err));
+    CHECK_OK(fal_runtime_set_thread_hooks(NULL, NULL, NULL, NULL, &err));
+    CHECK_INT(status, FAL_OK);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
@@ -223,6 +294,9 @@ int main(int argc, char **argv)
         TEST(a_credential_function_is_released_with_its_client),
         TEST(the_callback_of_an_end_is_released_after_its_call),
         TEST(a_callback_of_events_is_released_when_no_call_follows),
+        TEST(a_callback_of_events_is_released_with_the_end),
+        TEST(a_callback_may_release_the_dispatcher),
+        TEST(a_release_function_may_configure_the_runtime),
         TEST(a_wake_function_is_released_once_it_is_replaced),
         TEST(thread_hooks_are_released_once_they_are_replaced),
     };

@@ -76,7 +76,7 @@ TEST_CASE("a callback may start operations, and may destroy the dispatcher")
     }));
     while (dispatcher) {
         REQUIRE_OK(dispatcher->wait(10s));
-        REQUIRE_OK(dispatcher->run(1, 1ms));
+        REQUIRE_OK(dispatcher->run());
     }
     CHECK(second);
 }
