@@ -424,7 +424,7 @@ mod tests {
             assert!(request.set_field(name, json!(1)).is_err(), "{name}");
         }
         assert!(matches!(&request.body, Body::Text(kept) if kept == text));
-        let mut request = Request::run("fal-ai/flux/dev").unwrap();
+        let mut request = Request::new("GET", "https://fal.run/fal-ai/flux/dev").unwrap();
         assert!(request.set_field("", json!(1)).is_err());
         assert!(matches!(request.body, Body::Empty));
     }
