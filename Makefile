@@ -10,8 +10,6 @@ SHELL := /bin/bash
 
 # The caller's key and hosts must not reach a test or the demo.
 unexport $(filter FAL_%,$(.VARIABLES)) VIRTUAL_ENV MAKEFLAGS MFLAGS
-# A nested make installs where it is told to.
-unexport PREFIX LIBDIR INCLUDEDIR CMAKEDIR LICENSEDIR DESTDIR
 
 ifneq ($(words $(CURDIR) $(CARGO_TARGET_DIR)),$(if $(CARGO_TARGET_DIR),2,1))
 $(error make cannot handle a path with a space: move the sources, or set CARGO_TARGET_DIR to another folder)

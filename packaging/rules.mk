@@ -6,6 +6,8 @@ INCLUDEDIR ?= $(PREFIX)/include
 CMAKEDIR ?= $(LIBDIR)/cmake/fal
 LICENSEDIR ?= $(PREFIX)/share/licenses/fal
 DESTDIR ?=
+# A nested make installs where it is told to. After the definitions, since make takes a name in this list for defined.
+unexport PREFIX LIBDIR INCLUDEDIR CMAKEDIR LICENSEDIR DESTDIR
 
 # Cargo features in addition to the default ones, such as FEATURES=keyring.
 FEATURES ?=
