@@ -278,9 +278,10 @@ $(BUILD)/c/shared/plugin $(BUILD)/c/shared/reloads: $(BUILD)/c/shared/%: tests/c
 # Every function of fal.h with junk for each argument, by the objects of its fuzzer. Unoptimized, which takes half the time.
 ABUSE := $(addprefix fuzz/api/, abuse.cpp callbacks.cpp givens.cpp server.cpp words.cpp world.cpp)
 $(BUILD)/c/shared/abuse: $(ABUSE) $(wildcard fuzz/api/*.hpp) tests/abi/fal.symbols $(HARNESS) $(INSTALLED)/lib/libfal.so
-	mkdir -p $(@D)
-	sed 's/.*/ROW(&)/' tests/abi/fal.symbols > $(@D)/rows.inc
-	$(CXX) $(subst -std=c99,-std=c++17,$(CFLAGS_INSTALLED)) -O0 -I$(@D) $(ABUSE) -o $@ $(SHARED_FAL)
+	# In a folder of its own: the compiler would take a program of this one for a header of C++.
+	mkdir -p $(@D) $(BUILD)/c/rows
+	sed 's/.*/ROW(&)/' tests/abi/fal.symbols > $(BUILD)/c/rows/rows.inc
+	$(CXX) $(subst -std=c99,-std=c++17,$(CFLAGS_INSTALLED)) -O0 -I$(BUILD)/c/rows $(ABUSE) -o $@ $(SHARED_FAL)
 
 $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(INSTALLED)/lib/libfal.a
 	mkdir -p $(@D)
