@@ -215,6 +215,8 @@ KEYRING := $(ROOT)/$(BUILD)/keyring
 .PHONY: test-keyring
 test-keyring: tools emulator wheel $(BUILD)/abi/untouched ## the system keyring, in Rust, C and Python
 	$(CARGO) clippy $(LOCKED) -p libfal --features keyring --all-targets -- -D warnings
+	# All at once, so that they are compiled side by side.
+	$(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --lib --test core --test credentials --no-run
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --lib -- credentials::keyring
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test core -- a_keyring
 	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test credentials -- order
