@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use libc::pthread_key_t;
 
+use crate::system::module;
+
 type Destructor = unsafe extern "C" fn(*mut c_void);
 
 /// A pthread key of the library, and the destructor of its values.
@@ -155,6 +157,10 @@ unsafe extern "C" fn end<const SLOT: usize>(value: *mut c_void) {
 
 /// Runs when the library is unloaded or the process exits.
 extern "C" fn unload() {
+    // The process exits while threads of the library run, which may still use the keys.
+    if module::is_held() {
+        return;
+    }
     let own = OWED.swap(0, Ordering::AcqRel).checked_sub(1);
     // SAFETY: the key was created by this library. Its value is this thread's list, which only this
     // function can reach once the key is deleted.

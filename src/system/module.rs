@@ -6,7 +6,7 @@
 #[cfg(not(windows))]
 pub(crate) use elsewhere::{has_ended, process_ends};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(crate) use glibc::Reference;
+pub(crate) use glibc::{Reference, is_held};
 #[cfg(not(any(windows, all(target_os = "linux", target_env = "gnu"))))]
 pub(crate) use nothing::Reference;
 #[cfg(windows)]
@@ -30,6 +30,14 @@ mod glibc {
     use std::ffi::c_void;
     use std::mem::MaybeUninit;
     use std::ptr::NonNull;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    static HELD: AtomicUsize = AtomicUsize::new(0);
+
+    /// Whether there is a reference, so that the library is not being unloaded.
+    pub(crate) fn is_held() -> bool {
+        HELD.load(Ordering::Acquire) > 0
+    }
 
     /// A reference to the shared library that contains this code: the library, or the plug-in it is
     /// linked into.
@@ -56,12 +64,15 @@ mod glibc {
                     libc::RTLD_LAZY | libc::RTLD_NOLOAD,
                 )
             };
-            NonNull::new(handle).map(Self)
+            let reference = NonNull::new(handle).map(Self)?;
+            HELD.fetch_add(1, Ordering::AcqRel);
+            Some(reference)
         }
     }
 
     impl Drop for Reference {
         fn drop(&mut self) {
+            HELD.fetch_sub(1, Ordering::AcqRel);
             // SAFETY: `self` owns this reference. The caller of the library holds another one, so
             // this code stays mapped until it returns.
             unsafe { libc::dlclose(self.0.as_ptr()) };
