@@ -6,7 +6,10 @@
 #[cfg(not(windows))]
 pub(crate) use elsewhere::{has_ended, process_ends};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(crate) use glibc::{Reference, is_held};
+pub(crate) use glibc::Reference;
+#[cfg(all(feature = "capi", target_os = "linux", target_env = "gnu"))]
+#[allow(unused_imports, reason = "src/ffi/unload.rs is not for every processor")]
+pub(crate) use glibc::is_held;
 #[cfg(not(any(windows, all(target_os = "linux", target_env = "gnu"))))]
 pub(crate) use nothing::Reference;
 #[cfg(windows)]
@@ -35,6 +38,7 @@ mod glibc {
     static HELD: AtomicUsize = AtomicUsize::new(0);
 
     /// Whether there is a reference, so that the library is not being unloaded.
+    #[allow(dead_code, reason = "only the shared library asks")]
     pub(crate) fn is_held() -> bool {
         HELD.load(Ordering::Acquire) > 0
     }
