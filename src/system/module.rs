@@ -8,7 +8,10 @@ pub(crate) use elsewhere::{has_ended, process_ends};
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(crate) use glibc::Reference;
 #[cfg(all(feature = "capi", target_os = "linux", target_env = "gnu"))]
-#[allow(unused_imports, reason = "src/ffi/unload.rs is not for every processor")]
+#[allow(
+    unused_imports,
+    reason = "src/ffi/unload.rs is not for every processor"
+)]
 pub(crate) use glibc::is_held;
 #[cfg(not(any(windows, all(target_os = "linux", target_env = "gnu"))))]
 pub(crate) use nothing::Reference;
