@@ -1706,8 +1706,8 @@ public:
     /// The same without a pointer.
     result<void> watch(const dispatcher &dispatcher) const;
     /// Makes the dispatcher call a function when there are unread events, once for all of them: void(fal::op). It replaces
-    /// the one before, and is destroyed when no call follows, perhaps on a thread of libfal: at the latest with the end of
-    /// the operation, which what it owns must not put off.
+    /// the one before, and is destroyed when no call follows, perhaps on a thread of libfal. If it owns the session of the
+    /// operation, nothing but close() or the app ends that session.
     template <class Function> result<void> when_event(const dispatcher &dispatcher, Function function) const;
     /// Takes that function back: no call starts after this returns. One that another thread has begun goes on.
     result<void> no_event(const dispatcher &dispatcher) const;
