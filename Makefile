@@ -117,10 +117,12 @@ tools:
 	@.ci/tools
 	@mkdir -p "$(HOME_OF_TESTS)" "$(LOGS)"
 
-# Checks what the steps that install something print when they fail.
+# What a machine that runs the tests needs to know first: what the steps that install something print when they fail, and that every
+# client of the tests logs.
 .PHONY: test-steps
 test-steps: tools
 	tests/steps/says
+	tests/secrets/search
 
 .PHONY: check
 check: lint test-header ## before a commit: lint, the unit tests of the core, and whether documents and header are up to date
