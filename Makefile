@@ -334,6 +334,8 @@ examples: tools installed
 		$(CXX) -std=c++20 $(WARNINGS) examples/cpp/$$name.cpp -o "$(EXAMPLES)/$$name-cpp" $(SHARED_FAL)
 	done
 	$(CC) -std=c99 $(WARNINGS) examples/c/subscribe.c -o "$(EXAMPLES)/subscribe-c" $(SHARED_FAL)
+	$(CC) -std=c99 $(WARNINGS) -fsyntax-only -I"$(INSTALLED)/include" docs/samples/*.c
+	$(CXX) -std=c++20 $(WARNINGS) -fsyntax-only -I"$(INSTALLED)/include" docs/samples/*.cpp
 	$(CC) -std=c99 $(WARNINGS) -shared -fPIC examples/c/plugin.c -o "$(EXAMPLES)/plugin.so" $(SHARED_FAL)
 	$(CC) -std=c99 $(WARNINGS) examples/c/host.c -o "$(EXAMPLES)/host-c" -ldl
 	$(CC) -std=c99 $(WARNINGS) examples/c/frames.c -o "$(EXAMPLES)/frames-c" \
