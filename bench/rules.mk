@@ -30,13 +30,24 @@ $(BENCH)/venv/made: bench/python/requirements.txt
 
 .PHONY: bench-programs
 bench-programs: tools libs $(BENCH_LIBFAL) $(BENCH)/curl-c $(BENCH)/raw-c $(BENCH)/process-c $(BENCH)/venv/made
-	$(CARGO) build --quiet $(LOCKED) --profile peers -p fal-bench
-	install -m 755 "$(TARGET)/peers/bench-server" "$(TARGET)/peers/bench-peer" "$(BENCH)"
+
+.PHONY: bench-peers
+bench-peers:
+	@mkdir -p "$(BENCH)"
+	$(CARGO) build --quiet $(LOCKED) --target-dir "$(BENCH)/target" --profile peers -p fal-bench
+	install -m 755 "$(BENCH)/target/peers/bench-server" "$(BENCH)/target/peers/bench-peer" "$(BENCH)"
+
+# The peers beside libfal, because the optimizer of a whole program uses one core.
+.PHONY: bench-build
+bench-build: tools
+	@$(MAKE) --no-print-directory bench-peers & peers=$$!
+	$(MAKE) --no-print-directory wheel bench-programs
+	wait $$peers
 
 # The parts of bench/run.py; none is all of them. The results of other parts stay.
 BENCH_PARTS ?=
 .PHONY: bench bench-c bench-python bench-memory
-bench: wheel bench-programs ## BENCH_PARTS=: libfal beside its peers, into bench/results.md
+bench: bench-build ## BENCH_PARTS=: libfal beside its peers, into bench/results.md
 	@"$(BENCH)/venv/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$(BUILD)"/wheels/*.whl
 	"$(BENCH)/venv/bin/python" -B bench/run.py "$(BENCH)" "$(BENCH)/venv" $(BENCH_PARTS)
 
