@@ -2,6 +2,12 @@
 //! options that make unloading possible.
 
 fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    // Cargo passes these options on to the libraries of dependents. Without the C ABI such a library,
+    // the module of Python, must not be found as libfal.
+    if !has_c_abi() {
+        return;
+    }
     let os = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     match os.as_str() {
         "macos" | "ios" => {
@@ -18,7 +24,6 @@ fn main() {
             target("CARGO_CFG_TARGET_ARCH").as_str(),
             "x86_64" | "aarch64"
         )
-        && has_c_abi()
     {
         for wrapped in [
             "__cxa_thread_atexit_impl",
@@ -28,7 +33,6 @@ fn main() {
             println!("cargo:rustc-cdylib-link-arg=-Wl,--wrap={wrapped}");
         }
     }
-    println!("cargo:rerun-if-changed=build.rs");
 }
 
 fn has_c_abi() -> bool {

@@ -38,6 +38,15 @@ def test_the_c_abi_is_not_exported() -> None:
         assert not hasattr(library, name)
 
 
+def test_the_module_is_not_taken_for_the_c_library() -> None:
+    """A program that is linked with libfal.so.0 and imports libfal needs both."""
+    try:
+        library = ctypes.CDLL("libfal.so.0")
+    except OSError:
+        return
+    assert hasattr(library, "fal_version")
+
+
 def test_all_is_what_is_public() -> None:
     assert sorted(libfal.__all__) == libfal.__all__
     public = {name for name in vars(libfal) if not name.startswith("_")} | {"__version__"}
