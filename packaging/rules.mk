@@ -16,7 +16,7 @@ NATIVE := $(LIBRARIES)/native-static-libs
 .PHONY: libs
 libs: ## FEATURES=: libfal.so and libfal.a, in target/release/lib
 	@CARGO="$(CARGO)" packaging/build "$(TARGET)" release "$(FEATURES)"
-	CARGO="$(CARGO)" packaging/notices "$(FEATURES)" > "$(RELEASE)/lib/THIRD-PARTY"
+	CARGO="$(CARGO)" packaging/notices libfal "$(FEATURES)" > "$(RELEASE)/lib/THIRD-PARTY"
 
 $(RELEASE)/lib/libfal.so $(RELEASE)/lib/libfal.a: libs
 	@:
