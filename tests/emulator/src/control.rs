@@ -13,6 +13,7 @@ use crate::DEFAULT_ACCOUNT;
 use crate::answer::Answer;
 use crate::arrivals::Arrival;
 use crate::clock;
+use crate::current::Current;
 use crate::dashboard;
 use crate::faults::{self, Fault};
 use crate::keys::Scope;
@@ -23,13 +24,13 @@ use crate::state::State;
 use crate::storage;
 use crate::webhooks::WebhookDelivery;
 
-pub(crate) async fn handle(state: &State, request: &Request) -> Answer {
-    route(state, request)
+pub(crate) async fn handle(current: &Current, state: &State, request: &Request) -> Answer {
+    route(current, state, request)
         .await
         .unwrap_or_else(|refusal| refusal)
 }
 
-async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
+async fn route(current: &Current, state: &State, request: &Request) -> Result<Answer, Answer> {
     if let Some(answer) = dashboard::handle(state, request) {
         return Ok(answer);
     }
@@ -49,6 +50,10 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         ("POST", "faults", _) => inject(state, request),
         ("DELETE", "faults", _) => {
             state.faults.clear();
+            Ok(done())
+        }
+        ("POST", "reset", _) => {
+            current.reset();
             Ok(done())
         }
         ("POST", "seed", _) => {
@@ -81,7 +86,7 @@ async fn route(state: &State, request: &Request) -> Result<Answer, Answer> {
         (_, "health" | "stats" | "files" | "uploads", _) => Err(wrong_method("GET")),
         (_, "requests", _) => Err(wrong_method("GET, DELETE")),
         (_, "faults", _) => Err(wrong_method("GET, POST, DELETE")),
-        (_, "keys" | "logins" | "seed", _) => Err(wrong_method("POST")),
+        (_, "keys" | "logins" | "seed" | "reset", _) => Err(wrong_method("POST")),
         (_, "settings", _) => Err(wrong_method("GET, PUT")),
         (_, "webhooks", _) => Err(wrong_method("GET")),
         (_, "webhooks/keys", _) => Err(wrong_method("POST")),

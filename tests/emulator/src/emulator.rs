@@ -11,11 +11,11 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 
 use crate::arrivals::Arrival;
+use crate::current::Current;
 use crate::faults::Fault;
 use crate::keys::Scope;
 use crate::logins::Login;
 use crate::platform::{self, Seed};
-use crate::queue;
 use crate::server;
 use crate::settings::Settings;
 use crate::sockets::MessageCounts;
@@ -54,22 +54,21 @@ impl Builder {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::new(self.settings, address)?);
-        let admin_key =
-            state
-                .keys
-                .create(Scope::Admin, DEFAULT_ACCOUNT, "default", state.clock.now());
+        let state = State::new(self.settings, address)?;
+        let first_keys = Arc::clone(&state.first_keys);
+        let current = Arc::new(Current::new(state));
         let (stop, stopped) = oneshot::channel();
         let (report, reported) = mpsc::channel();
-        let served = Arc::clone(&state);
+        let served = Arc::clone(&current);
         let thread = std::thread::Builder::new()
             .name("fal-emulator".into())
             .spawn(move || run(listener, served, stopped, &report))?;
         let emulator = Emulator {
             address,
-            api_key: state.api_key.full(),
-            state,
-            admin_key: admin_key.full(),
+            ca_pem: current.state().authority.pem().to_owned(),
+            current,
+            api_key: first_keys.api.full(),
+            admin_key: first_keys.admin.full(),
             stop: Some(stop),
             thread: Some(thread),
         };
@@ -84,7 +83,7 @@ impl Builder {
 /// The server's thread: serves until it is stopped, then drops every connection.
 fn run(
     listener: TcpListener,
-    state: Arc<State>,
+    current: Arc<Current>,
     stopped: oneshot::Receiver<()>,
     report: &mpsc::Sender<io::Result<()>>,
 ) {
@@ -106,10 +105,10 @@ fn run(
     };
     let _ = report.send(Ok(()));
     runtime.block_on(async {
-        tokio::spawn(queue::dispatch(Arc::clone(&state)));
+        current.dispatch();
         tokio::select! {
             _ = stopped => {}
-            never = server::serve(listener, state) => match never {},
+            never = server::serve(listener, current) => match never {},
         }
     });
 }
@@ -117,7 +116,8 @@ fn run(
 /// A running emulator. Dropping it closes its port and connections and joins its threads.
 pub struct Emulator {
     address: SocketAddr,
-    state: Arc<State>,
+    current: Arc<Current>,
+    ca_pem: String,
     api_key: String,
     admin_key: String,
     stop: Option<oneshot::Sender<()>>,
@@ -136,6 +136,10 @@ impl Emulator {
     /// Returns a builder, to set the port or the settings.
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    fn state(&self) -> Arc<State> {
+        self.current.state()
     }
 
     /// Returns the address that the emulator listens on.
@@ -160,56 +164,56 @@ impl Emulator {
 
     /// Creates another key and returns it as `id:secret`.
     pub fn create_key(&self, scope: Scope, account: &str) -> String {
-        self.state
+        self.state()
             .keys
-            .create(scope, account, "test", self.state.clock.now())
+            .create(scope, account, "test", self.state().clock.now())
             .full()
     }
 
     /// Creates many keys, billed requests and machines at once.
     pub fn seed(&self, seed: &Seed) {
-        platform::sow(&self.state, seed);
+        platform::sow(&self.state(), seed);
     }
 
     /// Revokes a key. Returns false if there is no key with this id.
     pub fn revoke_key(&self, id: &str) -> bool {
-        self.state.keys.revoke(id)
+        self.state().keys.revoke(id)
     }
 
     /// Logs a user of `account` in and returns the tokens, as `fal auth login` receives them. The
     /// access token expires after `access_token_seconds`, as do those of renewals, unless the
     /// settings say otherwise.
     pub fn create_login(&self, account: &str, access_token_seconds: u64) -> Login {
-        self.state
+        self.state()
             .logins
-            .create(account, access_token_seconds, self.state.clock.now())
+            .create(account, access_token_seconds, self.state().clock.now())
     }
 
     /// Adds a fault. If several faults match a request, the oldest applies.
     pub fn inject(&self, fault: Fault) {
-        self.state.faults.inject(fault);
+        self.state().faults.inject(fault);
     }
 
     /// Returns how often each kind of fault that is still present has applied, by the name of its
     /// action.
     pub fn struck(&self) -> BTreeMap<String, u64> {
-        self.state.faults.struck()
+        self.state().faults.struck()
     }
 
     /// Removes all faults.
     pub fn clear_faults(&self) {
-        self.state.faults.clear();
+        self.state().faults.clear();
     }
 
     /// Returns the requests so far in order, at most the last
     /// [`KEPT_ARRIVALS`](crate::KEPT_ARRIVALS), without those of the control API.
     pub fn arrivals(&self) -> Vec<Arrival> {
-        self.state.arrivals.all()
+        self.state().arrivals.all()
     }
 
     /// Removes all arrivals.
     pub fn clear_arrivals(&self) {
-        self.state.arrivals.clear();
+        self.state().arrivals.clear();
     }
 
     /// Blocks the thread until the heads of at least `count` requests have been read.
@@ -230,93 +234,93 @@ impl Emulator {
         timeout: Duration,
         enough: impl FnMut(&[Arrival]) -> bool,
     ) -> io::Result<Vec<Arrival>> {
-        self.state.arrivals.wait_until(timeout, enough)
+        self.state().arrivals.wait_until(timeout, enough)
     }
 
     /// Returns the number of open connections, without those of the control API.
     pub fn open_connections(&self) -> usize {
-        self.state.connections.count()
+        self.state().connections.count()
     }
 
     /// Returns the number of open WebSockets.
     pub fn open_websockets(&self) -> usize {
-        self.state.sockets.count()
+        self.state().sockets.count()
     }
 
     /// Ends all open WebSockets without a closing handshake, and returns their number.
     pub fn cut_websockets(&self) -> usize {
-        self.state.sockets.cut()
+        self.state().sockets.cut()
     }
 
     /// Returns the number of messages on the WebSockets of each endpoint.
     pub fn websocket_messages(&self) -> BTreeMap<String, MessageCounts> {
-        self.state.sockets.messages()
+        self.state().sockets.messages()
     }
 
     /// Returns the certificate, as PEM, that makes fal's names on this emulator trusted. Its
     /// authority belongs to this emulator and certifies only names of fal. Its private key stays in
     /// memory.
     pub fn ca_pem(&self) -> &str {
-        self.state.authority.pem()
+        &self.ca_pem
     }
 
     /// Returns how often `CONNECT` opened a tunnel to each of fal's names.
     pub fn connects(&self) -> BTreeMap<String, u64> {
-        self.state.connects.accepted()
+        self.state().connects.accepted()
     }
 
     /// Returns how often `CONNECT` was refused: 407 for missing or wrong credentials, 403 for its
     /// target.
     pub fn refused_connects(&self) -> u64 {
-        self.state.connects.refused()
+        self.state().connects.refused()
     }
 
     /// Returns how often each endpoint ran.
     pub fn executions(&self) -> BTreeMap<String, u64> {
-        self.state.executions.all()
+        self.state().executions.all()
     }
 
     /// Advances the emulator's clock, which otherwise follows real time. Everything that is due by
     /// the new time happens at once: jobs, deadlines, the expiry of tokens and results, retries of
     /// webhooks. The pauses of faults follow real time.
     pub fn advance(&self, by: Duration) {
-        self.state.clock.advance(by);
+        self.state().clock.advance(by);
     }
 
     /// Returns the emulator's time.
     pub fn now(&self) -> SystemTime {
-        self.state.clock.now()
+        self.state().clock.now()
     }
 
     /// Returns the files that can be downloaded, oldest first.
     pub fn files(&self) -> Vec<StoredFile> {
-        storage::file_records(&self.state)
+        storage::file_records(&self.state())
     }
 
     /// Returns the uploads in the order in which they started, including finished ones. Direct
     /// uploads (one POST with a CDN token) are not listed.
     pub fn uploads(&self) -> Vec<UploadRecord> {
-        storage::upload_records(&self.state)
+        storage::upload_records(&self.state())
     }
 
     /// Returns the webhooks of finished requests, in the order in which the requests finished.
     pub fn webhooks(&self) -> Vec<WebhookDelivery> {
-        self.state.webhooks.all()
+        self.state().webhooks.all()
     }
 
     /// Signs later webhooks with a new key. `keep_old` keeps the old keys in the key set.
     pub fn rotate_webhook_key(&self, keep_old: bool) {
-        self.state.webhooks.signer.rotate(keep_old);
+        self.state().webhooks.signer.rotate(keep_old);
     }
 
     /// Returns the current settings.
     pub fn settings(&self) -> Settings {
-        self.state.settings()
+        self.state().settings()
     }
 
     /// Replaces all settings, effective from the next request.
     pub fn set(&self, settings: Settings) {
-        self.state.set(settings);
+        self.state().set(settings);
     }
 }
 
@@ -360,7 +364,7 @@ mod tests {
                 arrivals.iter().any(|arrival| arrival.executed)
             })
             .unwrap();
-        let state = Arc::downgrade(&emulator.state);
+        let state = Arc::downgrade(&emulator.current.state());
         assert!(state.strong_count() > 1);
         drop(emulator);
         assert_eq!(state.strong_count(), 0);

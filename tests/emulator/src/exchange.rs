@@ -18,6 +18,7 @@ use crate::answer::Answer;
 use crate::arrivals::{Entry, Head, Outcome};
 use crate::body::{Pace, Source, TrackedBody};
 use crate::connections::Connection;
+use crate::current::Current;
 use crate::faults::{self, Action, Fault, ResetPoint};
 use crate::server::{Request, Service, host_of};
 use crate::state::State;
@@ -44,9 +45,10 @@ impl fmt::Display for Ended {
 impl std::error::Error for Ended {}
 
 /// The context in which a request is handled.
-#[derive(Clone)]
 pub(crate) struct Exchange {
+    /// The state for all of the request.
     pub(crate) state: Arc<State>,
+    pub(crate) current: Arc<Current>,
     pub(crate) wire: Weak<Wire>,
     pub(crate) connection: Arc<Connection>,
     /// The name that TLS serves, within a tunnel.
@@ -96,8 +98,8 @@ impl Exchange {
         };
         if let Some(wire) = self.wire.upgrade() {
             let upgrade = hyper::upgrade::on(&mut request);
-            let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
-            tokio::spawn(tls::open(upgrade, name, wire.socket(), state, connection));
+            let (current, connection) = (Arc::clone(&self.current), Arc::clone(&self.connection));
+            tokio::spawn(tls::open(upgrade, name, wire.socket(), current, connection));
         }
         Answer::empty(StatusCode::OK)
     }
@@ -138,7 +140,7 @@ impl Exchange {
         let (head, body) = request.into_parts();
         let method = head.method.clone();
         let answer = match Received::read(body, None).await?.request(head) {
-            Ok(request) => control::handle(&self.state, &request).await,
+            Ok(request) => control::handle(&self.current, &self.state, &request).await,
             Err(refusal) => refusal,
         };
         Ok(answer.into_response(None, &method, None))

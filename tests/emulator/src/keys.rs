@@ -8,6 +8,8 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::DEFAULT_ACCOUNT;
+
 /// The permissions of a key (docs/protocol.md §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
@@ -45,6 +47,17 @@ pub(crate) struct NewKey {
 }
 
 impl NewKey {
+    fn generate(scope: Scope) -> Self {
+        let kind = match scope {
+            Scope::Api => "api",
+            Scope::Admin => "admin",
+        };
+        Self {
+            id: format!("fake-{kind}-{}", &hex()[..12]),
+            secret: format!("fake-secret-{}", hex()),
+        }
+    }
+
     /// Returns `<id>:<secret>`.
     pub(crate) fn full(&self) -> String {
         format!("{}:{}", self.id, self.secret)
@@ -68,6 +81,21 @@ pub(crate) enum Refusal {
     NotAToken,
 }
 
+/// The keys that exist from the start.
+pub(crate) struct FirstKeys {
+    pub(crate) api: NewKey,
+    pub(crate) admin: NewKey,
+}
+
+impl FirstKeys {
+    pub(crate) fn generate() -> Self {
+        Self {
+            api: NewKey::generate(Scope::Api),
+            admin: NewKey::generate(Scope::Admin),
+        }
+    }
+}
+
 struct Key {
     ordinal: u64,
     id: String,
@@ -89,6 +117,15 @@ struct Ring {
 pub(crate) struct Keys(Mutex<Ring>);
 
 impl Keys {
+    /// Keys of which only the first ones exist, for the default account.
+    pub(crate) fn new(first: &FirstKeys, now: SystemTime) -> Self {
+        let keys = Self::default();
+        for (key, scope) in [(&first.api, Scope::Api), (&first.admin, Scope::Admin)] {
+            keys.add(key, scope, DEFAULT_ACCOUNT, "default", now);
+        }
+        keys
+    }
+
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,25 +137,24 @@ impl Keys {
         alias: &str,
         now: SystemTime,
     ) -> NewKey {
-        let kind = match scope {
-            Scope::Api => "api",
-            Scope::Admin => "admin",
-        };
-        let id = format!("fake-{kind}-{}", &hex()[..12]);
-        let secret = format!("fake-secret-{}", hex());
+        let new = NewKey::generate(scope);
+        self.add(&new, scope, account, alias, now);
+        new
+    }
+
+    fn add(&self, new: &NewKey, scope: Scope, account: &str, alias: &str, now: SystemTime) {
         let mut ring = self.ring();
         ring.last_ordinal += 1;
         let key = Key {
             ordinal: ring.last_ordinal,
-            id: id.clone(),
-            secret: secret.clone(),
+            id: new.id.clone(),
+            secret: new.secret.clone(),
             scope,
             account: account.to_owned(),
             alias: alias.to_owned(),
             created: now,
         };
         ring.keys.push(key);
-        NewKey { id, secret }
     }
 
     /// Revokes the key with this id, of any scope and account. Returns false if there is none.

@@ -18,6 +18,7 @@ mod body;
 mod clock;
 mod connections;
 mod control;
+mod current;
 mod dashboard;
 mod emulator;
 mod exchange;

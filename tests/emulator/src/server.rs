@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::answer::Answer;
 use crate::arrivals::Entry;
 use crate::connections::Connection;
+use crate::current::Current;
 use crate::exchange::Exchange;
 use crate::state::State;
 use crate::storage::{self, Blob};
@@ -149,11 +150,11 @@ pub(crate) fn host_of<B>(request: &hyper::Request<B>) -> String {
 }
 
 /// Accepts connections until the runtime ends.
-pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) -> Infallible {
+pub(crate) async fn serve(listener: TcpListener, current: Arc<Current>) -> Infallible {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, Arc::clone(&state)));
+                tokio::spawn(connection(stream, Arc::clone(&current)));
             }
             // The usual cause is a lack of file descriptors, which other connections release.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
@@ -161,10 +162,10 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<State>) -> Infallibl
     }
 }
 
-async fn connection(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
+async fn connection(stream: TcpStream, current: Arc<Current>) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    let connection = Arc::new(state.connections.accept());
-    serve_wire(Wire::plain(stream), None, state, connection).await;
+    let connection = Arc::new(current.state().connections.accept());
+    serve_wire(Wire::plain(stream), None, current, connection).await;
     Ok(())
 }
 
@@ -172,21 +173,24 @@ async fn connection(stream: TcpStream, state: Arc<State>) -> io::Result<()> {
 pub(crate) async fn serve_wire(
     wire: Wire,
     tunnel: Option<&'static str>,
-    state: Arc<State>,
+    current: Arc<Current>,
     connection: Arc<Connection>,
 ) {
     let wire = Arc::new(wire);
     let io = TokioIo::new(SharedStream(Arc::clone(&wire)));
     // A weak reference, so that a request that is still being executed does not keep the socket of
     // an ended connection open.
-    let exchange = Exchange {
-        state,
-        wire: Arc::downgrade(&wire),
-        connection,
-        tunnel,
-    };
-    let service =
-        service_fn(move |request: hyper::Request<Incoming>| exchange.clone().run(request));
+    let weak = Arc::downgrade(&wire);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let exchange = Exchange {
+            state: current.state(),
+            current: Arc::clone(&current),
+            wire: weak.clone(),
+            connection: Arc::clone(&connection),
+            tunnel,
+        };
+        exchange.run(request)
+    });
     // The arrivals record how the connection ended.
     match tunnel {
         None => {

@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::header::HeaderMap;
 
-use crate::DEFAULT_ACCOUNT;
 use crate::arrivals::Log;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::faults::Faults;
 use crate::history::History;
-use crate::keys::{self, Caller, Credential, Keys, NewKey, Refusal, Scope};
+use crate::keys::{self, Caller, Credential, FirstKeys, Keys, Refusal, Scope};
 use crate::logins::{Logins, is_jwt};
 use crate::platform::Platform;
 use crate::prices::Prices;
@@ -36,7 +35,7 @@ pub(crate) struct State {
     pub(crate) connections: Connections,
     pub(crate) connects: Connects,
     pub(crate) sockets: Sockets,
-    pub(crate) authority: Authority,
+    pub(crate) authority: Arc<Authority>,
     pub(crate) tokens: Tokens,
     pub(crate) queue: Queue,
     pub(crate) webhooks: Webhooks,
@@ -45,8 +44,8 @@ pub(crate) struct State {
     pub(crate) prices: Prices,
     /// The state that only the Platform API uses.
     pub(crate) platform: Platform,
-    /// The first key of scope API, which the server proxy uses too.
-    pub(crate) api_key: NewKey,
+    /// The server proxy uses that of scope API.
+    pub(crate) first_keys: Arc<FirstKeys>,
     /// The address that the emulator listens on.
     pub(crate) address: SocketAddr,
     settings: RwLock<Settings>,
@@ -54,30 +53,56 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(settings: Settings, address: SocketAddr) -> io::Result<Self> {
-        let (clock, keys) = (Clock::default(), Keys::default());
-        let api_key = keys.create(Scope::Api, DEFAULT_ACCOUNT, "default", clock.now());
-        Ok(Self {
+        Ok(Self::with(
+            settings,
+            address,
+            Arc::new(FirstKeys::generate()),
+            Arc::new(Authority::new()?),
+            Connections::default(),
+        ))
+    }
+
+    /// A new state, with what clients and their open connections know of this one.
+    pub(crate) fn anew(&self, settings: Settings) -> Self {
+        Self::with(
+            settings,
+            self.address,
+            Arc::clone(&self.first_keys),
+            Arc::clone(&self.authority),
+            self.connections.clone(),
+        )
+    }
+
+    fn with(
+        settings: Settings,
+        address: SocketAddr,
+        first_keys: Arc<FirstKeys>,
+        authority: Arc<Authority>,
+        connections: Connections,
+    ) -> Self {
+        let clock = Clock::default();
+        Self {
+            keys: Keys::new(&first_keys, clock.now()),
             clock,
-            keys,
             logins: Logins::default(),
             arrivals: Arc::new(Log::new()),
             faults: Faults::default(),
             storage: Storage::new(),
             executions: Executions::default(),
-            connections: Connections::default(),
+            connections,
             connects: Connects::default(),
             sockets: Sockets::default(),
-            authority: Authority::new()?,
+            authority,
             tokens: Tokens::default(),
             queue: Queue::default(),
             webhooks: Webhooks::default(),
             history: History::default(),
             prices: Prices,
             platform: Platform::default(),
-            api_key,
+            first_keys,
             address,
             settings: RwLock::new(settings),
-        })
+        }
     }
 
     /// The caller that the `Authorization` header names by a key or a login; `None` without the

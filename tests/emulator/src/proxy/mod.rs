@@ -101,7 +101,7 @@ fn check(
     }
     let own = settings
         .has_key
-        .then(|| HeaderValue::try_from(format!("Key {}", state.api_key.full())).ok())
+        .then(|| HeaderValue::try_from(format!("Key {}", state.first_keys.api.full())).ok())
         .flatten();
     let mut authorization = incoming.cloned().or(own).ok_or_else(unauthorized)?;
     authorization.set_sensitive(true);

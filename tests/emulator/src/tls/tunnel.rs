@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::answer::Answer;
 use crate::connections::Connection;
+use crate::current::Current;
 use crate::server;
 use crate::state::State;
 use crate::stream::Wire;
@@ -98,14 +99,14 @@ pub(crate) async fn open(
     upgrade: OnUpgrade,
     name: &'static str,
     socket: Arc<TcpStream>,
-    state: Arc<State>,
+    current: Arc<Current>,
     connection: Arc<Connection>,
 ) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
-    let acceptor = TlsAcceptor::from(state.authority.server(name)?);
+    let acceptor = TlsAcceptor::from(current.state().authority.server(name)?);
     // The handshake fails if the client does not trust the certificate or has disconnected. There
     // is nothing to report.
     let stream = tokio::time::timeout(PATIENCE, acceptor.accept(TokioIo::new(upgraded))).await??;
-    server::serve_wire(Wire::tls(socket, stream), Some(name), state, connection).await;
+    server::serve_wire(Wire::tls(socket, stream), Some(name), current, connection).await;
     Ok(())
 }

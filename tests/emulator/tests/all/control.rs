@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use fal_emulator::Emulator;
+use fal_emulator::{Emulator, Scope};
 use serde_json::{Value, json};
 
 use crate::client::{Connection, Request, Response, secret};
@@ -182,6 +182,60 @@ fn keys_are_made_and_revoked() {
     assert!(default["key_id"].as_str().unwrap().starts_with("fake-api-"));
     let bad = json!({"scope": "ROOT"});
     assert_eq!(control(&emulator, "POST", "keys", Some(&bad)).status, 400);
+}
+
+#[test]
+fn a_reset_leaves_what_clients_know() {
+    let emulator = Emulator::start().unwrap();
+    let run = |key: &str| {
+        let request = Request::new("POST", "fal.run", "/emulator/echo").key(key);
+        request.json(&json!({})).send(&emulator)
+    };
+    let first_keys = [emulator.api_key(), emulator.admin_key()].map(String::from);
+    let later_key = emulator.create_key(Scope::Api, "acme");
+    emulator.revoke_key(first_keys[0].split(':').next().unwrap());
+    emulator.advance(Duration::from_secs(3600));
+    let fault = json!({"action": {"type": "status", "status": 503}, "times": null});
+    control(&emulator, "POST", "faults", Some(&fault));
+    let settings = json!({"bad_key_text": "older"});
+    control(&emulator, "PUT", "settings", Some(&settings));
+    assert_eq!(run(&later_key).status, 503);
+
+    assert_eq!(control(&emulator, "POST", "reset", None).status, 204);
+    assert!(emulator.arrivals().is_empty());
+    assert_eq!(get(&emulator, "clock")["advanced_ms"], 0);
+    assert_eq!(get(&emulator, "settings")["bad_key_text"], "current");
+    assert_eq!(run(&later_key).status, 401);
+    for key in &first_keys {
+        assert_eq!(run(key).status, 200);
+    }
+    assert_eq!(
+        get(&emulator, "stats")["executions"],
+        json!({"emulator/echo": 2})
+    );
+}
+
+#[test]
+fn jobs_run_after_a_reset_on_the_same_connection() {
+    let emulator = Emulator::start().unwrap();
+    let mut connection = Connection::open(&emulator);
+    let submit = Request::new("POST", "queue.fal.run", "/emulator/job").key(emulator.api_key());
+    let submit = submit.json(&json!({}));
+    for _ in 0..2 {
+        let made = connection.call(&submit).json();
+        let path = format!(
+            "/emulator/job/requests/{}",
+            made["request_id"].as_str().unwrap()
+        );
+        let status =
+            Request::get("queue.fal.run", &format!("{path}/status")).key(emulator.api_key());
+        while connection.call(&status).json()["status"] != "COMPLETED" {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let reset = Request::new("POST", &emulator.host(), "/_emulator/reset");
+        assert_eq!(connection.call(&reset).status, 204);
+        assert_eq!(connection.call(&status).status, 404);
+    }
 }
 
 #[test]
