@@ -206,6 +206,16 @@ impl Dispatcher {
     }
 }
 
+impl Drop for Dispatcher {
+    /// In a forked child, a thread that does not exist there may have been changing the queue. So it
+    /// is leaked.
+    fn drop(&mut self) {
+        if self.shared.pid != process::id() {
+            std::mem::forget(self.shared.clone());
+        }
+    }
+}
+
 impl std::fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Dispatcher")

@@ -220,6 +220,13 @@ impl Request {
         Ok(())
     }
 
+    /// Sets the whole input to a JSON text that a binding has just encoded, without checking it
+    /// again. It is not copied.
+    #[doc(hidden)]
+    pub fn set_json_bytes(&mut self, text: Bytes) {
+        self.set_body(Body::Text(text));
+    }
+
     /// Sets the whole body to bytes of this content type. They are sent unchanged and not copied.
     pub fn set_bytes(&mut self, body: Bytes, content_type: &str) -> Result<()> {
         let content_type = header_value("content-type", content_type)?;

@@ -1,9 +1,9 @@
-//! A response, or an event of a list.
+//! A response, or an event.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use fal::{Code, Error, Event, Response};
+use fal::{Code, Error, Event, EventKind, Response};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyString};
@@ -58,6 +58,27 @@ impl Answer {
     #[pyo3(signature = (content, /))]
     fn new(content: PyBackedBytes) -> Self {
         Answer(Origin::Program(Bytes::from_owner(content)))
+    }
+
+    /// Return the kind of an event; "" for a response.
+    fn kind(&self) -> &'static str {
+        let Origin::Event(event) = &self.0 else {
+            return "";
+        };
+        match event.kind() {
+            EventKind::Status => "status",
+            EventKind::Log => "log",
+            EventKind::Progress => "progress",
+            EventKind::Item => "item",
+            EventKind::Message => "message",
+            EventKind::Connection => "connection",
+            _ => "other",
+        }
+    }
+
+    /// Return whether it is an event with bytes, not with text or JSON.
+    fn is_bytes(&self) -> bool {
+        matches!(&self.0, Origin::Event(event) if event.is_bytes())
     }
 
     /// Return the HTTP status.

@@ -2,17 +2,26 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use fal::Request;
 use fal::credentials::{self, Environment, Resolution};
+use fal::webhook::Webhook;
+use fal::{Job, Request};
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use serde_json::Value;
 
+use crate::channel::Channel;
+use crate::dict::{Content, from_dict};
+use crate::download::Given as GivenDownload;
 use crate::op::Op;
-use crate::options::{ClientOptions, CredentialOptions, from_dict};
+use crate::options::{ClientOptions, CredentialOptions};
+use crate::request::{Given, pairs, set_headers, set_timeout};
+use crate::session::{Options as SessionOptions, Session};
 use crate::task::{Done, Task};
-use crate::values::{count, explained, parsed, seconds, value_or_failure};
+use crate::upload::Given as GivenUpload;
+use crate::values::{
+    caught, count, explained, failed, invalid, parsed, seconds, step, value_or_failure,
+};
 
 /// The native half of `libfal.Client`.
 #[pyclass(frozen, module = "libfal._libfal")]
@@ -55,31 +64,207 @@ from_dict! {
     struct Sent {
         method: PyBackedStr,
         url: PyBackedStr,
-        body: Option<PyBackedBytes>,
-        content_type: PyBackedStr,
-        headers: PyBackedBytes,
+        body: Option<Content>,
+        content_type: Option<PyBackedStr>,
+        headers: Option<PyBackedBytes>,
         timeout: Option<f64>,
+    }
+}
+
+impl Sent {
+    fn request(self) -> fal::Result<Request> {
+        let mut request = Request::new(&self.method, &self.url)?;
+        if let Some(Content(body)) = self.body {
+            let content_type = self.content_type.as_deref();
+            request.set_bytes(body, content_type.unwrap_or("application/octet-stream"))?;
+        }
+        set_headers(&mut request, self.headers.as_deref())?;
+        set_timeout(&mut request, self.timeout)?;
+        Ok(request)
     }
 }
 
 #[pymethods]
 impl Core {
-    /// Start a run; the input is JSON.
-    #[pyo3(signature = (endpoint, input, timeout, /))]
-    fn run<'py>(
+    /// Start a run.
+    #[pyo3(signature = (request, /))]
+    fn run<'py>(&self, py: Python<'py>, request: Given) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || {
+            let reports = request.has_files();
+            let op = self.inner.run_start(request.request()?)?;
+            Ok(answering(op, reports))
+        })
+    }
+
+    /// Start a run and wait for its end without the GIL. Return its outcome, or the operation if it
+    /// has not ended. Start nothing on a thread that must not wait.
+    #[pyo3(signature = (request, seconds, /))]
+    fn run_wait<'py>(
         &self,
         py: Python<'py>,
+        request: Given,
+        seconds: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let started = caught(|| {
+            fal::runtime::may_wait()?;
+            let reports = request.has_files();
+            let op = answering(self.inner.run_start(request.request()?)?, reports);
+            match op.waited(py, step(seconds))? {
+                true => op.taken().map(Ok),
+                false => Ok(Err(op)),
+            }
+        });
+        match started {
+            Ok(Ok(answer)) => answer.into_bound_py_any(py),
+            Ok(Err(op)) => op.into_bound_py_any(py),
+            Err(error) => failed(py, error),
+        }
+    }
+
+    /// Start to submit a job.
+    #[pyo3(signature = (request, /))]
+    fn submit<'py>(&self, py: Python<'py>, request: Given) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || {
+            let reports = request.has_files();
+            let op = self.inner.submit_start(request.request()?)?;
+            Ok(answering(op, reports))
+        })
+    }
+
+    /// Start to submit a job and to wait for its result.
+    #[pyo3(signature = (request, /))]
+    fn subscribe<'py>(&self, py: Python<'py>, request: Given) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || {
+            let op = self.inner.subscribe_start(request.request()?)?;
+            Ok(Op::reporting(op))
+        })
+    }
+
+    /// Start a stream.
+    #[pyo3(signature = (request, /))]
+    fn stream<'py>(&self, py: Python<'py>, request: Given) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || {
+            let op = self.inner.stream_start(request.request()?)?;
+            Ok(Op::delivering(op))
+        })
+    }
+
+    /// Start to ask for a job's status or its result, to cancel it, or to wait for it.
+    #[pyo3(signature = (verb, endpoint, request_id, logs, keep_running, timeout, /))]
+    #[expect(clippy::too_many_arguments, reason = "each is one value of Python")]
+    fn job<'py>(
+        &self,
+        py: Python<'py>,
+        verb: &str,
         endpoint: &str,
-        input: Option<PyBackedBytes>,
+        request_id: &str,
+        logs: bool,
+        keep_running: bool,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
-            let mut request = Request::run(endpoint)?;
-            if let Some(text) = input {
-                request.set_bytes(shared(text), "application/json")?;
+            let mut job = Job::new(endpoint, request_id)?;
+            job.set_logs(logs);
+            job.set_keep_running(keep_running);
+            if let Some(timeout) = timeout {
+                job.set_timeout(seconds("timeout", timeout)?);
             }
-            set_timeout(&mut request, timeout)?;
-            self.inner.run_start(request).map(Op::new)
+            match verb {
+                "status" => self.inner.status_start(&job).map(Op::silent),
+                "result" => self.inner.result_start(&job).map(Op::silent),
+                "cancel" => self.inner.cancel_start(&job).map(Op::silent),
+                "attach" => self.inner.attach_start(&job).map(Op::reporting),
+                _ => Err(invalid(format!("a job has no verb {verb:?}"))),
+            }
+        })
+    }
+
+    /// Start a session with a realtime app.
+    #[pyo3(signature = (request, options, /))]
+    fn realtime<'py>(
+        &self,
+        py: Python<'py>,
+        request: Given,
+        options: SessionOptions,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let start = || {
+            self.inner
+                .realtime_start(request.request()?, options.options()?)
+        };
+        match caught(start) {
+            Ok(session) => Session::realtime(py, session)?.into_bound_py_any(py),
+            Err(error) => failed(py, error),
+        }
+    }
+
+    /// Open a WebSocket of an app.
+    #[pyo3(signature = (request, options, /))]
+    fn websocket<'py>(
+        &self,
+        py: Python<'py>,
+        request: Given,
+        options: SessionOptions,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let start = || {
+            self.inner
+                .websocket_start(request.request()?, options.options()?)
+        };
+        match caught(start) {
+            Ok(socket) => Session::websocket(py, socket)?.into_bound_py_any(py),
+            Err(error) => failed(py, error),
+        }
+    }
+
+    /// Make a channel for many runs of one endpoint.
+    #[pyo3(signature = (request, /))]
+    fn channel<'py>(&self, py: Python<'py>, request: Given) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || self.inner.channel(&request.request()?).map(Channel))
+    }
+
+    /// Start an upload.
+    #[pyo3(signature = (upload, timeout, /))]
+    fn upload<'py>(
+        &self,
+        py: Python<'py>,
+        upload: GivenUpload,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || {
+            let mut upload = upload.upload()?;
+            if let Some(timeout) = timeout {
+                upload = upload.timeout(seconds("timeout", timeout)?);
+            }
+            self.inner.upload_start(upload).map(Op::reporting)
+        })
+    }
+
+    /// Start a download.
+    #[pyo3(signature = (download, /))]
+    fn download<'py>(
+        &self,
+        py: Python<'py>,
+        download: GivenDownload,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || {
+            let download = download.download()?;
+            self.inner.download_start(download).map(Op::reporting)
+        })
+    }
+
+    /// Start to verify that fal sent a webhook; the headers are JSON.
+    #[pyo3(signature = (headers, body, /))]
+    fn verify_webhook<'py>(
+        &self,
+        py: Python<'py>,
+        headers: &[u8],
+        body: Content,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || {
+            let mut webhook = Webhook::new(body.0);
+            for (name, value) in pairs(headers)? {
+                webhook.set_header(&name, &value);
+            }
+            self.inner.verify_webhook_start(webhook).map(Op::silent)
         })
     }
 
@@ -87,18 +272,8 @@ impl Core {
     #[pyo3(signature = (request, /))]
     fn send<'py>(&self, py: Python<'py>, request: Sent) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
-            let mut sent = Request::new(&request.method, &request.url)?;
-            if let Some(body) = request.body {
-                sent.set_bytes(shared(body), &request.content_type)?;
-            }
-            set_timeout(&mut sent, request.timeout)?;
-            let headers = parsed(&request.headers)?;
-            for header in headers.as_array().into_iter().flatten() {
-                if let (Some(name), Some(value)) = (header[0].as_str(), header[1].as_str()) {
-                    sent.set_header(name, value)?;
-                }
-            }
-            self.inner.send_start(sent).map(Op::new)
+            let op = self.inner.send_start(request.request()?)?;
+            Ok(Op::silent(op))
         })
     }
 
@@ -116,7 +291,7 @@ impl Core {
 
     /// Start a check of the credential.
     fn check<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        value_or_failure(py, || self.inner.check_start().map(Op::new))
+        value_or_failure(py, || self.inner.check_start().map(Op::silent))
     }
 
     /// Return the scope of the key in use, if it is known.
@@ -135,7 +310,7 @@ impl Core {
         value_or_failure(py, || {
             self.inner
                 .platform_start(name, parsed(params)?)
-                .map(Op::new)
+                .map(Op::silent)
         })
     }
 
@@ -150,7 +325,7 @@ impl Core {
         value_or_failure(py, || {
             self.inner
                 .platform_list_start(name, parsed(params)?)
-                .map(Op::list)
+                .map(Op::delivering)
         })
     }
 
@@ -169,7 +344,7 @@ impl Core {
         allow_own: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
-            self.inner.revoke_key_start(id, allow_own).map(Op::new)
+            self.inner.revoke_key_start(id, allow_own).map(Op::silent)
         })
     }
 
@@ -190,23 +365,15 @@ impl Core {
                 .filter_map(Value::as_str)
                 .collect();
             let lifetime = Duration::from_secs(count("seconds", seconds)?);
-            self.inner.mint_token_start(&apps, lifetime).map(Op::new)
+            self.inner.mint_token_start(&apps, lifetime).map(Op::silent)
         })
     }
 }
 
-/// Returns the bytes of an object. Few are copied, because it costs more to release the object on
-/// a thread of the runtime, which does not hold the GIL.
-fn shared(content: PyBackedBytes) -> Bytes {
-    match content.len() {
-        0..=4096 => Bytes::copy_from_slice(&content),
-        _ => Bytes::from_owner(content),
+/// Returns an operation with a single answer, which reports how its files are uploaded.
+fn answering(op: fal::Op, reports: bool) -> Op {
+    match reports {
+        true => Op::reporting(op),
+        false => Op::silent(op),
     }
-}
-
-fn set_timeout(request: &mut Request, timeout: Option<f64>) -> fal::Result<()> {
-    if let Some(timeout) = timeout {
-        request.set_timeout(seconds("timeout", timeout)?);
-    }
-    Ok(())
 }

@@ -131,10 +131,10 @@ pub(crate) fn begin(py: Python<'_>) -> PyResult<()> {
 /// Disables the garbage collector until it is dropped. Before CPython 3.12, creating a list or dict
 /// may start the collector, which runs finalizers with arbitrary code. The thread holds the GIL all
 /// the time, so no other thread sees the change.
-struct Paused<'py>(bool, Python<'py>);
+pub(crate) struct Paused<'py>(bool, Python<'py>);
 
 impl<'py> Paused<'py> {
-    fn new(py: Python<'py>) -> Option<Self> {
+    pub(crate) fn new(py: Python<'py>) -> Option<Self> {
         let [is_enabled, disable, _] = COLLECTOR.get(py)?;
         let enabled = is_enabled.bind(py).call0().ok()?.is_truthy().ok()?;
         if enabled {

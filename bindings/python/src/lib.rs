@@ -6,15 +6,24 @@
 
 mod answer;
 mod callbacks;
+mod channel;
 mod client;
+mod dict;
+mod download;
 mod guard;
 mod json;
 mod key;
+mod lent;
 mod op;
 mod options;
+mod pair;
+mod request;
+mod session;
 mod store;
 mod task;
+mod upload;
 mod values;
+mod watcher;
 
 use pyo3::exceptions::PyImportError;
 use pyo3::prelude::*;
@@ -31,11 +40,15 @@ mod _libfal {
     #[pymodule_export]
     use crate::callbacks::{Question, call_back, silence};
     #[pymodule_export]
+    use crate::channel::Channel;
+    #[pymodule_export]
     use crate::client::{Core, client, explain};
     #[pymodule_export]
     use crate::key::NewKey;
     #[pymodule_export]
     use crate::op::Op;
+    #[pymodule_export]
+    use crate::session::Session;
     #[pymodule_export]
     use crate::store::{
         from_keyring, into_keyring, profiles, remove_key, set_active_profile, store_key,
@@ -44,6 +57,8 @@ mod _libfal {
     use crate::task::Task;
     #[pymodule_export]
     use crate::values::{Failure, codes, dumps, failure};
+    #[pymodule_export]
+    use crate::watcher::{Watcher, watcher};
     #[pymodule_export]
     use crate::{flush_log, may_wait, shutdown};
 

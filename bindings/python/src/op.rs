@@ -1,15 +1,16 @@
 //! An operation. `libfal/_operation.py` waits for it.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use fal::platform::CreatingKey;
-use fal::{Code, Error, EventKind, NextEvent, Response};
+use fal::{Code, Error, NextEvent, Response};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 
 use crate::answer::Answer;
 use crate::key::NewKey;
-use crate::values::{invalid, step, value_or_failure};
+use crate::values::{failed, invalid, step, value_or_failure};
 
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Op {
@@ -18,43 +19,95 @@ pub(crate) struct Op {
     /// a fork finds it either empty or complete.
     outcome: OnceLock<Result<Arc<Response>, Error>>,
     creating: Option<CreatingKey>,
-    _reading: Option<Reading>,
+    orphan: Orphan,
 }
 
-/// Cancels the reading of a list when the list is dropped.
-struct Reading(fal::Op);
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
+/// What happens to an operation whose events nothing can read any longer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Orphan {
+    /// It goes on, and drops the oldest events.
+    GoesOn,
+    /// It would wait for its reader for ever, so it is cancelled.
+    IsCancelled,
+    /// It ends in order, without a reader.
+    IsDiscarded,
 }
 
 impl Op {
-    /// Creates an operation whose events are discarded: unread events would block it.
-    pub(crate) fn new(op: fal::Op) -> Self {
-        op.discard_events();
+    fn of(op: fal::Op, orphan: Orphan) -> Self {
         Op {
             op,
             outcome: OnceLock::new(),
             creating: None,
-            _reading: None,
+            orphan,
         }
     }
 
-    pub(crate) fn list(op: fal::Op) -> Self {
-        Op {
-            _reading: Some(Reading(op.clone())),
-            op,
-            outcome: OnceLock::new(),
-            creating: None,
-        }
+    /// Returns an operation whose events are discarded: unread events would only take memory.
+    pub(crate) fn silent(op: fal::Op) -> Self {
+        op.discard_events();
+        Op::of(op, Orphan::GoesOn)
+    }
+
+    /// Returns an operation that reports how it goes.
+    pub(crate) fn reporting(op: fal::Op) -> Self {
+        Op::of(op, Orphan::GoesOn)
+    }
+
+    /// Returns an operation that delivers items, each of which waits for its reader.
+    pub(crate) fn delivering(op: fal::Op) -> Self {
+        Op::of(op, Orphan::IsCancelled)
+    }
+
+    /// Returns the operation of a session, which its handle closes.
+    pub(crate) fn of_session(op: fal::Op) -> Self {
+        Op::of(op, Orphan::IsDiscarded)
     }
 
     pub(crate) fn creating(creating: CreatingKey) -> Self {
-        Op {
-            creating: Some(creating.clone()),
-            ..Op::new(creating.op().clone())
+        let mut op = Op::silent(creating.op().clone());
+        op.creating = Some(creating);
+        op
+    }
+
+    pub(crate) fn inner(&self) -> &fal::Op {
+        &self.op
+    }
+
+    /// Waits without the GIL, and returns whether it has ended.
+    pub(crate) fn waited(&self, py: Python<'_>, time: Duration) -> fal::Result<bool> {
+        match self.op.poll()? {
+            true => Ok(true),
+            false => py.detach(|| self.op.wait(Some(time))),
+        }
+    }
+
+    pub(crate) fn taken(&self) -> fal::Result<Answer> {
+        let unended = || Error::new(Code::Panic, "the call has not ended");
+        if self.outcome.get().is_none() && !self.op.poll()? {
+            return Err(unended());
+        }
+        let take = || {
+            let outcome = self.op.take().unwrap_or_else(|| Err(unended()));
+            outcome.map(Arc::new)
+        };
+        self.outcome.get_or_init(take).clone().map(Answer::from)
+    }
+
+    fn next_within(&self, py: Python<'_>, time: Duration) -> fal::Result<NextEvent> {
+        match self.op.wait_event(Some(Duration::ZERO))? {
+            NextEvent::Pending if !time.is_zero() => py.detach(|| self.op.wait_event(Some(time))),
+            next => Ok(next),
+        }
+    }
+}
+
+impl Drop for Op {
+    fn drop(&mut self) {
+        match self.orphan {
+            Orphan::GoesOn => {}
+            Orphan::IsCancelled => self.op.cancel(),
+            Orphan::IsDiscarded => self.op.discard_events(),
         }
     }
 }
@@ -74,8 +127,16 @@ impl Op {
     /// Wait for the end without the GIL, and return whether it has ended.
     #[pyo3(signature = (seconds, /))]
     fn wait<'py>(&self, py: Python<'py>, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
-        let ended = py.detach(|| self.op.wait(Some(step(seconds))));
-        value_or_failure(py, || ended)
+        value_or_failure(py, || self.waited(py, step(seconds)))
+    }
+
+    /// Wait like `wait`, and return the outcome; None if it has not ended.
+    #[pyo3(signature = (seconds, /))]
+    fn finish<'py>(&self, py: Python<'py>, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || match self.waited(py, step(seconds))? {
+            true => self.taken().map(Some),
+            false => Ok(None),
+        })
     }
 
     /// Cancel it. No effect after its end.
@@ -85,27 +146,33 @@ impl Op {
 
     /// Return the response of an ended operation, each time the same.
     fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        value_or_failure(py, || {
-            let take = || {
-                let unended = || Err(Error::new(Code::Panic, "the call has not ended"));
-                self.op.take().unwrap_or_else(unended).map(Arc::new)
-            };
-            self.outcome.get_or_init(take).clone().map(Answer::from)
-        })
+        value_or_failure(py, || self.taken())
     }
 
-    /// Return the next element of a list; None if there is none yet, False after the last one.
+    /// Return the next event; None if there is none yet, False after the last one.
     #[pyo3(signature = (seconds, /))]
     fn next<'py>(&self, py: Python<'py>, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
-        let next = py.detach(|| self.op.wait_event(Some(step(seconds))));
-        match next {
-            Ok(NextEvent::Event(event)) if event.kind() == EventKind::Item => {
-                value_or_failure(py, || Ok(Answer::from(event)))
-            }
-            Ok(NextEvent::Event(_) | NextEvent::Pending) => Ok(py.None().into_bound(py)),
+        match self.next_within(py, step(seconds)) {
+            Ok(NextEvent::Event(event)) => value_or_failure(py, || Ok(Answer::from(event))),
+            Ok(NextEvent::Pending) => Ok(py.None().into_bound(py)),
             Ok(NextEvent::End) => false.into_bound_py_any(py),
-            Err(error) => value_or_failure::<bool>(py, || Err(error)),
+            Err(error) => failed(py, error),
         }
+    }
+
+    /// Drop all events, those that are queued and those that follow.
+    fn discard_events(&self) {
+        self.op.discard_events();
+    }
+
+    /// Return how many events were dropped because the queue was full.
+    fn dropped_events(&self) -> u64 {
+        self.op.dropped_events()
+    }
+
+    /// Return fal's id of the request, once it is known.
+    fn request_id(&self) -> Option<String> {
+        self.op.request_id()
     }
 
     /// Return the new key. A second call fails.

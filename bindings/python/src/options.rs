@@ -1,11 +1,5 @@
 //! The options of a client and of its credential, as `libfal/_client.py` passes them: one dict
 //! whose members have the names of the public keyword arguments.
-//!
-//! Each dict has all members. Reading a missing member would create a KeyError, which the garbage
-//! collector tracks (see `guard`).
-//!
-//! `derive(FromPyObject)` is not used: it interns each name on first use, under a lock that it holds
-//! while it waits for the interpreter. A child forked at that moment would wait for the lock forever.
 
 use std::path::PathBuf;
 
@@ -15,28 +9,8 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 
 use crate::callbacks::{asking, level, sink};
+use crate::dict::from_dict;
 use crate::values::{count, seconds};
-
-/// Declares a struct that is read from a dict with a member for each field.
-macro_rules! from_dict {
-    ($(#[$attribute:meta])* $visibility:vis struct $name:ident { $($field:ident: $type:ty,)* }) => {
-        $(#[$attribute])*
-        $visibility struct $name {
-            $($field: $type,)*
-        }
-
-        impl<'py> FromPyObject<'_, 'py> for $name {
-            type Error = PyErr;
-
-            fn extract(dict: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-                Ok(Self {
-                    $($field: dict.get_item(stringify!($field))?.extract::<$type>()?,)*
-                })
-            }
-        }
-    };
-}
-pub(crate) use from_dict;
 
 from_dict! {
     /// The options of the credential. `credential` and `notebook` are numbers of Python functions.

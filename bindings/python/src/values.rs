@@ -11,6 +11,7 @@ use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 
 use crate::json::{encode, made};
+use crate::lent;
 
 /// An error. `libfal/_errors.py` converts it to an exception.
 #[pyclass(frozen, module = "libfal._libfal")]
@@ -78,16 +79,34 @@ pub(crate) fn value_or_failure<'py, T: IntoPyObject<'py>>(
     py: Python<'py>,
     work: impl FnOnce() -> fal::Result<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    lent::release(py);
+    match caught(work) {
+        Ok(value) => value.into_bound_py_any(py),
+        Err(error) => failed(py, error),
+    }
+}
+
+/// Calls `work` and returns None, or a [`Failure`] for an error or a panic.
+pub(crate) fn none_or_failure(
+    py: Python<'_>,
+    work: impl FnOnce() -> fal::Result<()>,
+) -> PyResult<Bound<'_, PyAny>> {
+    value_or_failure(py, || work().map(|()| None::<bool>))
+}
+
+/// Calls `work`, and turns a panic into an error.
+pub(crate) fn caught<T>(work: impl FnOnce() -> fal::Result<T>) -> fal::Result<T> {
     let panicked = |_| {
         Err(Error::new(
             Code::Panic,
             "a panic was caught in the Python module",
         ))
     };
-    match catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked) {
-        Ok(value) => value.into_bound_py_any(py),
-        Err(error) => Ok(Bound::new(py, Failure { error })?.into_any()),
-    }
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked)
+}
+
+pub(crate) fn failed(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
+    Ok(Bound::new(py, Failure { error })?.into_any())
 }
 
 /// Return a value as JSON text, or None if Python's own encoder must convert it.

@@ -145,16 +145,15 @@ class Client:
     def run(self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: _Seconds | None = None) -> Response:
         """Run an endpoint, such as "fal-ai/flux/schnell", and wait for its output. Ctrl-C cancels the call."""
         core = self._open()
-        parts = text("endpoint", endpoint), mapping(input), maybe_seconds("timeout", timeout)
-        return Response._of(finish(lambda: core.run(*parts)))
+        request = _run(endpoint, input, timeout)
+        return Response._of(finish(lambda: core.run(request)))
 
     def run_start(
         self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: _Seconds | None = None
     ) -> Operation:
         """Start a run and return without waiting."""
         core = self._open()
-        parts = text("endpoint", endpoint), mapping(input), maybe_seconds("timeout", timeout)
-        return Operation._of(value_of(core.run(*parts)))
+        return Operation._of(value_of(core.run(_run(endpoint, input, timeout))))
 
     def request(
         self,
@@ -368,6 +367,15 @@ def _credential_options(
         "notebook": _callbacks.number(notebook),
     }
     return options, (asked, notebook)
+
+
+def _run(endpoint: str, input: Mapping[str, Any] | None, timeout: _Seconds | None) -> _libfal._Request:
+    """Returns a run for the core."""
+    return {
+        "endpoint": text("endpoint", endpoint),
+        "body": mapping(input),
+        "timeout": maybe_seconds("timeout", timeout),
+    }
 
 
 def _request(
