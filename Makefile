@@ -64,6 +64,7 @@ help: ## this list
 # ---- Building -------------------------------------------------------------------------------------------------------
 
 include packaging/rules.mk
+include packaging/python/rules.mk
 
 .PHONY: installed
 installed:
@@ -294,6 +295,7 @@ $(BUILD)/c/static/%: tests/c/%.c $(HARNESS) $(INSTALLED)/lib/libfal.a
 include tests/install/rules.mk
 include tests/sanitizers/rules.mk
 include tests/cpp/rules.mk
+include tests/wheels/rules.mk
 include bench/rules.mk
 
 # All operations at once, under faults. A seed determines what is done, and not when.
@@ -422,7 +424,7 @@ wheel: tools $(VENV)/made
 endif
 
 .PHONY: test-python
-test-python: wheel emulator ## the Python tests
+test-python: wheel sdist emulator ## the Python tests
 ifneq ($(REQUIREMENTS),)
 	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q --ignore=test_keyring.py \
 		--junitxml="$(LOGS)/pytest.xml" -o junit_logging=all

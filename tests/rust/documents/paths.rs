@@ -208,8 +208,10 @@ fn named_commands_are_targets_of_make() {
         "bench/rules.mk",
         "tests/cpp/rules.mk",
         "packaging/rules.mk",
+        "packaging/python/rules.mk",
         "tests/install/rules.mk",
         "tests/sanitizers/rules.mk",
+        "tests/wheels/rules.mk",
     ]
     .map(read)
     .concat();
