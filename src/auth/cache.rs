@@ -10,7 +10,9 @@ use futures_util::future::{BoxFuture, Shared};
 
 use crate::auth::acquire::deliver;
 use crate::auth::denied;
-use crate::credentials::{self, Credential, Delivered, Environment, Resolution, Undelivered};
+use crate::credentials::{
+    self, Credential, Deciding, Delivered, Environment, Resolution, Undelivered,
+};
 use crate::error::Result;
 use crate::log::{Level, Log, Target};
 use crate::runtime;
@@ -34,8 +36,7 @@ pub(crate) struct ActiveCredential {
     /// The options that led to the credential, without the sources that turned out to be empty.
     options: credentials::Options,
     pub(crate) resolution: Arc<Resolution>,
-    /// The environment in which it was found.
-    environment: Arc<Environment>,
+    deciding: Option<Deciding>,
     notes: Vec<String>,
     renews: bool,
     expires: Option<Instant>,
@@ -54,8 +55,8 @@ type Search = Shared<BoxFuture<'static, Result<Arc<ActiveCredential>>>>;
 pub(crate) struct CredentialCache {
     options: credentials::Options,
     environment: Environment,
-    /// The environment when the host last started an operation, or an earlier one that leads to the
-    /// same credential.
+    /// The environment when the host last started an operation, or only the variables that decide
+    /// about the credential in use.
     seen: ArcSwap<Environment>,
     log: Log,
     active: ArcSwapOption<ActiveCredential>,
@@ -81,13 +82,25 @@ impl CredentialCache {
     /// costs hundreds of instructions.
     pub(crate) fn look(&self) {
         let active = self.active.load();
-        let lasting = active.as_ref().filter(|active| {
-            credentials::holds(&active.resolution, &active.environment, &self.environment)
-        });
-        match lasting {
-            Some(active) if Arc::ptr_eq(&active.environment, &self.seen.load()) => {}
-            Some(active) => self.seen.store(active.environment.clone()),
-            None => self.seen.store(Arc::new(self.environment.snapshot())),
+        let deciding = active.as_ref().and_then(|active| active.deciding.as_ref());
+        match deciding.filter(|deciding| deciding.hold_in(&self.environment)) {
+            Some(lasting) if Arc::ptr_eq(&lasting.environment, &self.seen.load()) => {}
+            Some(lasting) => self.seen.store(lasting.environment.clone()),
+            None => {
+                self.seen.store(Arc::new(self.environment.snapshot()));
+                self.forget_others();
+            }
+        }
+    }
+
+    /// Drops the variables that do not decide, which may be secrets. A search that ends and an
+    /// operation that starts may meet, so both call this after they have stored their part.
+    fn forget_others(&self) {
+        let (active, seen) = (self.active.load(), self.seen.load());
+        let deciding = active.as_ref().and_then(|active| active.deciding.as_ref());
+        if let Some(deciding) = deciding.filter(|deciding| deciding.hold_in(&seen)) {
+            self.seen
+                .compare_and_swap(&seen, deciding.environment.clone());
         }
     }
 
@@ -181,6 +194,15 @@ impl CredentialCache {
         Ok(started)
     }
 
+    /// Returns the resolution in this environment if it is the one in which the credential in use
+    /// was found.
+    fn found_in(&self, environment: &Arc<Environment>) -> Option<Arc<Resolution>> {
+        let active = self.active.load();
+        let deciding = active.as_ref()?.deciding.as_ref()?;
+        let is_same = Arc::ptr_eq(&deciding.environment, environment);
+        is_same.then(|| deciding.found.clone())
+    }
+
     async fn search(
         self: Arc<Self>,
         refused: Option<Credential>,
@@ -189,9 +211,12 @@ impl CredentialCache {
         let mut options = self.options.clone();
         loop {
             let environment = self.seen.load_full();
-            let resolution = resolve(options.clone(), environment.clone()).await?;
+            let resolution = match self.found_in(&environment) {
+                Some(found) => found,
+                None => Arc::new(resolve(options.clone(), environment.clone()).await?),
+            };
             let Some(provider) = resolution.provider().cloned() else {
-                return Err(denied::unresolved(&Arc::new(resolution)));
+                return Err(denied::unresolved(&resolution));
             };
             let renews = provider.renews();
             options = match deliver(provider, refused.clone(), &environment, transport).await {
@@ -219,12 +244,12 @@ impl CredentialCache {
         &self,
         options: credentials::Options,
         environment: Arc<Environment>,
-        resolution: &Resolution,
+        found: &Arc<Resolution>,
         delivered: Delivered,
         renews: bool,
         masks: &Masks,
     ) -> Arc<ActiveCredential> {
-        let resolution = resolution.clone();
+        let resolution = Resolution::clone(found);
         let resolution = resolution.delivered(&delivered.credential, &delivered.notes);
         match resolution.used() {
             Some(used) => {
@@ -248,12 +273,13 @@ impl CredentialCache {
             credential: delivered.credential,
             options,
             resolution: Arc::new(resolution),
-            environment,
+            deciding: Deciding::of(found, &environment),
             notes: delivered.notes,
             renews,
             expires,
         });
         self.active.store(Some(active.clone()));
+        self.forget_others();
         active
     }
 

@@ -1,5 +1,7 @@
 //! The chain that tries the sources in order.
 
+use std::sync::Arc;
+
 use super::credential::Credential;
 use super::dotenv;
 use super::environment::{Environment, Variable};
@@ -56,13 +58,33 @@ pub fn resolve(options: &Options, environment: &Environment) -> Resolution {
     decide(findings.collect(), nothing, environment)
 }
 
-/// Whether the environment `now` leads to the credential of `resolution`, which was found with the
-/// same options in the environment `then`. Compares a few variables only, so it answers false
-/// wherever a file or another program can have changed.
-pub(crate) fn holds(resolution: &Resolution, then: &Environment, now: &Environment) -> bool {
-    let used = resolution.used().map(|report| report.source);
-    used.and_then(deciding)
-        .is_some_and(|variables| variables.iter().all(|name| now.agrees(then, name)))
+/// The variables that decided about a credential.
+#[derive(Debug)]
+pub(crate) struct Deciding {
+    names: &'static [&'static str],
+    /// Without other variables.
+    pub(crate) environment: Arc<Environment>,
+    /// The resolution in the whole environment.
+    pub(crate) found: Arc<Resolution>,
+}
+
+impl Deciding {
+    /// Returns the variables that led to `found`. Returns `None` if other things did, too, such as
+    /// a file.
+    pub(crate) fn of(found: &Arc<Resolution>, environment: &Environment) -> Option<Self> {
+        let names = deciding(found.used()?.source)?;
+        Some(Self {
+            names,
+            environment: Arc::new(environment.only(names)),
+            found: found.clone(),
+        })
+    }
+
+    /// Whether an environment leads to the same credential, with the same options.
+    pub(crate) fn hold_in(&self, environment: &Environment) -> bool {
+        let agrees = |name| environment.agrees(&self.environment, name);
+        self.names.iter().copied().all(agrees)
+    }
 }
 
 /// Returns the variables that decide about the credential if this source provides it. `None`: other
@@ -269,8 +291,9 @@ mod tests {
         ] {
             let [then, now] =
                 [then, now].map(|all| Environment::from_variables(all.iter().copied()));
-            let found = resolve(options, &then);
-            assert_eq!(holds(&found, &then, &now), expected, "{found}");
+            let found = Arc::new(resolve(options, &then));
+            let holds = Deciding::of(&found, &then).is_some_and(|of| of.hold_in(&now));
+            assert_eq!(holds, expected, "{found}");
             let again = resolve(options, &now);
             assert!(
                 !expected || again.credential() == found.credential(),

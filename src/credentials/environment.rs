@@ -142,6 +142,19 @@ impl Environment {
         }
     }
 
+    /// Returns a snapshot without the other variables, whose values may be secrets.
+    pub(crate) fn only(&self, names: &[&str]) -> Self {
+        let Variables::Snapshot(values) = &self.variables else {
+            return self.clone();
+        };
+        let kept = values.iter().filter(|(name, _)| names.contains(name));
+        let kept = kept.map(|(name, value)| (*name, Value(value.0.clone())));
+        Self {
+            variables: Variables::Snapshot(kept.collect()),
+            ..self.clone()
+        }
+    }
+
     /// Whether a variable has the value that `copy`, a snapshot of this environment, has.
     pub(crate) fn agrees(&self, copy: &Environment, name: &str) -> bool {
         self.raw(name).map(Value) == copy.raw(name).map(Value)

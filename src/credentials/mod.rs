@@ -52,7 +52,7 @@ mod variables;
 
 pub use callback::{Answer, Callback};
 pub(crate) use callback::{Delivered, Undelivered};
-pub(crate) use chain::holds;
+pub(crate) use chain::Deciding;
 pub use chain::resolve;
 pub(crate) use command::{DEFAULT_TIMEOUT as COMMAND_TIMEOUT, KeyCommand};
 pub use credential::{Credential, Token, TokenProblem};

@@ -18,7 +18,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fal::credentials::store::{Activate, Store};
 use fal::credentials::{Callback, Environment, Options, resolve};
@@ -51,6 +51,48 @@ struct Found {
 #[test]
 fn of_an_explicit_key() {
     assert_forgotten("option", |_, _| Vec::new());
+}
+
+/// The variables that do not decide about the key are not kept.
+#[test]
+fn of_the_secrets_of_other_variables() {
+    let emulator = Emulator::start().unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "onlooker", "--nocapture", "--test-threads=1"])
+        .env_clear()
+        .env(WAY, "look on")
+        .env(
+            MASKED,
+            mask("fake-secret-c53fa62d93f9a1c07be52d864f0e37b1958ca26d4017be98"),
+        )
+        .env("FAL_KEY", emulator.api_key())
+        .env("FAL_EMULATOR_HOST", emulator.host())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn onlooker() {
+    if std::env::var(WAY).is_err() {
+        return;
+    }
+    let search = Search::new();
+    for name in ["FAL_KEY_SECRET", "FAL_TOKEN", "FAL_API_KEY"] {
+        // SAFETY: no other thread runs that reads the environment.
+        unsafe { std::env::set_var(name, unmasked()) };
+    }
+    let before = search.copies().ours;
+    assert!(before >= 3, "the search finds nothing");
+    let client = logged::builder().build().unwrap();
+    for _ in 0..2 {
+        Op::finish(|| client.run_start(Request::run("emulator/echo")?)).unwrap();
+        // The task that looked for the key may end a moment later than the call.
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while search.copies().ours > before {
+            assert!(Instant::now() < deadline, "a copy is kept");
+        }
+    }
 }
 
 #[test]
@@ -162,10 +204,6 @@ fn of_a_key_that_is_stored_listed_and_removed() {
     let home = tempfile::tempdir().unwrap();
     // No part of the key occurs twice in it.
     let key = "fake-id:fake-secret-3f9a1c07be52d864f0e37b1958ca26d4017be98c53fa62d9";
-    let masked: String = key
-        .bytes()
-        .map(|byte| format!("{:02x}", byte ^ MASK))
-        .collect();
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
         .args(["--exact", "keeper", "--nocapture", "--test-threads=1"])
@@ -173,7 +211,7 @@ fn of_a_key_that_is_stored_listed_and_removed() {
     child
         .env("HOME", home.path())
         .env(WAY, "keep")
-        .env(MASKED, masked);
+        .env(MASKED, mask(key));
     let found = found_by(child);
     assert_eq!(
         (found.dropped.ours, found.shut_down.ours),
@@ -227,10 +265,6 @@ fn assert_secret_forgotten(
 ) {
     let home = tempfile::tempdir().unwrap();
     let variables = prepare(home.path(), secret);
-    let masked: String = secret
-        .bytes()
-        .map(|byte| format!("{:02x}", byte ^ MASK))
-        .collect();
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
         .args(["--exact", "child", "--nocapture", "--test-threads=1"])
@@ -242,7 +276,7 @@ fn assert_secret_forgotten(
     child
         .env("FAL_EMULATOR_HOST", emulator.host())
         .env(WAY, way)
-        .env(MASKED, masked);
+        .env(MASKED, mask(secret));
     let found = found_by(child);
     assert!(
         found.in_use.sent > 0,
@@ -327,6 +361,11 @@ fn options(way: &str) -> Options {
         })),
         _ => Options::new(),
     }
+}
+
+fn mask(text: &str) -> String {
+    let digits = text.bytes().map(|byte| format!("{:02x}", byte ^ MASK));
+    digits.collect()
 }
 
 fn masked() -> Vec<u8> {
