@@ -3,6 +3,7 @@
 use tokio::task::JoinError;
 
 use crate::error::{Code, Error};
+use crate::system::descriptors;
 
 /// The error of a task that did not complete.
 pub(crate) fn task_error(what: &str, end: &JoinError) -> Error {
@@ -27,10 +28,12 @@ pub(super) fn cut_short() -> Error {
 }
 
 pub(super) fn cannot_start_threads(error: &std::io::Error) -> Error {
-    Error::new(
-        Code::Io,
-        format!("cannot start the runtime's threads: {error}"),
-    )
+    let message = format!("cannot start the runtime's threads: {error}");
+    let failed = Error::new(Code::Io, message);
+    match descriptors::are_used_up(error) {
+        true => failed.with_remedy(descriptors::REMEDY),
+        false => failed,
+    }
 }
 
 pub(super) fn stop_panicked() -> Error {

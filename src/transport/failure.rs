@@ -7,6 +7,7 @@ use super::stall::Stalled;
 use crate::error::retry_rules::{Idempotency, Situation, rule_of};
 use crate::error::{Code, Error};
 use crate::service_error::PROXY;
+use crate::system::descriptors;
 
 const REMEDY: &str = "Check the network. Raise the stall timeout if transfers pause for longer than this and then continue. \
     See whether the request may have been executed before you send it again.";
@@ -81,6 +82,11 @@ pub(super) fn broken(
     if progress.withdraw() || error.is_connect() {
         progress.unsent();
         let message = format!("cannot connect to {from}: {reason}");
+        if has_cause(&error, descriptors::are_used_up) {
+            // Another attempt a moment later takes time only. A wait for a job may ask again.
+            let error = Error::new(Code::Io, message).with_source(error);
+            return Failure::last(error.with_remedy(descriptors::REMEDY).with_retryable(true));
+        }
         let error = Error::new(Code::Connect, message).with_source(error);
         // hyper-util has no error type for this case.
         return match reason.ends_with("proxy authorization required") {

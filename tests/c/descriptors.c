@@ -1,5 +1,5 @@
-/* A host that has used up its file descriptors: calls fail with an error that says so, none hangs, and all work again once
- * descriptors are free. */
+/* A host that has used up its file descriptors: calls fail at once with an error that says so and what to do, none hangs, and all
+ * work again once descriptors are free. */
 
 #include <sys/resource.h>
 
@@ -26,10 +26,16 @@ static void free_all(void)
 
 /* The log stays open, since its line could not open it later. */
 static int log_file = -1;
+/* How many attempts were followed by a pause and another one. */
+static int repeated;
 
 static void write_line(fal_log_level level, const char *target, const char *message, size_t len, void *user)
 {
     (void)level, (void)target, (void)user;
+    if (strstr(message, "; again in "))
+        __sync_fetch_and_add(&repeated, 1);
+    if (log_file < 0)
+        return;
     if (write(log_file, message, len) < 0 || write(log_file, "\n", 1) < 0)
         control_die("cannot write the test log");
 }
@@ -39,9 +45,7 @@ static fal_client *logged_client(void)
     fal_options *options = fal_options_new();
     if (*log_path && log_file < 0)
         log_file = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    must(fal_options_set_log(options, FAL_LOG_DEBUG, log_file < 0 ? NULL : write_line, NULL, NULL, NULL), NULL, "fal_options_set_log");
-    /* A pause before each further attempt would only take time. */
-    must(fal_options_set_max_attempts(options, 1, NULL), NULL, "fal_options_set_max_attempts");
+    must(fal_options_set_log(options, FAL_LOG_DEBUG, write_line, NULL, NULL, NULL), NULL, "fal_options_set_log");
     return client_of(options);
 }
 
@@ -50,6 +54,8 @@ static void check_want(fal_status status, fal_error **err, const char *what)
 {
     check_record(status < 0, __FILE__, __LINE__, what, "it succeeded without a descriptor");
     check_part(fal_error_message(*err, NULL), "oo many open files", true, __FILE__, __LINE__, what);
+    CHECK_HAS(fal_error_remedy(*err, NULL), "raise the limit of open files");
+    CHECK_INT(status, FAL_E_IO);
     CHECK(!fal_error_may_have_executed(*err));
     fal_error_free(*err);
     *err = NULL;
@@ -79,6 +85,8 @@ static void each_call_without(fal_client *client)
         CHECK_WANT(fal_op_take(fal_realtime_op(realtime), &response, &err));
     }
     CHECK(now_ms() - began < PATIENCE_MS);
+    CHECK_INT(fal_log_flush(PATIENCE_MS, &err), FAL_OK);
+    CHECK_INT(repeated, 0);
     free_all();
     CHECK(!response);
     fal_realtime_release(realtime);

@@ -9,6 +9,7 @@ use super::name::NameProblem;
 use crate::credentials::file::{self, FileProblem};
 use crate::credentials::printable::printable_name;
 use crate::error::{Code, Error};
+use crate::system::descriptors;
 use crate::system::replace::said;
 
 /// Why the file could not be changed or listed. The file is unchanged. Holds no secret.
@@ -164,6 +165,12 @@ impl From<StoreError> for Error {
                 Code::MalformedCredentials,
                 "Correct the file, or move it away.",
             ),
+            StoreError::Io {
+                os_error: Some(code),
+                ..
+            } if descriptors::are_used_up(&io::Error::from_raw_os_error(*code)) => {
+                (Code::Io, descriptors::REMEDY)
+            }
             _ if error.is_in_use() => (Code::Io, "Try again when the other program has finished."),
             _ => (Code::Io, Code::Io.remedy()),
         };

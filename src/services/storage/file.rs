@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::blocking::blocking;
 use crate::error::{Code, Error, Result};
-use crate::system::{memory, replace};
+use crate::system::{descriptors, memory, replace};
 
 /// An open file, and its [`Stamp`] of that moment.
 pub(super) struct LocalFile {
@@ -228,6 +228,7 @@ impl LocalFile {
 fn unreadable(path: &Path, error: &io::Error) -> Error {
     let remedy = match error.kind() {
         io::ErrorKind::ResourceBusy if cfg!(windows) => replace::SET_FREE,
+        _ if descriptors::are_used_up(error) => descriptors::REMEDY,
         _ => "Check the path, and that this program may read the file.",
     };
     let message = format!("cannot read the file {path:?}: {error}");

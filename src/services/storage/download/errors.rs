@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::error::{Code, Error};
+use crate::system::descriptors;
 
 pub(super) fn too_large(most: u64) -> Error {
     let message = format!("the file has more than the {most} bytes allowed");
@@ -37,6 +38,7 @@ pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "Choose a folder in which this program may create files."
         }
+        _ if descriptors::are_used_up(error) => descriptors::REMEDY,
         _ => return failed,
     };
     failed.with_remedy(remedy)
