@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use libc::pthread_key_t;
 
+use crate::runtime;
 use crate::system::module;
 
 type Destructor = unsafe extern "C" fn(*mut c_void);
@@ -161,6 +162,7 @@ extern "C" fn unload() {
     if module::is_held() {
         return;
     }
+    runtime::free();
     let own = OWED.swap(0, Ordering::AcqRel).checked_sub(1);
     // SAFETY: the key was created by this library. Its value is this thread's list, which only this
     // function can reach once the key is deleted.

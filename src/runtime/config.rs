@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use once_cell::race::OnceBox;
+use arc_swap::ArcSwapOption;
 
 use super::hooks::{Hooks, ThreadHook};
 use crate::error::{Error, Result};
 
-// `race`, because a fork can leave a blocking cell half-initialized.
-static CONFIG: OnceBox<ArcSwap<Config>> = OnceBox::new();
+/// Empty until something is configured.
+static CONFIG: ArcSwapOption<Config> = ArcSwapOption::const_empty();
 
 /// The configuration of the runtime. It takes effect at the next start: at the first use, or at the
 /// first use after [`shutdown`](super::shutdown).
@@ -46,12 +45,15 @@ impl Config {
 
     /// Returns the configuration that [`install`](Self::install) stored last.
     pub fn installed() -> Self {
-        stored().load().as_ref().clone()
+        CONFIG
+            .load()
+            .as_deref()
+            .map_or_else(Config::default, Config::clone)
     }
 
     /// Returns the configuration before, which may own values of the host.
-    pub(super) fn store(self) -> Arc<Config> {
-        stored().swap(Arc::new(self))
+    pub(super) fn store(self) -> Option<Arc<Config>> {
+        CONFIG.swap(Some(Arc::new(self)))
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -61,8 +63,4 @@ impl Config {
     pub(super) fn hooks(&self) -> &Hooks {
         &self.hooks
     }
-}
-
-fn stored() -> &'static ArcSwap<Config> {
-    CONFIG.get_or_init(Default::default)
 }

@@ -54,6 +54,14 @@ impl<T: Default> PerProcess<T> {
         self.0.load_full().filter(|own| own.is_ours())
     }
 
+    /// Drops the value of this process. The next use makes another.
+    #[allow(dead_code, reason = "only the shared library is unloaded")]
+    pub(crate) fn free(&self) {
+        if self.made().is_some() {
+            self.0.store(None);
+        }
+    }
+
     /// Returns the value, and makes it if there is none.
     pub(crate) fn get(&self) -> Arc<Own<T>> {
         loop {

@@ -188,6 +188,13 @@ pub(crate) async fn run_to_completion<T: Send + 'static>(
         .map_err(|end| task_error("work that must complete", &end))
 }
 
+/// Frees what otherwise lasts until the process ends, once all threads of the library have ended.
+/// The configuration stays: its hooks belong to the host, which is not called any more.
+#[allow(dead_code, reason = "only the shared library is unloaded")]
+pub(crate) fn free() {
+    LIFECYCLE.free();
+}
+
 /// Leaks an instance of the parent process: a drop would join threads that do not exist here.
 fn forget_of_parent(instance: Option<Arc<Instance>>) {
     if instance
