@@ -114,8 +114,8 @@ pub(crate) fn remove(
 /// Why the keyring cannot be used. Holds no part of the stored text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(
-    windows,
-    expect(dead_code, reason = "its keyring always exists and is never locked")
+    any(windows, target_vendor = "apple"),
+    expect(dead_code, reason = "their keyrings always exist")
 )]
 pub(crate) enum KeyringProblem {
     /// There is no session bus, for this reason. Nothing was contacted.

@@ -69,9 +69,8 @@ impl Group {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: the handle is new and has no other owner.
-        let group = Self {
-            job: unsafe { OwnedHandle::from_raw_handle(job) },
-        };
+        let job = unsafe { OwnedHandle::from_raw_handle(job) };
+        let group = Self { job };
         group.limit(JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE)?;
         Ok(group)
     }
