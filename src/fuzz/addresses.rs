@@ -1,10 +1,12 @@
 //! Fuzzes endpoint ids and URLs from callers, servers and redirects: only fal's own services
 //! receive the key.
 
+use std::net::SocketAddr;
+
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 
-use super::authorize::{Authorization, route};
+use super::authorize::{Authorization, Route, route};
 use super::redirect;
 use crate::credentials::Credential;
 use crate::endpoint::{EndpointId, Hosts, https_or_local};
@@ -76,6 +78,30 @@ fn carried(hosts: &Hosts, url: &Url) {
             route.url
         );
         assert_eq!(route.url.scheme(), "https");
+        written(route);
+    }
+}
+
+/// Checks that the URL that is written for the HTTP client is that of the route, or the same path
+/// of the emulator.
+fn written(mut route: Route<'_>) {
+    let emulator = SocketAddr::from(([127, 0, 0, 1], 8080));
+    for origin in [None, Some(emulator)] {
+        route.emulator = origin;
+        // Too long.
+        let Ok(uri) = route.uri() else { continue };
+        let mut expected = Url::clone(&route.url);
+        expected.set_fragment(None);
+        if origin.is_some() {
+            let moved = expected.set_scheme("http").is_ok()
+                && expected.set_ip_host(emulator.ip()).is_ok()
+                && expected.set_port(Some(emulator.port())).is_ok()
+                && expected.set_username("").is_ok()
+                && expected.set_password(None).is_ok();
+            assert!(moved, "{expected}");
+        }
+        let read = Url::parse(&uri.to_string());
+        assert_eq!(read.as_ref(), Ok(&expected), "{uri}");
     }
 }
 

@@ -46,6 +46,7 @@ impl Pool {
                 })
             }
             Pool::Proxied(client) => {
+                debug_assert!(to.emulator.is_none(), "a proxy cannot reach the emulator");
                 let host = to.url.authority().into();
                 let mut request = reqwest::Request::new(method, Url::clone(&to.url));
                 *request.headers_mut() = headers;

@@ -142,6 +142,25 @@ fn a_redirect_to_where_nobody_is_leaves_the_outcome_open() {
 }
 
 /// A page that exists elsewhere does not confirm a change.
+/// A name and a password in a URL would be sent, and shown in errors.
+#[test]
+fn a_redirect_with_a_password_is_not_followed() {
+    for user in ["fake-user", "fake-user:fake-secret", ":fake-secret"] {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counter = requests.clone();
+        let host = hostile_to(move |head, connection| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let from = head.split(' ').nth(1).unwrap_or_default();
+            let to = format!("{ID}location: https://{user}@fal.run{from}\r\n");
+            answered(connection, "302 Found", &to, "")
+        });
+        let error = send(&renewing(&host), "GET", "https://fal.run/emulator/echo").unwrap_err();
+        assert_eq!(error.code(), Code::Redirect, "{user}: {error}");
+        assert!(!format!("{error:?}").contains("fake-secret"), "{error:?}");
+        assert_eq!(requests.load(Ordering::SeqCst), 1, "{user}");
+    }
+}
+
 #[test]
 fn no_change_is_made_by_a_get_elsewhere() {
     let job = || Job::new("emulator/job", "r-1").unwrap();
