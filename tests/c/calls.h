@@ -7,16 +7,26 @@
 #include "support.h"
 #include "webhook.h"
 
-static void call_run(fal_client *client)
+/* Returns the response of fal_client_run() or one of its kind. */
+static fal_response *response_of(__typeof__(fal_client_run) *verb, const fal_client *client, const fal_request *request)
 {
     fal_error *err = NULL;
     fal_response *response = NULL;
+    CHECK_OK(verb(client, request, &response, &err));
+    fal_error_free(err);
+    return response;
+}
+
+static void call_run(fal_client *client)
+{
+    fal_error *err = NULL;
     fal_request *request = run_of("emulator/echo");
     const char *json = NULL;
     double half = 0;
     CHECK_OK(fal_request_set_double(request, "half", FAL_NUL, 0.5, &err));
     CHECK_OK(fal_request_set_json(request, "/list/of/numbers", FAL_NUL, "[1.25,-1000.5]", FAL_NUL, &err));
-    if (CHECK_OK(fal_client_run(client, request, &response, &err))) {
+    fal_response *response = response_of(fal_client_run, client, request);
+    if (response) {
         CHECK_OK(fal_response_get_double(response, "/body/half", FAL_NUL, &half, &err));
         CHECK(half > 0.49 && half < 0.51);
         CHECK_OK(fal_response_get_json(response, "/body/list/of/numbers", FAL_NUL, &json, NULL, &err));
@@ -31,13 +41,10 @@ static void call_run(fal_client *client)
 static void call_queue(fal_client *client)
 {
     fal_error *err = NULL;
-    fal_response *response = NULL;
     fal_request *request = run_of("emulator/job");
-    CHECK_OK(fal_client_subscribe(client, request, &response, &err));
-    fal_response_free(response);
-    response = NULL;
+    fal_response_free(response_of(fal_client_subscribe, client, request));
     fal_job *job = NULL;
-    CHECK_OK(fal_client_submit(client, request, &response, &err));
+    fal_response *response = response_of(fal_client_submit, client, request);
     CHECK_OK(fal_job_of_response("emulator/job", FAL_NUL, response, &job, &err));
     fal_response_free(response);
     response = NULL;
@@ -53,11 +60,9 @@ static void call_queue(fal_client *client)
 static void call_stream(fal_client *client)
 {
     fal_error *err = NULL;
-    fal_response *response = NULL;
     fal_request *request = run_of("emulator/stream");
     CHECK_OK(fal_request_set_json(request, "events", FAL_NUL, "[{\"n\": 1.5}, {\"n\": 2.5}]", FAL_NUL, &err));
-    CHECK_OK(fal_client_stream(client, request, &response, &err));
-    fal_response_free(response);
+    fal_response_free(response_of(fal_client_stream, client, request));
     fal_request_free(request);
 }
 
@@ -161,22 +166,15 @@ static void call_credentials(fal_client *client)
 static void call_command(fal_client *client)
 {
     (void)client;
-    fal_error *err = NULL;
-    fal_options *options = fal_options_new();
-    char command[512];
+    char command[512], key[256];
     snprintf(command, sizeof command, "echo %s", control_variable("FAL_KEY"));
-    char key[256];
     snprintf(key, sizeof key, "%s", control_variable("FAL_KEY"));
     unsetenv("FAL_KEY");
     setenv("FAL_KEY_COMMAND", command, 1);
-    fal_client *commanded = client_of(options);
-    fal_response *response = NULL;
-    fal_request *request = run_of("emulator/echo");
-    CHECK_OK(fal_client_run(commanded, request, &response, &err));
+    fal_client *commanded = client_of(fal_options_new());
+    CHECK_INT(outcome_of(commanded, run_of("emulator/echo")), FAL_OK);
     unsetenv("FAL_KEY_COMMAND");
     setenv("FAL_KEY", key, 1);
-    fal_response_free(response);
-    fal_request_free(request);
     fal_client_release(commanded);
 }
 

@@ -172,26 +172,19 @@ static void a_run_keeps_to_its_maximum_and_budget(void)
     fal_client_release(client);
 }
 
-static void wake(void *user)
-{
-    (void)__sync_fetch_and_add((int *)user, 1);
-}
-
 static void a_sleeping_loop_is_woken(void)
 {
     fal_error *err = NULL;
     fal_client *client = new_client();
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     int woken = 0;
-    CHECK_OK(fal_dispatcher_set_wake(dispatcher, wake, NULL, &woken, &err));
+    CHECK_OK(fal_dispatcher_set_wake(dispatcher, count_wake, NULL, &woken, &err));
     struct seen seen;
     fal_op *op = start(client, slow_of(1000));
     watch(op, dispatcher, &seen);
-    CHECK_INT(__sync_fetch_and_add(&woken, 0), 0);
-    int64_t deadline = now_ms() + 10000;
-    while (__sync_fetch_and_add(&woken, 0) == 0 && now_ms() < deadline)
-        sleep_ms(1);
-    CHECK_INT(woken, 1);
+    CHECK_INT(wakes_counted(&woken), 0);
+    await_wake(&woken);
+    CHECK_INT(wakes_counted(&woken), 1);
     size_t ran = 0;
     CHECK_OK(fal_dispatcher_run(dispatcher, SIZE_MAX, -1, &ran, &err));
     CHECK_INT(ran, 1);

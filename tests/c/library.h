@@ -28,6 +28,24 @@ static bool library_open(const char *path)
     return whole;
 }
 
+/* Returns a request whose input may say how long it takes. */
+static fal_request *library_request(const char *endpoint, int64_t ms)
+{
+    fal_request *request = NULL;
+    CHECK_INT(library.fal_request_new(endpoint, FAL_NUL, &request, NULL), FAL_OK);
+    CHECK_INT(library.fal_request_set_int(request, "ms", FAL_NUL, ms, NULL), FAL_OK);
+    return request;
+}
+
+/* Starts an operation by fal_client_run_start() or one of its kind. Frees the request. */
+static fal_op *library_start(__typeof__(fal_client_run_start) *verb, const fal_client *client, fal_request *request)
+{
+    fal_op *op = NULL;
+    CHECK_INT(verb(client, request, &op, NULL), FAL_OK);
+    library.fal_request_free(request);
+    return op;
+}
+
 /* Whether a file whose path contains this text is mapped into the process. */
 static bool is_mapped(const char *path)
 {

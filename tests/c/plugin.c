@@ -41,10 +41,9 @@ static void loading_does_nothing(void)
 static void *live(void *user)
 {
     fal_client *client = NULL;
-    fal_request *request = NULL;
+    fal_request *request = library_request("emulator/echo", 0);
     fal_response *response = NULL;
     CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
-    CHECK_INT(library.fal_request_new("emulator/echo", FAL_NUL, &request, NULL), FAL_OK);
     fal_status status = library.fal_client_run(client, request, &response, NULL);
     /* Another thread may shut down the runtime during this call. */
     CHECK(status == FAL_OK || (user && status == FAL_E_SHUT_DOWN));
@@ -144,16 +143,12 @@ static void it_can_be_unloaded_after_a_shutdown_without_time(void)
         if (!load())
             return;
         fal_client *client = NULL;
-        fal_request *request = NULL;
-        fal_op *op = NULL;
         CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
-        CHECK_INT(library.fal_request_new("emulator/echo", FAL_NUL, &request, NULL), FAL_OK);
-        CHECK_INT(library.fal_client_run_start(client, request, &op, NULL), FAL_OK);
+        fal_op *op = library_start(library.fal_client_run_start, client, library_request("emulator/echo", 0));
         usleep(i % 50 * 10);
         if (library.fal_shutdown(0, NULL) != FAL_OK)
             CHECK_INT(library.fal_shutdown(10000, NULL), FAL_OK);
         library.fal_op_release(op);
-        library.fal_request_free(request);
         library.fal_client_release(client);
         CHECK_INT(dlclose(library.handle), 0);
         CHECK(!mapped());
@@ -167,14 +162,8 @@ static void it_stays_while_its_threads_run(void)
     if (!load())
         return;
     fal_client *client = NULL;
-    fal_request *request = NULL;
-    fal_op *op = NULL;
     CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
-    CHECK_INT(library.fal_request_new("emulator/slow", FAL_NUL, &request, NULL), FAL_OK);
-    CHECK_INT(library.fal_request_set_int(request, "ms", FAL_NUL, 200, NULL), FAL_OK);
-    CHECK_INT(library.fal_client_run_start(client, request, &op, NULL), FAL_OK);
-    library.fal_op_release(op);
-    library.fal_request_free(request);
+    library.fal_op_release(library_start(library.fal_client_run_start, client, library_request("emulator/slow", 200)));
     library.fal_client_release(client);
     CHECK_INT(arrived("path=/emulator/slow&wait_for=1"), 1);
     CHECK_INT(dlclose(library.handle), 0);

@@ -49,14 +49,6 @@ static void copy_to(const char *path)
     close(to);
 }
 
-static fal_request *request_of(const char *endpoint)
-{
-    fal_request *request = NULL;
-    CHECK_INT(library.fal_request_new(endpoint, FAL_NUL, &request, NULL), FAL_OK);
-    CHECK_INT(library.fal_request_set_int(request, "ms", FAL_NUL, HOUR_MS, NULL), FAL_OK);
-    return request;
-}
-
 static fal_op *upload_on(const fal_client *client)
 {
     fal_op *op = NULL;
@@ -73,12 +65,12 @@ static fal_op *upload_on(const fal_client *client)
 static void *live(void *unused)
 {
     fal_client *client = NULL;
-    fal_op *ops[3] = {NULL, NULL, NULL};
-    fal_request *job = request_of("emulator/job"), *run = request_of("emulator/slow");
     CHECK_INT(library.fal_client_new(NULL, &client, NULL), FAL_OK);
-    CHECK_INT(library.fal_client_subscribe_start(client, job, &ops[0], NULL), FAL_OK);
-    CHECK_INT(library.fal_client_run_start(client, run, &ops[1], NULL), FAL_OK);
-    ops[2] = upload_on(client);
+    fal_op *ops[] = {
+        library_start(library.fal_client_subscribe_start, client, library_request("emulator/job", HOUR_MS)),
+        library_start(library.fal_client_run_start, client, library_request("emulator/slow", HOUR_MS)),
+        upload_on(client),
+    };
     CHECK_INT(arrived("path=/emulator/job/requests/*/status*&wait_for=1"), 1);
     CHECK_INT(arrived("path=/emulator/slow&wait_for=1"), 1);
     CHECK_INT(arrived("method=PUT&wait_for=1"), 1);
@@ -87,8 +79,6 @@ static void *live(void *unused)
         CHECK_INT(library.fal_op_poll(ops[i]), FAL_OK);
         library.fal_op_release(ops[i]);
     }
-    library.fal_request_free(job);
-    library.fal_request_free(run);
     library.fal_client_release(client);
     CHECK_INT(arrived("method=PUT&path=*/cancel"), 1);
     return unused;

@@ -138,6 +138,24 @@ static inline void sleep_ms(int64_t ms)
     nanosleep(&time, NULL);
 }
 
+/* A wake-up hook that counts its calls in an int. */
+static inline void count_wake(void *count)
+{
+    (void)__sync_fetch_and_add((int *)count, 1);
+}
+
+static inline int wakes_counted(int *count)
+{
+    return __sync_fetch_and_add(count, 0);
+}
+
+/* Waits until there was a call. */
+static inline void await_wake(int *count)
+{
+    for (int64_t deadline = now_ms() + 20000; wakes_counted(count) == 0 && now_ms() < deadline;)
+        sleep_ms(1);
+}
+
 /* Returns the number of threads of this process. ThreadSanitizer adds one of its own as soon as there are two. */
 static inline int threads_alive(void)
 {

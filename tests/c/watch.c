@@ -288,26 +288,20 @@ static void a_stream_waits_for_its_reader(void)
     fal_client_release(client);
 }
 
-static void wake(void *user)
-{
-    (void)__sync_fetch_and_add((int *)user, 1);
-}
-
 static void a_sleeping_loop_is_woken(void)
 {
     fal_error *err = NULL;
     fal_client *client = new_client();
     fal_dispatcher *dispatcher = fal_dispatcher_new();
     static int woken;
-    CHECK_OK(fal_dispatcher_set_wake(dispatcher, wake, NULL, &woken, &err));
+    CHECK_OK(fal_dispatcher_set_wake(dispatcher, count_wake, NULL, &woken, &err));
     struct seen seen;
     fal_op *op = start(client, slow_of(300));
     watch(&seen, op, dispatcher);
     CHECK_STATUS(fal_dispatcher_wait(dispatcher, 1, &err), FAL_PENDING);
     CHECK_OK(fal_dispatcher_wait(dispatcher, 20000, &err));
-    for (int64_t deadline = now_ms() + 20000; __sync_fetch_and_add(&woken, 0) == 0 && now_ms() < deadline;)
-        sleep_ms(1);
-    CHECK_INT(__sync_fetch_and_add(&woken, 0), 1);
+    await_wake(&woken);
+    CHECK_INT(wakes_counted(&woken), 1);
     read_all(dispatcher);
     fal_op_release(op);
     fal_dispatcher_release(dispatcher);
