@@ -15,7 +15,9 @@
 #include <SDL.h>
 #include <fal/fal.h>
 
-enum { JOBS = 10, UPLOAD = JOBS, SESSION, TASKS, UPLOADED = 8 << 20, FRAME_MS = 16, MOST_FRAMES = 3000, MEANT_NS = 100000 };
+enum { JOBS = 10, UPLOAD = JOBS, SESSION, TASKS, UPLOADED = 8 << 20 };
+/* MOST_EVENTS are read in one frame. MEANT_NS is the limit for libfal's part of it. */
+enum { FRAME_MS = 16, MOST_FRAMES = 3000, MOST_EVENTS = 8, MEANT_NS = 100000 };
 
 /* What a bar on the screen shows. The pointer to it travels with each event. */
 struct task {
@@ -110,7 +112,8 @@ static void handle(struct task *task, const fal_op *op, const fal_event *event)
     fal_response_free(result);
 }
 
-/* libfal's part of a frame: an input to the session, and all that has happened since the last frame. */
+/* libfal's part of a frame: an input to the session, and what has happened since the last frame. Of a burst, a part waits for the
+ * next frame. */
 static void talk(struct scene *scene, int frame)
 {
     char input[64];
@@ -121,7 +124,7 @@ static void talk(struct scene *scene, int frame)
         snprintf(input, sizeof input, "{\"frame\": %d}", frame);
         fal_realtime_send_json(scene->session, input, FAL_NUL, NULL);
     }
-    while (fal_dispatcher_next(scene->dispatcher, 0, &op, &event, &user, NULL) == FAL_OK) {
+    for (int i = 0; i < MOST_EVENTS && fal_dispatcher_next(scene->dispatcher, 0, &op, &event, &user, NULL) == FAL_OK; i++) {
         handle(user, op, event);
         fal_event_free(event);
         fal_op_release(op);
