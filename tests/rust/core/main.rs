@@ -113,6 +113,16 @@ fn send(client: &Client, method: &str, url: &str) -> Result<Response, Error> {
     Op::finish(|| client.send_start(request))
 }
 
+/// Tests each row in a thread of its own, because the rows wait and are independent.
+fn at_once<R: Send>(rows: impl IntoIterator<Item = R>, test: impl Fn(R) + Sync) {
+    let test = &test;
+    std::thread::scope(|scope| {
+        for row in rows {
+            scope.spawn(move || test(row));
+        }
+    });
+}
+
 fn secret(key: &str) -> &str {
     key.split_once(':').unwrap().1
 }

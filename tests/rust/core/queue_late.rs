@@ -61,10 +61,11 @@ const FAILED: &str = r#"{"status": "COMPLETED", "request_id": "r-1", "error": "I
 
 /// Gets the result in each way: by the request for it, after a submission, and by the job's id.
 fn every_way(host: &str) -> Vec<(&'static str, Result<Response, Error>)> {
-    let client = client_of(host)
-        .timeout(Duration::from_secs(60))
-        .build()
-        .unwrap();
+    every_way_within(host, Duration::from_secs(60))
+}
+
+fn every_way_within(host: &str, timeout: Duration) -> Vec<(&'static str, Result<Response, Error>)> {
+    let client = client_of(host).timeout(timeout).build().unwrap();
     let job = Job::new(JOB, "r-1").unwrap();
     let ways = [
         ("result", client.result_start(&job).unwrap()),
@@ -80,12 +81,13 @@ fn every_way(host: &str) -> Vec<(&'static str, Result<Response, Error>)> {
 
 #[test]
 fn a_result_that_comes_late_is_waited_for() {
-    for late in [
+    let late: [Said; 4] = [
         ("202 Accepted", RUNNING),
         ("400 Bad Request", EARLY),
         ("400 Bad Request", ""),
         ("404 Not Found", NOT_FOUND),
-    ] {
+    ];
+    at_once(late, |late| {
         let (host, _) = ended(COMPLETED, move |asked| {
             if asked % 4 < 3 {
                 late
@@ -101,16 +103,17 @@ fn a_result_that_comes_late_is_waited_for() {
                 "{late:?} {way}"
             );
         }
-    }
+    });
 }
 
 #[test]
 fn a_result_that_never_comes_is_an_error_that_says_that_the_job_has_run() {
-    for (late, code) in [
+    let late: [(Said, Code); 3] = [
         (("202 Accepted", RUNNING), Code::ServiceUnavailable),
         (("400 Bad Request", EARLY), Code::ServiceUnavailable),
         (("404 Not Found", NOT_FOUND), Code::NotFound),
-    ] {
+    ];
+    at_once(late, |(late, code)| {
         let (host, asked) = ended(COMPLETED, move |_| late);
         for (way, outcome) in every_way(&host) {
             let error = outcome.unwrap_err();
@@ -128,7 +131,7 @@ fn a_result_that_never_comes_is_an_error_that_says_that_the_job_has_run() {
             (9..90).contains(&asked.load(Ordering::Relaxed)),
             "{late:?}: {asked:?}"
         );
-    }
+    });
 }
 
 /// A response that can only be the job's own end is not requested again.
@@ -269,65 +272,40 @@ fn a_cancellation_that_comes_before_the_job_is_known_is_sent_again() {
 /// A state that libfal does not know may come before the end.
 #[test]
 fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
+    const X: Said = ("200 OK", r#"{"x": 1}"#);
     let late: [Said; 4] = [
         ("404 Not Found", NOT_FOUND),
         ("200 OK", "null"),
         ("204 No Content", ""),
         ("400 Bad Request", EARLY),
     ];
-    for late in late {
-        let (host, ..) = telling(
-            |n| ("200 OK", if n < 2 { FINALIZING } else { COMPLETED }),
-            move |n| {
-                if n < 2 {
-                    late
-                } else {
-                    ("200 OK", r#"{"x": 1}"#)
-                }
-            },
-        );
-        assert_eq!(
-            subscribe_to(&host).unwrap().get("/x").unwrap(),
-            1,
-            "{late:?}"
-        );
-        let (host, ..) = telling(
-            |_| ("200 OK", FINALIZING),
-            move |n| {
-                if n < 2 {
-                    late
-                } else {
-                    ("200 OK", r#"{"x": 1}"#)
-                }
-            },
-        );
-        assert_eq!(
-            subscribe_to(&host).unwrap().get("/x").unwrap(),
-            1,
-            "{late:?}"
-        );
-        let client = client_of(&host).build().unwrap();
+    let states: [fn(usize) -> Said; 2] = [
+        |n| ("200 OK", if n < 2 { FINALIZING } else { COMPLETED }),
+        |_| ("200 OK", FINALIZING),
+    ];
+    let rows = late.map(|late| states.map(|state| (late, state)));
+    at_once(rows.into_iter().flatten(), |(late, state)| {
+        let (host, ..) = telling(state, move |n| if n < 2 { late } else { X });
+        let response = subscribe_to(&host).unwrap();
+        assert_eq!(response.get("/x").unwrap(), 1, "{late:?}");
         let job = Job::new(JOB, "r-1").unwrap();
-        assert_eq!(
-            Op::finish(|| client.result_start(&job))
-                .unwrap()
-                .get("/x")
-                .unwrap(),
-            1,
-            "{late:?}"
-        );
-    }
+        let client = client_of(&host).build().unwrap();
+        let response = Op::finish(|| client.result_start(&job)).unwrap();
+        assert_eq!(response.get("/x").unwrap(), 1, "{late:?}");
+    });
     // A response that stays the same is believed: the output may be empty.
-    for lasting in ["null", ""] {
+    at_once(["null", ""], |lasting| {
         let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| ("200 OK", lasting));
         assert_eq!(subscribe_to(&host).unwrap().body(), lasting.as_bytes());
-    }
-    for lasting in [
+    });
+    let lasting: [Said; 2] = [
         ("404 Not Found", NOT_FOUND),
         ("400 Bad Request", r#"{"detail": "no"}"#),
-    ] {
+    ];
+    at_once(lasting, |lasting| {
         let (host, ..) = telling(|_| ("200 OK", FINALIZING), move |_| lasting);
-        for (way, outcome) in every_way(&host)
+        // Some ways ask again for as long as there is time.
+        for (way, outcome) in every_way_within(&host, PATIENCE / 2)
             .into_iter()
             .filter(|(way, _)| *way == "result" || lasting.0 == "404 Not Found")
         {
@@ -337,7 +315,7 @@ fn no_result_of_a_job_in_an_unknown_state_is_waited_out() {
                 "{way} {lasting:?}: {error}"
             );
         }
-    }
+    });
     // An app's own rejection is an end in any state.
     let own = r#"{"detail": [{"loc": ["body", "prompt"], "msg": "no", "type": "value_error"}]}"#;
     let (host, ..) = telling(
@@ -626,14 +604,15 @@ fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
         .map(|n| json!({"message": format!("line {n}"), "timestamp": n}))
         .collect();
     let running = json!({"status": "IN_PROGRESS", "logs": log}).to_string();
-    let looks = AtomicUsize::new(0);
+    let looks = Arc::<AtomicUsize>::default();
+    let counter = looks.clone();
     let host = hostile_to(move |head, connection| {
         let path = head.split(' ').nth(1).unwrap_or_default();
         match path.split('?').next().unwrap_or_default() {
             path if path.ends_with("/status/stream") => {
                 answered(connection, "404 Not Found", "", "{}")
             }
-            path if path.ends_with("/status") => match looks.fetch_add(1, Ordering::Relaxed) {
+            path if path.ends_with("/status") => match counter.fetch_add(1, Ordering::Relaxed) {
                 0..3 => answered(connection, "202 Accepted", "", &running),
                 _ => answered(connection, "200 OK", "", COMPLETED),
             },
@@ -645,10 +624,15 @@ fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
         .timeout(Duration::from_secs(300))
         .build()
         .unwrap();
-    let op = client.subscribe_start(job_of(json!({}))).unwrap();
-    let told = lines(&events(&op));
-    op.take().unwrap().unwrap();
-    assert_eq!(op.dropped_events(), 0);
+    // On a busy machine the host may be too slow.
+    let mut tries = (0..10).filter_map(|_| {
+        looks.store(0, Ordering::Relaxed);
+        let op = client.subscribe_start(job_of(json!({}))).unwrap();
+        let told = lines(&events(&op));
+        op.take().unwrap().unwrap();
+        (op.dropped_events() == 0).then_some(told)
+    });
+    let told = tries.next().expect("lines are dropped each time");
     assert_eq!(told.len(), NEWEST, "three windows with the same lines");
     assert!(
         (LINES - NEWEST..LINES)
@@ -657,6 +641,7 @@ fn long_logs_and_bursts_of_them_are_told_once_and_whole() {
     );
 
     // A job does not wait for a host that reads no events.
+    looks.store(0, Ordering::Relaxed);
     let op = client.subscribe_start(job_of(json!({}))).unwrap();
     assert!(op.wait(Some(Duration::from_secs(300))).unwrap());
     assert!(op.take().unwrap().is_ok());

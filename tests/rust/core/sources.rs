@@ -448,30 +448,6 @@ fn keys_are_stronger_than_a_login_unless_the_user_says_otherwise() {
     assert_eq!(source(&forced), "explicit key");
 }
 
-/// Without a session bus, as on a server, the keyring is listed and not accessed.
-#[test]
-fn a_keyring_that_is_asked_for_and_not_there_is_a_clear_error() {
-    let emulator = Emulator::start().unwrap();
-    let home = tempfile::tempdir().unwrap();
-    let error = echo(&at_home(&emulator, home.path(), &[("FAL_KEYRING", "1")])).unwrap_err();
-    let (code, part) = match cfg!(feature = "keyring") {
-        true => (Code::CredentialsFailed, "headless: no session bus"),
-        false => (Code::MalformedCredentials, "cargo feature `keyring`"),
-    };
-    assert_eq!(error.code(), code, "{error}");
-    assert!(
-        error.message().contains("keyring") && error.message().contains(part),
-        "{error}"
-    );
-    let key = fal::Key::parse("fake-id:fake-secret-for-the-keyring")
-        .unwrap()
-        .0;
-    let nowhere = Environment::from_variables([("HOME", home.path())]);
-    let error = fal::credentials::store_in_keyring(&nowhere, "default", &key).unwrap_err();
-    assert!(error.message().contains(part), "{error}");
-    assert!(fal::credentials::remove_from_keyring(&nowhere, "default").is_err());
-}
-
 /// Tells the processes of the next test their home directory.
 const HOME_OF_CHILD: &str = "FAL_TEST_LOGIN_HOME";
 

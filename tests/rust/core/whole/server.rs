@@ -384,7 +384,7 @@ impl World {
 
     /// Waits for a message, which need not arrive, and sends the frames.
     fn talk(&self, answer: &Answer, connection: &mut TcpStream) -> io::Result<()> {
-        connection.set_read_timeout(Some(Duration::from_millis(500)))?;
+        connection.set_read_timeout(Some(Duration::from_secs(3)))?;
         let mut message = [0; 1024];
         if connection
             .read(&mut message)
