@@ -4,7 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Only $(SIDE_BY_SIDE) runs several commands at once, for targets whose commands are apart.
+ifndef APART
 .NOTPARALLEL:
+endif
 .ONESHELL:
 .SUFFIXES:
 
@@ -14,6 +17,8 @@ unexport $(filter FAL_%,$(.VARIABLES)) VIRTUAL_ENV MAKEFLAGS MFLAGS
 ifneq ($(words $(CURDIR) $(CARGO_TARGET_DIR)),$(if $(CARGO_TARGET_DIR),2,1))
 $(error make cannot handle a path with a space: move the sources, or set CARGO_TARGET_DIR to another folder)
 endif
+
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs="$(shell nproc)" APART=1
 
 CC ?= cc
 CXX ?= c++
@@ -75,7 +80,7 @@ $(INSTALLED)/lib/libfal.so $(INSTALLED)/lib/libfal.a: installed
 
 .PHONY: emulator
 emulator:
-	@$(CARGO) build $(LOCKED) --workspace --bin fal-emulator --example picture --example lighthouse
+	@$(CARGO) build $(LOCKED) --workspace --bin fal-emulator --bin fal-chaos --example picture --example lighthouse
 
 .PHONY: header
 header: ## write include/fal/fal.h from src/ffi
@@ -100,7 +105,7 @@ test: ## everything; ends with "all passed"
 	tests/secrets/search "$(LOGS)" "$(BUILD)"/*.log
 	echo "all passed"
 
-PARTS := tools test-steps lint test-header test-rust test-fuzz test-keyring test-abi test-install test-c test-cpp test-memory test-chaos test-sanitizers test-python \
+PARTS := tools test-steps lint-and-libs test-header test-rust test-fuzz test-keyring test-abi test-install test-c test-cpp test-memory test-chaos test-sanitizers test-python \
 	test-examples test-browser test-official
 
 .PHONY: test-all
@@ -112,6 +117,11 @@ test-all:
 		took+=("$$part $$((SECONDS - began)) s")
 	done
 	printf '%s\n' "$${took[@]}" "together $$SECONDS s"
+
+# Each occupies one processor most of the time.
+.PHONY: lint-and-libs
+lint-and-libs: tools
+	@$(SIDE_BY_SIDE) lint libs
 
 .PHONY: tools
 tools:
@@ -127,9 +137,9 @@ test-steps: tools
 
 .PHONY: check
 check: lint test-header ## before a commit: lint, the unit tests of the core, and whether documents and header are up to date
-	$(CARGO) test --quiet $(LOCKED) -p libfal --lib
-	$(CARGO) test --quiet $(LOCKED) -p libfal --test documents --test unknowns --test header
-	$(CARGO) test --quiet $(LOCKED) -p libfal --test platform -- documents
+	$(CARGO) test --quiet $(LOCKED) --workspace --lib
+	$(CARGO) test --quiet $(LOCKED) --workspace --test documents --test unknowns --test header
+	$(CARGO) test --quiet $(LOCKED) --workspace --test platform -- documents
 
 .PHONY: fmt
 fmt: ## format all Rust code
@@ -148,9 +158,10 @@ deny: ## licences, bans, sources and advisories of all dependencies; needs cargo
 lint: ## format, clippy, documentation and licences; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(LOCKED) --workspace --all-targets -- -D warnings
-	$(CARGO) clippy $(LOCKED) -p libfal --no-default-features --all-targets -- -D warnings
+	# No test asks whether the C ABI is there.
+	$(CARGO) clippy $(LOCKED) -p libfal --no-default-features --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --workspace --no-deps
-	$(CARGO) test --quiet $(LOCKED) -p libfal --test documents -- dependencies
+	$(CARGO) test --quiet $(LOCKED) --workspace --test documents -- dependencies
 
 .PHONY: test-header
 test-header: tools ## fal.h alone, in each standard of C and C++, and its documentation
@@ -161,7 +172,8 @@ test-header: tools ## fal.h alone, in each standard of C and C++, and its docume
 test-rust: tools ## the Rust tests and examples in documentation
 	if $(CARGO) nextest --version >/dev/null 2>&1; then
 		$(CARGO) nextest run $(LOCKED) --workspace --no-run
-		$(ISOLATED_RUST) $(CARGO) nextest run $(LOCKED) --workspace --no-fail-fast
+		# Most tests wait more than they compute.
+		$(ISOLATED_RUST) $(CARGO) nextest run $(LOCKED) --workspace --no-fail-fast --test-threads "$$((2 * $$(nproc)))"
 		cp "$(TARGET)/nextest/default/junit.xml" "$(LOGS)/nextest.xml"
 		$(ISOLATED_RUST) $(CARGO) test $(LOCKED) --workspace --doc
 	else
@@ -177,7 +189,7 @@ test-fuzz: tools ## replay the fuzzers' initial inputs and findings
 		echo "fuzz/Cargo.lock is out of date; run: cargo metadata --manifest-path fuzz/Cargo.toml" >&2
 		exit 1
 	}
-	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --lib -- fuzz::replay
+	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) --workspace --lib -- fuzz::replay
 
 # Runs each target for SECONDS, starting from the files in fuzz/corpus. New inputs go to build/fuzz. Once the cause of a failure
 # is fixed, its input belongs in fuzz/crashes/TARGET.
@@ -213,17 +225,20 @@ fuzz: $(CARGO_FUZZ) emulator ## SECONDS=60 RUNS= TARGETS= SANITIZER=address: fuz
 	done
 
 # The feature `keyring` is off by default and on in the wheel. The tests use a real keyring daemon on a bus of their own. The C
-# library is a debug build here, because its dependencies are built for the Rust tests anyway.
+# library is the debug build that the Rust tests use.
 KEYRING := $(ROOT)/$(BUILD)/keyring
+WITH_KEYRING := $(LOCKED) -p libfal --features keyring
 .PHONY: test-keyring
 test-keyring: tools emulator wheel $(BUILD)/abi/untouched ## the system keyring, in Rust, C and Python
-	$(CARGO) clippy $(LOCKED) -p libfal --features keyring --all-targets -- -D warnings
+	# All that asks for the feature.
+	$(CARGO) clippy $(WITH_KEYRING) --lib --test credentials -- -D warnings
+	$(CARGO) clippy $(WITH_KEYRING) --lib --profile test -- -D warnings
 	# All at once, so that they are compiled side by side.
-	$(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --lib --test core --test credentials --no-run
-	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --lib -- credentials::keyring
-	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test core -- a_keyring
-	$(ISOLATED_RUST) $(CARGO) test --quiet $(LOCKED) -p libfal --features keyring --test credentials -- order
-	$(CARGO) build --quiet $(LOCKED) -p libfal --features keyring --lib
+	$(CARGO) test --quiet $(WITH_KEYRING) --lib --test credentials --no-run
+	$(ISOLATED_RUST) $(CARGO) test --quiet $(WITH_KEYRING) --lib -- credentials::keyring
+	$(ISOLATED_RUST) $(CARGO) test --quiet $(WITH_KEYRING) --test credentials -- order keyring
+	# With a test, whose dependencies have other features than the library alone.
+	$(CARGO) build --quiet $(WITH_KEYRING) --lib --test credentials
 	mkdir -p "$(KEYRING)"
 	cp "$(TARGET)/debug/libfal.so" "$(KEYRING)/$(SONAME)"
 	tests/abi/untouched "$(BUILD)/abi/untouched" "$(KEYRING)/$(SONAME)"
@@ -258,18 +273,20 @@ STATIC := $(PROGRAMS:%=$(BUILD)/c/static/%)
 HARNESS := $(wildcard tests/c/*.h) include/fal/fal.h Makefile
 
 .PHONY: test-c
-test-c: tools emulator $(SHARED) $(STATIC) ## the C programs, with both libraries
-	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SHARED) $(STATIC)
+test-c: tools emulator ## the C programs, with both libraries
+	$(SIDE_BY_SIDE) $(SHARED) $(STATIC)
+	$(ISOLATED) tests/c/run "$(EMULATOR)" -- $(SHARED) $(STATIC)
 
+MEMCHECK := valgrind --quiet --error-exitcode=9 --leak-check=full \
+	--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite
 # Programs that cover all kinds of objects, for valgrind to check.
 WATCHED := $(addprefix $(BUILD)/c/shared/, memory queue stream realtime channel storage transfers webhook platform)
 
 .PHONY: test-memory
-test-memory: tools emulator $(WATCHED) $(BUILD)/c/shared/cut $(BUILD)/c/shared/abuse ## C programs under valgrind
-	for program in $(WATCHED) "$(BUILD)/c/shared/cut cancelled" "$(BUILD)/c/shared/abuse on_a_thread_of_the_host"; do
-		$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
-			--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite $$program
-	done
+test-memory: tools emulator ## C programs under valgrind
+	$(SIDE_BY_SIDE) $(WATCHED) $(BUILD)/c/shared/cut $(BUILD)/c/shared/abuse
+	$(ISOLATED) tests/c/run "$(EMULATOR)" $(MEMCHECK) -- \
+		$(WATCHED) "$(BUILD)/c/shared/cut cancelled" "$(BUILD)/c/shared/abuse on_a_thread_of_the_host"
 
 $(BUILD)/c/shared/%: tests/c/%.c $(HARNESS) $(INSTALLED)/lib/libfal.so
 	mkdir -p $(@D)
@@ -302,13 +319,11 @@ include bench/rules.mk
 CHAOS := $(TARGET)/debug/fal-chaos
 REQUESTS ?= 20000
 .PHONY: chaos
-chaos: ## REQUESTS=20000 SEED=: operations under random faults, followed by an audit
-	@$(CARGO) build $(LOCKED) --workspace --bin fal-chaos
-	"$(CHAOS)" --requests "$(REQUESTS)" $(if $(SEED),--seed "$(SEED)")
+chaos: emulator ## REQUESTS=20000 SEED=: operations under random faults, followed by an audit
+	@"$(CHAOS)" --requests "$(REQUESTS)" $(if $(SEED),--seed "$(SEED)")
 
 .PHONY: test-chaos
-test-chaos: tools ## a short round of chaos, and sabotage that the audit must find
-	$(CARGO) build --quiet $(LOCKED) --workspace --bin fal-chaos
+test-chaos: tools emulator ## a short round of chaos, and sabotage that the audit must find
 	# Not a .log file, which would be searched for secrets: the output contains the key that a saboteur printed.
 	$(ISOLATED) "$(CHAOS)" --sabotage all --seed 1 > "$(BUILD)/sabotage.txt" || {
 		cat "$(BUILD)/sabotage.txt"
@@ -450,18 +465,18 @@ $(OFFICIAL_JS)/made: $(wildcard tests/official/calls/*.json tests/official/calls
 # Compares the official clients' own code with libfal: the keys that they find, each other's files, and each other's locks.
 .PHONY: test-official
 test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made ## compare fal's own clients with libfal
-	$(CARGO) build --quiet $(LOCKED) -p libfal --example explain
+	$(CARGO) build --quiet $(LOCKED) --workspace --example explain
 	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_keys.py --explain "$(TARGET)/debug/examples/explain" > "$(BUILD)/official.log" || {
 		cat "$(BUILD)/official.log"
 		exit 1
 	}
 	tail -n 1 "$(BUILD)/official.log"
 	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/config_roundtrip.py "$(LIBRARIES)/libfal.so"
-	$(CARGO) test --quiet $(LOCKED) -p libfal --test login --no-run
+	$(CARGO) test --quiet $(LOCKED) --workspace --test login --no-run
 	$(ISOLATED_RUST) FAL_OFFICIAL_PYTHON="$(OFFICIAL)/bin/python" \
-		$(CARGO) test --quiet $(LOCKED) -p libfal --test login -- --ignored official::
+		$(CARGO) test --quiet $(LOCKED) --workspace --test login -- --ignored official::
 	cp tests/official/calls/javascript_client.mjs "$(OFFICIAL_JS)"
-	$(CARGO) build --quiet $(LOCKED) -p libfal --example calls
+	$(CARGO) build --quiet $(LOCKED) --workspace --example calls
 	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_calls.py --emulator "$(EMULATOR)" \
 		--libfal "$(TARGET)/debug/examples/calls" --javascript "$(OFFICIAL_JS)" > "$(BUILD)/official-calls.log" || {
 		cat "$(BUILD)/official-calls.log"

@@ -7,14 +7,13 @@ CXXFLAGS_SUITE := $(filter-out -std=% -O%,$(CFLAGS_INSTALLED)) -O0 -Wshadow -Wol
 SUITES := $(BUILD)/cpp/gcc/shared $(BUILD)/cpp/gcc/static $(BUILD)/cpp/clang/shared
 
 .PHONY: test-cpp
-test-cpp: tools emulator $(SUITES) $(BUILD)/cpp/modes $(BUILD)/cpp/cost ## fal.hpp: the C++ suite, with gcc and clang, both libraries and valgrind
+test-cpp: tools emulator ## fal.hpp: the C++ suite, with gcc and clang, both libraries and valgrind
+	$(SIDE_BY_SIDE) $(SUITES) $(BUILD)/cpp/modes $(BUILD)/cpp/cost
 	tests/cpp/complete include/fal/fal.h include/fal/fal.hpp
 	tests/cpp/alone "$(CXX)" "$(CLANG)++" -- $(WARNINGS) -Wshadow -Wold-style-cast -Iinclude
 	tests/cpp/refused "$(CXX)" "$(CLANG)++"
-	$(ISOLATED) tests/c/run "$(EMULATOR)" $(SUITES) $(BUILD)/cpp/modes
-	$(ISOLATED) "$(EMULATOR)" exec -- valgrind --quiet --error-exitcode=9 --leak-check=full \
-		--suppressions=tests/c/valgrind.supp --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-		$(BUILD)/cpp/gcc/shared --minimal
+	$(ISOLATED) tests/c/run "$(EMULATOR)" -- $(SUITES) $(BUILD)/cpp/modes
+	$(ISOLATED) "$(EMULATOR)" exec -- $(MEMCHECK) $(BUILD)/cpp/gcc/shared --minimal
 	tests/cpp/cost/compare $(BUILD)/cpp/cost
 
 # $(call compiled,COMPILER AND FLAGS,FOLDER): all files of the suite, as many at once as there are processors.
@@ -45,12 +44,7 @@ $(BUILD)/cpp/cost: tests/cpp/cost/cost.cpp $(CXX_HEADERS)
 	mkdir -p $(@D)
 	$(CXX) -std=c++17 $(CXXFLAGS_SUITE) -O2 $< -o $@ $(SHARED_FAL)
 
-# With every access to memory watched.
-.PHONY: test-asan-cpp
-test-sanitizers: test-asan-cpp
-test-asan-cpp: asan-library emulator $(BUILD)/asan/cpp/suite
-	$(ISOLATED) tests/c/run "$(EMULATOR)" $(BUILD)/asan/cpp/suite
-
+# For the sanitizers.
 $(BUILD)/asan/cpp/suite: $(wildcard tests/cpp/*.cpp) $(CXX_HEADERS) | asan-library
 	$(call compiled,$(CXX) -std=c++23 $(CXXFLAGS_SUITE) -fsanitize=address$(comma)undefined $(SANITIZED_CFLAGS),$(@D))
 	$(CXX) -pthread $(CXX_SUITE:%=$(@D)/%.o) -o $@ $(call sanitized_link,asan)

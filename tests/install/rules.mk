@@ -49,7 +49,7 @@ test-subproject: install-tools libs emulator
 
 .PHONY: test-beside
 test-beside: unpacked emulator
-	@$(CARGO) build --quiet $(LOCKED) -p libfal --example neighbour
+	@$(CARGO) build --quiet $(LOCKED) --workspace --example neighbour
 	programs=$$(tests/install/beside "$(UNPACKED)" "$(TARGET)/debug/examples/libneighbour.a" "$(CONSUMERS)/beside" gcc clang)
 	$(RUNS) $$programs
 	echo "install: libfal.a links beside another Rust library, another ring and OpenSSL"

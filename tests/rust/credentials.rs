@@ -8,8 +8,11 @@
 mod config;
 #[path = "credentials/files.rs"]
 mod files;
+#[path = "credentials/keyring.rs"]
+mod keyring;
 #[path = "credentials/keys.rs"]
 mod keys;
+mod logged;
 #[path = "credentials/order.rs"]
 mod order;
 #[path = "credentials/process.rs"]

@@ -54,7 +54,12 @@ tsan-library: rust-with-std
 .SECONDARY: $(foreach of,asan tsan,$(SANITIZED_PROGRAMS:%=$(BUILD)/$(of)/%.o) $(BUILD)/$(of)/planted.o)
 
 .PHONY: test-sanitizers
-test-sanitizers: test-asan test-tsan ## the C programs under AddressSanitizer and ThreadSanitizer
+test-sanitizers: sanitized test-asan test-tsan ## the C programs under AddressSanitizer and ThreadSanitizer
+
+# What the tests need, side by side.
+.PHONY: sanitized
+sanitized: tools
+	$(SIDE_BY_SIDE) $(TSAN_PROGRAMS) $(ASAN_PROGRAMS)
 
 # The fuzzer of fal.h (fuzz/api): replays the stored inputs, which call every function a few times. abuse passes junk to each.
 API := $(patsubst fuzz/api/%.cpp,$(BUILD)/asan/api/%.o,$(filter-out fuzz/api/abuse.cpp,$(wildcard fuzz/api/*.cpp)))
@@ -76,21 +81,23 @@ $(BUILD)/asan/api/abuse: $(ABUSE:fuzz/api/%.cpp=$(BUILD)/asan/api/%.o) | asan-li
 # These programs leak by design: a forked child loses the memory of its parent's threads, a process that exits in the middle of
 # calls loses theirs, and an unloaded library loses the statics that arc-swap keeps for each thread.
 LOSES := fork rude plugin
+ASAN_PROGRAMS = $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(addprefix $(BUILD)/asan/,planted api/replay api/abuse cpp/suite)
 .PHONY: test-asan
-test-asan: asan-library emulator $(SANITIZED_PROGRAMS:%=$(BUILD)/asan/%) $(BUILD)/asan/planted $(BUILD)/asan/api/replay \
-	$(BUILD)/asan/api/abuse
+test-asan: emulator
+	$(SIDE_BY_SIDE) $(ASAN_PROGRAMS)
 	$(ISOLATED) tests/sanitizers/planted $(BUILD)/asan/planted interior freed overflow lost shift
-	$(ISOLATED) tests/c/run "$(EMULATOR)" $(patsubst %,$(BUILD)/asan/%,$(filter-out $(LOSES),$(SANITIZED_PROGRAMS)))
-	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 tests/c/run "$(EMULATOR)" $(LOSES:%=$(BUILD)/asan/%)
-	$(ISOLATED) timeout 600 "$(EMULATOR)" exec -- $(BUILD)/asan/api/replay $(API_INPUTS)
-	$(ISOLATED) timeout 600 "$(EMULATOR)" exec -- $(BUILD)/asan/api/abuse
+	$(ISOLATED) tests/c/run "$(EMULATOR)" -- $(patsubst %,$(BUILD)/asan/%,$(filter-out $(LOSES),$(SANITIZED_PROGRAMS)))
+	$(ISOLATED) ASAN_OPTIONS=detect_leaks=0 tests/c/run "$(EMULATOR)" -- $(LOSES:%=$(BUILD)/asan/%)
+	$(ISOLATED) tests/c/run "$(EMULATOR)" -- $(BUILD)/asan/api/abuse "$(BUILD)/asan/api/replay $(API_INPUTS)" $(BUILD)/asan/cpp/suite
 
 # Without fork, because ThreadSanitizer ends a forked child that starts a thread, and without cut, whose deadlines are too short
 # for it.
 WATCHED_THREADS := $(filter-out fork rude cut,$(SANITIZED_PROGRAMS))
 # An absolute path, since some programs run without PATH.
 TSAN := external_symbolizer_path=$(shell command -v addr2line) suppressions=$(ROOT)/tests/sanitizers/tsan.supp
+TSAN_PROGRAMS := $(WATCHED_THREADS:%=$(BUILD)/tsan/%) $(BUILD)/tsan/planted
 .PHONY: test-tsan
-test-tsan: tsan-library emulator $(WATCHED_THREADS:%=$(BUILD)/tsan/%) $(BUILD)/tsan/planted
+test-tsan: emulator
+	$(SIDE_BY_SIDE) $(TSAN_PROGRAMS)
 	$(ISOLATED) tests/sanitizers/planted $(BUILD)/tsan/planted race shared
-	$(ISOLATED) TSAN_OPTIONS="$(TSAN)" tests/c/run "$(EMULATOR)" $(WATCHED_THREADS:%=$(BUILD)/tsan/%)
+	$(ISOLATED) TSAN_OPTIONS="$(TSAN)" tests/c/run "$(EMULATOR)" -- $(WATCHED_THREADS:%=$(BUILD)/tsan/%)
