@@ -44,14 +44,17 @@ fn exit_code(test: &str) -> Option<i32> {
     );
     let mut child = command.spawn().unwrap();
     let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
+    let mut hangs = true;
+    while hangs && start.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(20));
+        hangs = child.try_wait().unwrap().is_none();
     }
-    child.kill().unwrap();
-    panic!("{test} hangs");
+    if hangs {
+        child.kill().unwrap();
+    }
+    let status = child.wait().unwrap();
+    assert!(!hangs, "{test} hangs");
+    status.code()
 }
 
 /// Starts a call that gets no response.
@@ -105,10 +108,8 @@ fn locking_child() {
     let under_way = begun();
     let mut cookie = 0;
     // SAFETY: the pointer is valid for writes.
-    assert_eq!(
-        unsafe { LdrLockLoaderLock(0, ptr::null_mut(), &raw mut cookie) },
-        0
-    );
+    let status = unsafe { LdrLockLoaderLock(0, ptr::null_mut(), &raw mut cookie) };
+    assert_eq!(status, 0);
     let start = Instant::now();
     let shutdown = runtime::shutdown(Duration::from_secs(1));
     let took = start.elapsed();

@@ -1,6 +1,8 @@
 //! A process that forks while the host's functions run: a lock that they hold in the parent is
 //! never released in the child.
 
+use std::sync::PoisonError;
+
 use super::*;
 use crate::alone::exit_code;
 
