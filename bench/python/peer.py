@@ -15,12 +15,12 @@ def libfal_client(url):
 
     host, endpoint = parts(url)
     os.environ["FAL_EMULATOR_HOST"] = host
-    return libfal.Client(KEY), endpoint
+    return libfal.SyncClient(KEY), endpoint
 
 
 def libfal(url):
     client, endpoint = libfal_client(url)
-    return lambda: client.run(endpoint, INPUT).json()
+    return lambda: client.run(endpoint, INPUT)
 
 
 def fal_client(url):

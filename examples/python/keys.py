@@ -5,9 +5,9 @@
 
 import libfal
 
-admin = libfal.Client()
+admin = libfal.SyncClient()
 key = admin.create_key("made by keys.py")
-client = libfal.Client(key.secret())
+client = libfal.SyncClient(key.secret())
 prices = client.platform("models.pricing", endpoint_id=["fal-ai/flux/dev", "fal-ai/flux/schnell"])["prices"]
 print(f"made {key.id}, which reads {len(prices)} prices")
 print("listed:", "yes" if any(one["key_id"] == key.id for one in admin.platform_list("keys.list")) else "no")

@@ -17,27 +17,26 @@ def size(text: str) -> tuple[int, int]:
 
 
 def make_picture(prompt: str, width: int, height: int, out: str) -> None:
-    client = libfal.Client(user_agent="picture-example/1.0")
+    client = libfal.SyncClient(user_agent="picture-example/1.0")
     used = client.explain().used
     if used:
         print(f"key:      {used.source}, id {used.key_id}")
 
     inputs = {"prompt": prompt, "image_size": {"width": width, "height": height}}
-    made = client.run("fal-ai/flux/schnell", inputs)
-    print(f"request:  {made.request_id}")
+    answer = client.with_raw_response.run("fal-ai/flux/schnell", inputs)
+    print(f"request:  {answer.request_id}")
 
-    image = made["images"][0]
-    with open(out, "wb") as file:
-        file.write(client.request("GET", image["url"]).content)
+    image = answer.json()["images"][0]
+    client.download(image["url"], out, overwrite=True)
     print(f"picture:  {out} ({image['width']}x{image['height']})")
 
 
 def list_keys() -> None:
-    for key in libfal.Client().request("GET", "/v1/keys")["keys"]:
+    for key in libfal.SyncClient().request("GET", "/v1/keys").json()["keys"]:
         print(f"{key['key_id']}  {key['alias']}")
 
 
-def report(error: libfal.Error) -> None:
+def report(error: libfal.FalClientError) -> None:
     print(f"error: {error.message}", file=sys.stderr)
     print(f"do:    {error.remedy}", file=sys.stderr)
     if error.explanation:
@@ -56,7 +55,7 @@ def main() -> int:
         else:
             width, height = arguments.size
             make_picture(arguments.prompt, width, height, arguments.out)
-    except libfal.Error as error:
+    except libfal.FalClientError as error:
         report(error)
         return 1
     return 0

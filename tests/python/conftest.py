@@ -48,7 +48,7 @@ class Emulator:
     def secrets(self) -> list[str]:
         return [key.partition(":")[2] for key in (self.api_key, self.admin_key)]
 
-    def client(self, **options: Any) -> libfal.Client:
+    def client(self, **options: Any) -> libfal.SyncClient:
         options.setdefault("key", self.api_key)
         return logs.client(emulator_host=self.address, **options)
 
@@ -107,7 +107,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def script(code: str, **environment: str) -> subprocess.Popen[str]:
     """Starts a Python process that runs this code. The code can import the helpers of the tests."""
-    path = os.pathsep.join([*filter(None, [environment.get("PYTHONPATH")]), str(Path(__file__).parent)])
+    path = os.pathsep.join([*filter(None, [environment.get("PYTHONPATH"), os.environ.get("PYTHONPATH")]), str(Path(__file__).parent)])
     return subprocess.Popen(
         [sys.executable, "-X", "dev", "-c", textwrap.dedent(code)],
         stdin=subprocess.PIPE,

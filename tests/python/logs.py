@@ -19,5 +19,8 @@ def write(level: str, line: str) -> None:
             file.write(f"{level} {line}\n".encode())
 
 
-client = functools.partial(libfal.Client, log=write, log_level="debug")
-"""The tests use this in place of libfal.Client. An explicit log= takes precedence."""
+client = functools.partial(libfal.SyncClient, log=write, log_level="debug")
+"""The tests use this in place of libfal.SyncClient. An explicit log= takes precedence."""
+
+async_client = functools.partial(libfal.AsyncClient, log=write, log_level="debug")
+"""The same for libfal.AsyncClient."""

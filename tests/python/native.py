@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 
 
-def core_of(client: libfal.Client) -> Core:
+def core_of(client: libfal.SyncClient) -> Core:
     core = client._core
     assert core is not None
     return core

@@ -89,7 +89,7 @@ def test_a_proxy_holds_the_key(emulator: Emulator, monkeypatch: pytest.MonkeyPat
     assert [one["had_key"] for one in outer] == [False]
     client.request("GET", made["images"][0]["url"])
     assert emulator.arrivals()[-1]["host"] == "v3b.fal.media"
-    with pytest.raises(libfal.Error, match="the proxy at app.example does not forward"):
+    with pytest.raises(libfal.FalClientError, match="the proxy at app.example does not forward"):
         client.request("GET", "/v1/models")
     for bad in ("http://app.example/", "app.example", "https://user:fake-secret@app.example/"):
         with pytest.raises(libfal.InvalidArgumentError) as caught:
@@ -103,15 +103,15 @@ def test_a_client_may_change_its_credential(emulator: Emulator, monkeypatch: pyt
     under_way = client.run_start("emulator/slow", {"ms": 300})
     emulator.arrivals(wait_for=1)
     client.set_credentials(other["key"])
-    assert client.run("emulator/echo")["key_id"] == other["key_id"]
+    assert client.run("emulator/echo", {})["key_id"] == other["key_id"]
     under_way.result()
     client.set_credentials(credential=lambda: emulator.admin_key)
-    assert client.run("emulator/echo")["key_id"] == emulator.admin_key.partition(":")[0]
+    assert client.run("emulator/echo", {})["key_id"] == emulator.admin_key.partition(":")[0]
     client.set_credentials(app_token=emulator.client().mint_token("emulator/echo"))
     used = client.explain().used
     assert used and used.source == "explicit token"
     client.set_credentials(anonymous=True)
-    assert client.run("acme/public")["key_id"] is None
+    assert client.run("acme/public", {})["key_id"] is None
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
     client.set_credentials()
-    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+    assert client.run("emulator/echo", {})["key_id"] == emulator.key_id

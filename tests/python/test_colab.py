@@ -31,7 +31,7 @@ CODE = """
     print(client.explain().used == libfal.explain().used, client.explain().used)
     for run in (client.run, client.run, libfal.run):
         try:
-            print(run("emulator/echo")["key_id"])
+            print(run("emulator/echo", {})["key_id"])
         except libfal.CredentialsError as error:
             print(error.code, [str(source) for source in error.explanation.sources if source.source == "Colab"])
     print(client.explain().used)

@@ -161,7 +161,7 @@ def test_a_program_of_the_desktop_has_only_the_profile(emulator: Emulator, home:
 import os, logs
 print(sorted(set(os.environ) - {{"LC_CTYPE"}}))
 client = logs.client(emulator_host="{emulator.address}")
-print(client.run("emulator/echo")["key_id"], client.explain().used.source)
+print(client.run("emulator/echo", {{}})["key_id"], client.explain().used.source)
 """
     path = home / ".fal" / "config.toml"
     libfal.store_key("work", emulator.api_key, activate=True, config_path=path)
@@ -176,7 +176,7 @@ def test_the_key_found_is_the_key_sent(emulator: Emulator, monkeypatch: pytest.M
     path.write_text(emulator.admin_key)
     path.chmod(0o600)
     monkeypatch.setenv("FAL_KEY_FILE", str(path))
-    answer = logs.client(emulator_host=emulator.address).run("emulator/echo")
+    answer = logs.client(emulator_host=emulator.address).run("emulator/echo", {})
     assert answer["key_id"] == emulator.admin_key.partition(":")[0]
 
 
@@ -199,23 +199,23 @@ def test_without_a_key_every_source_is_told_in_order(emulator: Emulator) -> None
 def test_a_key_set_later_is_found(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     client = logs.client(emulator_host=emulator.address)
     with pytest.raises(libfal.CredentialsError):
-        client.run("emulator/echo")
+        client.run("emulator/echo", {})
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
-    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+    assert client.run("emulator/echo", {})["key_id"] == emulator.key_id
 
 
 def test_a_key_corrected_later_is_found(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     old = emulator.control("POST", "keys", {})
     monkeypatch.setenv("FAL_KEY", old["key"])
     client = logs.client(emulator_host=emulator.address)
-    assert client.run("emulator/echo")["key_id"] == old["key_id"]
+    assert client.run("emulator/echo", {})["key_id"] == old["key_id"]
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
     used = client.explain().used
     assert used and used.key_id == emulator.key_id
     assert f"calls keep using key {old['key_id']}, which was found earlier" in used.notes
-    assert client.run("emulator/echo")["key_id"] == old["key_id"]
+    assert client.run("emulator/echo", {})["key_id"] == old["key_id"]
     emulator.control("DELETE", f"keys/{old['key_id']}")
-    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+    assert client.run("emulator/echo", {})["key_id"] == emulator.key_id
     assert [one["outcome"] for one in emulator.arrivals()] == [200, 200, 401, 200]
 
 
@@ -228,7 +228,7 @@ def test_a_key_corrected_later_is_found(emulator: Emulator, monkeypatch: pytest.
 def test_a_malformed_key_is_never_passed_over(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
     with pytest.raises(libfal.CredentialsError) as caught:
-        emulator.client(key=text).run("emulator/echo")
+        emulator.client(key=text).run("emulator/echo", {})
     error = caught.value
     assert error.code == "FAL_E_MALFORMED_CREDENTIALS"
     assert error.explanation and error.explanation.sources[0].state == "malformed"
@@ -248,9 +248,9 @@ def test_sources_that_differ_are_pointed_out(monkeypatch: pytest.MonkeyPatch) ->
 def test_anonymous_sends_no_key(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAL_KEY", emulator.api_key)
     client = logs.client(anonymous=True, emulator_host=emulator.address)
-    assert client.run("acme/public")["key_id"] is None
+    assert client.run("acme/public", {})["key_id"] is None
     with pytest.raises(libfal.AuthenticationError, match="no key"):
-        client.run("emulator/echo")
+        client.run("emulator/echo", {})
     assert not any(arrival["had_key"] for arrival in emulator.arrivals())
 
 
@@ -282,7 +282,7 @@ def test_what_is_taken_for_a_source_and_is_none_is_named(monkeypatch: pytest.Mon
         assert f"FAL_KEY_FILE={tmp_path}/.env" in text
     assert "FAL_API_KEY is set, but libfal reads only FAL_KEY" in explanation.problem.message
     with pytest.raises(libfal.CredentialsError, match="FAL_API_KEY is set, but libfal reads only FAL_KEY") as caught:
-        logs.client().run("fal-ai/any")
+        logs.client().run("fal-ai/any", {})
     assert "FAL_KEY_FILE=" in caught.value.message and "fake-secret" not in str(caught.value)
     monkeypatch.setenv("FAL_KEY_FILE", f"{tmp_path}/.env")
     used = libfal.explain().used

@@ -13,6 +13,7 @@ import pytest
 import libfal
 
 CLASSES: list[type[Any]] = [libfal.Change, libfal.Check, libfal.Explanation, libfal.Problem, libfal.Profile, libfal.Source]
+CLASSES += [libfal.Queued, libfal.InProgress, libfal.Completed, libfal.UnknownStatus]
 
 
 def own(cls: type[Any]) -> type[Any]:

@@ -21,30 +21,34 @@ def test_every_code_of_the_core_has_a_class() -> None:
     assert list(_errors.CLASSES) == list(CODES)
 
 
+@pytest.mark.parametrize("status", [418, None])
 @pytest.mark.parametrize("name", CODES)
-def test_classes_are_public_and_their_instances_travel(name: str) -> None:
+def test_classes_are_public_and_their_instances_travel(name: str, status: int | None) -> None:
     cls = _errors.CLASSES[name]
     assert getattr(libfal, cls.__name__) is cls and cls.__name__ in libfal.__all__
-    assert issubclass(cls, libfal.Error) and cls.__doc__
+    assert issubclass(cls, libfal.FalClientError) and cls.__doc__
     facts: dict[str, Any] = {
         "code": name,
+        "message": "it failed",
         "remedy": "do this",
-        "http_status": 418,
+        "status_code": status,
         "error_type": "teapot",
         "request_id": "r-1",
-        "headers": {"a": "b"},
-        "body": b"{}",
+        "response_headers": {"a": "b"},
+        "response": None,
         "may_have_executed": True,
         "is_retryable": True,
         "retry_after": 0.5,
         "needed_scope": "ADMIN",
         "explanation": libfal.explain("fake-id:fake-secret"),
     }
-    error = cls("it failed", **facts)
-    assert str(error).startswith("it failed\ndo this")
+    error = _errors._made(cls, ("it failed",), facts)
+    assert isinstance(error, libfal.FalClientHTTPError) is (status is not None)
+    assert repr(error) == f"{cls.__name__}('it failed')" and hash(error)
+    assert "it failed\ndo this" in str(error)
     assert error.args == ("it failed",)
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
-        assert type(twin) is cls
+        assert type(twin) is type(error) and isinstance(twin, cls)
         assert {fact: getattr(twin, fact) for fact in facts} == facts
         assert str(twin) == str(error) and twin.message == "it failed"
 
@@ -56,7 +60,7 @@ def test_no_name_hides_a_builtin() -> None:
 
 
 def test_errors_are_also_what_python_calls_them() -> None:
-    assert issubclass(libfal.DeadlineError, TimeoutError)
+    assert issubclass(libfal.FalClientTimeoutError, TimeoutError)
     assert issubclass(libfal.TransportError, ConnectionError)
     assert issubclass(libfal.InvalidArgumentError, ValueError)
 
@@ -72,14 +76,14 @@ def test_errors_are_also_what_python_calls_them() -> None:
     ],
 )
 def test_failures_have_the_class_of_their_kind(
-    emulator: Emulator, path: str, cls: type[libfal.Error], status: int, error_type: str | None
+    emulator: Emulator, path: str, cls: type[libfal.FalClientError], status: int, error_type: str | None
 ) -> None:
     with pytest.raises(cls) as caught:
-        emulator.client(max_attempts=1).run(f"emulator/fail/{path}")
+        emulator.client(max_attempts=1).run(f"emulator/fail/{path}", {})
     error = caught.value
-    assert (error.http_status, error.error_type) == (status, error_type)
-    assert error.request_id == error.headers["x-fal-request-id"] == emulator.arrivals()[0]["request_id"]
-    assert json.loads(error.body)
+    assert (error.status_code, error.error_type) == (status, error_type)
+    assert error.request_id == error.response_headers["x-fal-request-id"] == emulator.arrivals()[0]["request_id"]
+    assert error.response and error.response.json() and error.response.status_code == status
     assert error.remedy
 
 
@@ -87,8 +91,9 @@ def test_the_fields_of_a_refused_input_are_told(emulator: Emulator) -> None:
     with pytest.raises(libfal.InvalidInputError) as caught:
         emulator.client().run("fal-ai/flux/schnell", {"image_size": {"width": 1, "height": 64}})
     error = caught.value
-    assert (error.code, error.http_status) == ("FAL_E_INVALID_INPUT", 422)
-    assert [entry["loc"] for entry in json.loads(error.body)["detail"]] == [
+    assert (error.code, error.status_code) == ("FAL_E_INVALID_INPUT", 422)
+    assert error.response
+    assert [entry["loc"] for entry in error.response.json()["detail"]] == [
         ["body", "prompt"],
         ["body", "image_size", "width"],
     ]
@@ -107,33 +112,33 @@ def test_a_key_of_scope_api_is_told_that_admin_is_needed(
     with pytest.raises(expected) as caught:
         logs.client(emulator_host=emulator.address).request("GET", "/v1/keys")
     error = caught.value
-    assert (error.http_status, error.needed_scope) == (status, "ADMIN")
+    assert (error.status_code, error.needed_scope) == (status, "ADMIN")
     assert emulator.key_id in str(error) and "FAL_KEY" in str(error) and "ADMIN" in str(error)
     assert error.explanation and error.explanation.used and error.explanation.used.key_id == emulator.key_id
 
 
 def test_a_key_of_scope_admin_lists_the_keys(emulator: Emulator) -> None:
     answer = emulator.client(key=emulator.admin_key).request("GET", "/v1/keys")
-    assert emulator.key_id in [key["key_id"] for key in answer["keys"]]
+    assert emulator.key_id in [key["key_id"] for key in answer.json()["keys"]]
 
 
 def test_a_locked_account_and_a_missing_app(emulator: Emulator) -> None:
     emulator.control("PUT", "settings", {"locked_accounts": {"acme": "Exhausted balance."}})
     with pytest.raises(libfal.AccountLockedError, match="Exhausted balance"):
-        emulator.client().run("emulator/echo")
+        emulator.client().run("emulator/echo", {})
     emulator.control("PUT", "settings", {})
     with pytest.raises(libfal.NotFoundError):
-        emulator.client().run("nobody/nothing")
+        emulator.client().run("nobody/nothing", {})
     with pytest.raises(libfal.AuthenticationError, match="fake-id from explicit key"):
-        emulator.client(key="fake-id:fake-secret").run("emulator/echo")
+        emulator.client(key="fake-id:fake-secret").run("emulator/echo", {})
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        {"timeout": -1.0},
-        {"timeout": float("nan")},
-        {"timeout": float("inf")},
+        {"default_timeout": -1.0},
+        {"default_timeout": float("nan")},
+        {"default_timeout": float("inf")},
         {"max_attempts": 0},
         {"max_attempts": -1},
         {"max_attempts": 101},
@@ -152,7 +157,7 @@ def test_malformed_options_are_value_errors(options: dict[str, Any]) -> None:
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("options", [{"key": 7}, {"key": b"fake-id:fake-secret"}, {"log": 7}, {"timeout": "1"}, {"tmeout": 1}])
+@pytest.mark.parametrize("options", [{"key": 7}, {"key": b"fake-id:fake-secret"}, {"log": 7}, {"default_timeout": "1"}, {"tmeout": 1}])
 def test_options_of_a_wrong_type_are_type_errors(options: dict[str, Any]) -> None:
     with pytest.raises(TypeError) as caught:
         logs.client(**options)
@@ -167,9 +172,9 @@ def test_a_malformed_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_malformed_endpoints_and_addresses_send_nothing(emulator: Emulator) -> None:
     client = emulator.client()
-    for endpoint in ("", "flux", "a/../b", "https://fal.run/a/b"):
+    for endpoint in ("", "flux", "a/../b", "https://example.com/a/b"):
         with pytest.raises(libfal.InvalidArgumentError):
-            client.run(endpoint)
+            client.run(endpoint, {})
     for url in ("", "fal.run/a"):
         with pytest.raises(libfal.InvalidArgumentError):
             client.request("GET", url)

@@ -90,15 +90,15 @@ def test_a_call_that_no_greenlet_can_answer_ends_with_its_time(emulator: Emulato
         threading.Thread(target=give).start()
         begun = time.monotonic()
         try:
-            client.run("emulator/echo", timeout=2)
+            client.run("emulator/echo", {{}}, timeout=2)
             print("answered")
-        except libfal.DeadlineError:
+        except libfal.FalClientTimeoutError:
             print("late", time.monotonic() - begun < 10)
         # After the deadline the greenlet runs, so that the next call gets a credential.
         time.sleep(0.5)
-        print(client.run("emulator/echo", timeout=30).status)
+        print(client.run("emulator/echo", {{}}, timeout=30)["body"])
     """.format(patch=PATCHES[library])
-    assert output(code, **environment(emulator)) == "late True\n200\n"
+    assert output(code, **environment(emulator)) == "late True\n{}\n"
 
 
 def test_threads_that_outlive_the_main_thread_go_on_calling(emulator: Emulator) -> None:
@@ -109,22 +109,22 @@ def test_threads_that_outlive_the_main_thread_go_on_calling(emulator: Emulator) 
             return os.environ["FAL_TEST_KEY"]
         # A client that was in use before the main thread ended, and new ones afterwards.
         old = logs.client(credential=credential)
-        old.run("emulator/echo")
+        old.run("emulator/echo", {})
         def work():
             threading.main_thread().join()
             time.sleep(0.1)
             new = logs.client(credential=credential, log=lambda level, line: None, log_level="debug")
             for client in (old, new):
-                print(client.run("emulator/echo", timeout=30).status, flush=True)
-                operation = client.run_start("emulator/echo")
+                print(client.run("emulator/echo", {}, timeout=30)["body"], flush=True)
+                operation = client.run_start("emulator/echo", {})
                 print(operation.wait(30), flush=True)
         threading.Thread(target=work).start()
         def last():
             try:
-                print(logs.client(credential=credential).run("emulator/echo", timeout=30).status)
-            except libfal.Error as error:
+                print(logs.client(credential=credential).run("emulator/echo", {}, timeout=30)["body"])
+            except libfal.FalClientError as error:
                 print(type(error).__name__)
         atexit.register(last)
     """
     printed = output(code, **environment(emulator))
-    assert printed == "200\nTrue\n200\nTrue\n200\n"
+    assert printed == "{}\nTrue\n{}\nTrue\n{}\n"

@@ -46,7 +46,7 @@ def test_importing_and_making_a_client_read_no_key_and_start_no_thread(home: Pat
             return sorted(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
         before = state()
         import libfal
-        client = libfal.Client(log=print, log_level="debug")
+        client = libfal.SyncClient(log=print, log_level="debug")
         print(before == state(), before, state(), flush=True)
         input()
         print(client.explain().used)
@@ -108,16 +108,16 @@ def test_importing_is_quick() -> None:
 def test_a_package_that_is_imported_again_has_the_same_classes() -> None:
     code = """
         import pickle, sys, libfal
-        first, client = libfal.Error, libfal.Client("fake-id:fake-secret")
+        first, client = libfal.FalClientError, libfal.SyncClient("fake-id:fake-secret")
         for name in [name for name in sys.modules if name.partition(".")[0] == "libfal"]:
             del sys.modules[name]
         import libfal
-        for caller in (client, libfal.Client("fake-id:fake-secret")):
+        for caller in (client, libfal.SyncClient("fake-id:fake-secret")):
             try:
-                caller.run("::")
-            except libfal.Error as error:
-                print(type(pickle.loads(pickle.dumps(error))) is libfal.InvalidArgumentError, libfal.Error is first)
-        libfal.Client(app_token=libfal.AppToken("fake-token-of-thirty-characters"))
+                caller.run("::", {})
+            except libfal.FalClientError as error:
+                print(type(pickle.loads(pickle.dumps(error))) is libfal.InvalidArgumentError, libfal.FalClientError is first)
+        libfal.SyncClient(app_token=libfal.AppToken("fake-token-of-thirty-characters"))
     """
     assert output(code) == "True True\n" * 2
 

@@ -70,7 +70,7 @@ def test_a_stored_key_is_found_explained_and_removed(emulator: Emulator, keyring
     for explanation in (client.explain(), libfal.explain(keyring=True)):
         source = state(explanation)
         assert (source.state, source.location, source.notes) == ("used", "fal.ai, default", ("read when a key is needed",))
-    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+    assert client.run("emulator/echo", {})["key_id"] == emulator.key_id
     used = client.explain().used
     assert used and (used.source, used.key_id) == ("keyring", emulator.key_id)
     for secret in emulator.secrets:
@@ -78,7 +78,7 @@ def test_a_stored_key_is_found_explained_and_removed(emulator: Emulator, keyring
     assert libfal.remove_from_keyring("default") is True
     assert libfal.remove_from_keyring("default") is False
     with pytest.raises(libfal.CredentialsError, match="no fal key found") as none:
-        logs.client(keyring=True, emulator_host=emulator.address).run("emulator/echo")
+        logs.client(keyring=True, emulator_host=emulator.address).run("emulator/echo", {})
     assert none.value.explanation
     assert "the keyring holds no key there" in state(none.value.explanation).notes
 
@@ -87,7 +87,7 @@ def test_a_new_key_goes_straight_into_it(emulator: Emulator, keyring: str) -> No
     key = emulator.client(key=emulator.admin_key).create_key("for the keyring")
     assert key.store_in_keyring("default") is None  # type: ignore[func-returns-value]
     client = logs.client(keyring=True, emulator_host=emulator.address)
-    assert client.run("emulator/echo")["key_id"] == key.id
+    assert client.run("emulator/echo", {})["key_id"] == key.id
     assert libfal.remove_from_keyring("default") is True
 
 
@@ -96,24 +96,24 @@ def test_it_is_read_only_when_asked_for(
 ) -> None:
     libfal.store_in_keyring("default", emulator.api_key)
     with pytest.raises(libfal.CredentialsError) as unasked:
-        logs.client(emulator_host=emulator.address).run("emulator/echo")
+        logs.client(emulator_host=emulator.address).run("emulator/echo", {})
     assert unasked.value.explanation
     assert state(unasked.value.explanation).notes == ("read only with FAL_KEYRING=1",)
     monkeypatch.setenv("FAL_KEYRING", "1")
     with pytest.raises(libfal.CredentialsError):
-        logs.client(keyring=False, emulator_host=emulator.address).run("emulator/echo")
+        logs.client(keyring=False, emulator_host=emulator.address).run("emulator/echo", {})
     client = logs.client(emulator_host=emulator.address)
-    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+    assert client.run("emulator/echo", {})["key_id"] == emulator.key_id
     client.set_credentials(keyring=False)
     with pytest.raises(libfal.CredentialsError):
-        client.run("emulator/echo")
+        client.run("emulator/echo", {})
     client.set_credentials(keyring=True)
-    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+    assert client.run("emulator/echo", {})["key_id"] == emulator.key_id
 
 
 def test_c_and_python_share_it(emulator: Emulator, keyring: str) -> None:
     in_c(emulator, "store", "default")
-    assert logs.client(keyring=True, emulator_host=emulator.address).run("emulator/echo")["key_id"] == emulator.key_id
+    assert logs.client(keyring=True, emulator_host=emulator.address).run("emulator/echo", {})["key_id"] == emulator.key_id
     assert libfal.remove_from_keyring("default") is True
     assert in_c(emulator, "id", "default") == "none"
     libfal.store_in_keyring("default", emulator.admin_key)
@@ -128,22 +128,22 @@ def test_the_key_of_a_profile_that_the_file_lacks(
     in_c(emulator, "store", "team")
     assert in_c(emulator, "id", "default") == "none"
     passed = logs.client(profile="team", keyring=True, emulator_host=emulator.address)
-    assert passed.run("emulator/echo")["key_id"] == emulator.key_id
+    assert passed.run("emulator/echo", {})["key_id"] == emulator.key_id
     monkeypatch.setenv("FAL_PROFILE", "team")
     monkeypatch.setenv("FAL_KEYRING", "1")
-    assert logs.client(emulator_host=emulator.address).run("emulator/echo")["key_id"] == emulator.key_id
+    assert logs.client(emulator_host=emulator.address).run("emulator/echo", {})["key_id"] == emulator.key_id
     assert in_c(emulator, "id", "team") == emulator.key_id
     assert libfal.remove_from_keyring("team") is True
     for profile in (None, "team"):
         with pytest.raises(libfal.CredentialsError, match="no profile named team"):
-            logs.client(profile=profile, emulator_host=emulator.address).run("emulator/echo")
+            logs.client(profile=profile, emulator_host=emulator.address).run("emulator/echo", {})
 
 
 def test_a_bus_without_a_keyring_is_told(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     with bus("bare") as address:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
         with pytest.raises(libfal.CredentialsError, match="no keyring runs in this session"):
-            logs.client(keyring=True, emulator_host=emulator.address).run("emulator/echo")
+            logs.client(keyring=True, emulator_host=emulator.address).run("emulator/echo", {})
         with pytest.raises(libfal.ResourceError, match="no keyring runs in this session"):
             libfal.store_in_keyring("default", "fake-id:fake-secret-1")
         with pytest.raises(libfal.ResourceError, match="no keyring runs in this session"):
@@ -154,7 +154,7 @@ def test_a_machine_without_a_session_is_not_probed(emulator: Emulator, monkeypat
     for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(libfal.CredentialsError, match="headless: no session bus"):
-        logs.client(keyring=True, emulator_host=emulator.address).run("emulator/echo")
+        logs.client(keyring=True, emulator_host=emulator.address).run("emulator/echo", {})
     with pytest.raises(libfal.ResourceError, match="headless: no session bus") as refused:
         libfal.store_in_keyring("default", "fake-id:fake-secret-1")
     assert "fake-secret" not in str(refused.value)
@@ -199,13 +199,13 @@ def test_only_a_call_that_needs_a_key_contacts_the_bus(emulator: Emulator, silen
     """Runs in a new process, because the import counts too."""
     code = """
         import os, libfal
-        client = libfal.Client()
+        client = libfal.SyncClient()
         libfal.explain(), client.explain()
         print("idle", flush=True)
         input()
         try:
-            client.run("emulator/echo", timeout=1)
-        except libfal.Error as error:
+            client.run("emulator/echo", {}, timeout=1)
+        except libfal.FalClientError as error:
             print(error.code)
         libfal.shutdown(20)
     """
@@ -223,8 +223,8 @@ def test_only_a_call_that_needs_a_key_contacts_the_bus(emulator: Emulator, silen
 
 def test_a_bus_that_does_not_answer_is_given_up(emulator: Emulator, silent: Silent) -> None:
     begun = time.monotonic()
-    with pytest.raises(libfal.DeadlineError):
-        logs.client(keyring=True, emulator_host=emulator.address, timeout=0.5).run("emulator/echo")
+    with pytest.raises(libfal.FalClientTimeoutError):
+        logs.client(keyring=True, emulator_host=emulator.address, default_timeout=0.5).request("GET", "/v1/models")
     assert time.monotonic() - begun < 20
     assert emulator.arrivals() == []
 

@@ -20,9 +20,9 @@ def test_levels_choose_what_is_logged(emulator: Emulator) -> None:
         sink = lines[most]
         emulator.fault({"type": "status", "status": 429, "retry_after": {"seconds": 0}})
         client = emulator.client(log=lambda *line: sink.append(line), log_level=most)
-        client.run("emulator/echo")
+        client.run("emulator/echo", {})
         with pytest.raises(libfal.NotFoundError):
-            client.run("nobody/nothing")
+            client.run("nobody/nothing", {})
         libfal.flush_log()
     seen = {most: {level for level, _ in told} for most, told in lines.items()}
     assert seen == {
@@ -39,7 +39,7 @@ def test_levels_are_the_methods_of_a_logger(emulator: Emulator, caplog: pytest.L
     logger = logging.getLogger("test")
     caplog.set_level(logging.DEBUG, "test")
     emulator.fault({"type": "status", "status": 429, "retry_after": {"seconds": 0}})
-    emulator.client(log=lambda level, line: getattr(logger, level)(line), log_level="debug").run("emulator/echo")
+    emulator.client(log=lambda level, line: getattr(logger, level)(line), log_level="debug").run("emulator/echo", {})
     libfal.flush_log()
     assert {record.levelname for record in caplog.records} == {"DEBUG", "INFO", "WARNING"}
 
@@ -61,17 +61,17 @@ def test_an_exception_in_it_does_no_harm(emulator: Emulator, monkeypatch: pytest
 
 
 def test_calling_libfal_in_it_is_refused_and_sends_nothing(emulator: Emulator) -> None:
-    refused: list[libfal.Error] = []
+    refused: list[libfal.FalClientError] = []
 
     def call_back(level: str, line: str) -> None:
         for call in (lambda: client.run("emulator/echo", {"from": "the log"}), libfal.shutdown):
             try:
                 call()
-            except libfal.Error as error:
+            except libfal.FalClientError as error:
                 refused.append(error)
 
     client = emulator.client(log=call_back, log_level="info")
-    client.run("emulator/echo")
+    client.run("emulator/echo", {})
     libfal.flush_log()
     assert [type(error) for error in refused] == [libfal.UsageError] * 2
     assert {error.code for error in refused} == {"FAL_E_WOULD_DEADLOCK"}
@@ -113,9 +113,9 @@ def test_many_threads_that_make_clients_and_log_at_once_do_not_hang(emulator: Em
             try:
                 start.wait()
                 for _ in range(10):
-                    client = libfal.Client(log=lambda level, line: getattr(logger, level)(line), log_level="debug")
+                    client = libfal.SyncClient(log=lambda level, line: getattr(logger, level)(line), log_level="debug")
                     client.explain()
-                    client.run("emulator/echo")
+                    client.run("emulator/echo", {})
                     del client
             except BaseException as error:
                 failed.append(error)
@@ -135,12 +135,12 @@ def test_many_threads_that_make_clients_and_log_at_once_do_not_hang(emulator: Em
 def test_without_it_nothing_is_printed(emulator: Emulator) -> None:
     code = """
         import libfal
-        client = libfal.Client()
-        client.run("emulator/echo")
-        for call in (lambda: client.run("nobody/nothing"), lambda: client.request("GET", "https://example.com")):
+        client = libfal.SyncClient()
+        client.run("emulator/echo", {})
+        for call in (lambda: client.run("nobody/nothing", {}), lambda: client.request("GET", "https://example.com")):
             try:
                 call()
-            except libfal.Error:
+            except libfal.FalClientError:
                 pass
         print("end")
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import select
+import sys
 from pathlib import Path
 
 import pytest

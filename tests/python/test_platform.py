@@ -22,11 +22,11 @@ def test_a_key_is_made_used_listed_revoked_and_refused(emulator: Emulator) -> No
     admin = emulator.client(key=emulator.admin_key)
     key = admin.create_key("from Python")
     client = emulator.client(key=key.secret())
-    assert client.run("emulator/echo").status == 200
+    assert client.run("emulator/echo", {})["body"] == {}
     assert key.id in [listed["key_id"] for listed in admin.platform_list("keys.list")]
     admin.revoke_key(key.id)
     with pytest.raises(libfal.AuthenticationError):
-        client.run("emulator/echo")
+        client.run("emulator/echo", {})
     assert key.id not in [listed["key_id"] for listed in admin.platform_list("keys.list")]
 
 
@@ -42,7 +42,7 @@ def test_a_new_key_shows_no_secret_and_can_be_stored(emulator: Emulator, tmp_pat
     change = key.store("ci", activate=True, config_path=tmp_path / "config.toml")
     assert change.table == "created" and change.active == "ci"
     stored = emulator.client(key=None, profile="ci", config_path=tmp_path / "config.toml")
-    assert stored.run("emulator/echo").status == 200
+    assert stored.run("emulator/echo", {})["body"] == {}
 
 
 def test_a_list_is_read_page_by_page(emulator: Emulator) -> None:
@@ -95,9 +95,9 @@ def test_amounts_keep_every_digit(emulator: Emulator) -> None:
     page = json.dumps({"billing_events": [event], "next_cursor": None, "has_more": False}).replace("0,", digits + ",", 1)
     action = {"type": "status", "status": 200, "body": page, "headers": {"content-type": "application/json"}}
     emulator.fault(action, path="/v1/models/billing-events", times=None)
-    answer = admin.platform("models.billing_events")
+    answer = admin.with_raw_response.platform("models.billing_events")
     exact = answer.json(parse_float=Decimal)["billing_events"][0]["cost_total"]
-    assert exact == Decimal(digits) and answer["billing_events"][0]["cost_total"] == 0.1
+    assert exact == Decimal(digits) and answer.json()["billing_events"][0]["cost_total"] == 0.1
     [listed] = admin.platform_list("models.billing_events", parse_float=Decimal)
     assert listed["cost_total"] == Decimal(digits)
 
@@ -108,18 +108,17 @@ def test_files_tables_and_texts_come_as_they_are(emulator: Emulator, tmp_path: P
     path = tmp_path / 'a "b"\r\n.bin'
     path.write_bytes(content)
     uploaded = client.platform("serverless.files.upload", target_path="python/of", file_upload={"path": str(path)})
-    assert uploaded.json() is True
+    assert uploaded is True
     [listed] = client.platform_list("serverless.files.list_dir", dir="python")
     assert (listed["is_file"], listed["size"]) == (True, len(content))
-    assert client.platform("serverless.files.download", file="python/of").content == content
+    assert client.platform("serverless.files.download", file="python/of") == content
 
-    client.run("acme/public")
-    metrics = client.platform("serverless.metrics")
-    assert metrics.headers["content-type"].startswith("text/plain") and "fal_app_queue_size{" in metrics.text
+    client.run("acme/public", {})
+    assert "fal_app_queue_size{" in client.platform("serverless.metrics")
     table = admin.platform("account.focus", source="estimate")
-    assert table.headers["content-type"].startswith("text/csv")
-    assert {"BilledCost", "BillingCurrency"} <= set(next(csv.reader(io.StringIO(table.text))))
-    assert admin.platform("assets.tags.list").json()["tags"] is not None
+    assert {"BilledCost", "BillingCurrency"} <= set(next(csv.reader(io.StringIO(table))))
+    assert admin.with_raw_response.platform("account.focus", source="estimate").headers["Content-Type"].startswith("text/csv")
+    assert admin.platform("assets.tags.list")["tags"] is not None
 
 
 def test_a_live_log_is_read_line_by_line(emulator: Emulator) -> None:
@@ -131,7 +130,7 @@ def test_a_live_log_is_read_line_by_line(emulator: Emulator) -> None:
     assert [line["message"] for line in itertools.islice(lines, len(written))] == written
     # Without reading the lines, the response has their number.
     params = {"start": "2020-01-01", "end": datetime.now(timezone.utc).isoformat(), "search": mark}
-    assert client.platform("serverless.logs.stream", **params).json() == {"items": len(written)}
+    assert client.platform("serverless.logs.stream", **params) == {"items": len(written)}
     assert client.platform_start("serverless.logs.stream", **params).result(30)["items"] == len(written)
 
 

@@ -21,7 +21,7 @@ def test_a_stored_key_is_there_for_every_program(emulator: Emulator, home: Path)
     change = libfal.store_key("work", emulator.api_key, activate=True)
     assert change == libfal.Change(str(path), True, "created", None, "work", None)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert logs.client(emulator_host=emulator.address).run("emulator/echo")["key_id"] == emulator.key_id
+    assert logs.client(emulator_host=emulator.address).run("emulator/echo", {})["key_id"] == emulator.key_id
     again = libfal.store_key("work", KEY)
     assert (again.table, again.previous_key_id, again.active) == ("kept", emulator.key_id, "work")
     assert not libfal.store_key("work", KEY).written

@@ -30,7 +30,7 @@ class Asked:
             raise delivered
         return delivered
 
-    def client(self, emulator: Emulator, **options: Any) -> libfal.Client:
+    def client(self, emulator: Emulator, **options: Any) -> libfal.SyncClient:
         return emulator.client(key=None, credential=self, **options)
 
 
@@ -40,9 +40,9 @@ def test_all_who_wait_share_one_question_and_the_answer_is_kept(emulator: Emulat
     for explained in (client.explain(), libfal.explain(credential=asked)):
         assert explained.used and (explained.used.source, explained.used.key_id) == ("explicit callback", None)
     assert asked.threads == [], "explaining asks nobody"
-    operations = [client.run_start("emulator/echo") for _ in range(20)]
+    operations = [client.run_start("emulator/echo", {}) for _ in range(20)]
     assert {operation.result()["key_id"] for operation in operations} == {emulator.key_id}
-    client.run("emulator/echo")
+    client.run("emulator/echo", {})
     (thread,) = asked.threads
     assert thread is not threading.current_thread() and thread.daemon
     used = client.explain().used
@@ -57,10 +57,10 @@ def test_others_run_while_it_takes_its_time(emulator: Emulator) -> None:
         answered.wait(30)
         return emulator.api_key
 
-    waiting = emulator.client(key=None, credential=ask).run_start("emulator/echo")
+    waiting = emulator.client(key=None, credential=ask).run_start("emulator/echo", {})
     assert asked.wait(30)
     for _ in range(3):
-        emulator.client().run("emulator/echo")
+        emulator.client().run("emulator/echo", {})
     assert not waiting.done()
     answered.set()
     assert waiting.result()["key_id"] == emulator.key_id
@@ -71,7 +71,7 @@ def test_a_key_that_expires_is_asked_for_again(emulator: Emulator) -> None:
     asked = Asked((emulator.api_key, 1), (emulator.api_key, 3600.0))
     client = asked.client(emulator)
     for _ in range(4):
-        client.run("emulator/echo")
+        client.run("emulator/echo", {})
     assert len(asked.threads) == 2
 
 
@@ -79,9 +79,9 @@ def test_a_refused_key_is_asked_for_once_more(emulator: Emulator) -> None:
     old = emulator.control("POST", "keys", {})
     asked = Asked((old["key"], None), emulator.api_key)
     client = asked.client(emulator)
-    client.run("emulator/echo")
+    client.run("emulator/echo", {})
     emulator.control("DELETE", f"keys/{old['key_id']}")
-    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+    assert client.run("emulator/echo", {})["key_id"] == emulator.key_id
     assert [one["outcome"] for one in emulator.arrivals()] == [200, 401, 200]
     assert len(asked.threads) == 2
 
@@ -90,7 +90,7 @@ def test_it_may_deliver_a_token_and_use_another_client(emulator: Emulator) -> No
     maker = emulator.client()
     client = emulator.client(key=None, credential=lambda: maker.mint_token("emulator/echo", seconds=60))
     assert client.run("emulator/echo", {"a": 1})["body"] == {"a": 1}
-    assert client.run("emulator/echo")["key_id"] is not None
+    assert client.run("emulator/echo", {})["key_id"] is not None
     arrivals = emulator.arrivals()
     assert [one["path"] for one in arrivals] == ["/tokens/", "/emulator/echo", "/emulator/echo"]
 
@@ -107,7 +107,7 @@ class Odd(Exception):
         (RuntimeError("two\nlines"), "RuntimeError: two lines"),
         (SystemExit(), "SystemExit"),
         (Odd(), "Odd"),
-        (libfal.Error("no account", remedy="Make one."), "Error: no account"),
+        (libfal.FalClientError("no account", remedy="Make one."), "FalClientError: no account"),
         (None, "the function returned NoneType, not a key"),
         (b"fake-id:fake-secret-bytes", "the function returned bytes, not a key"),
         (("fake-id:fake-secret-of-three", 1, 2), "the function returned tuple, not a key"),
@@ -122,7 +122,7 @@ class Odd(Exception):
 )
 def test_without_a_good_answer_the_error_says_why(emulator: Emulator, delivered: object, part: str) -> None:
     with pytest.raises(libfal.CredentialsError) as caught:
-        Asked(delivered).client(emulator).run("emulator/echo")
+        Asked(delivered).client(emulator).run("emulator/echo", {})
     error = caught.value
     assert (error.code, error.may_have_executed) == ("FAL_E_CREDENTIALS_FAILED", False)
     assert error.message.startswith("explicit callback: ") and part in error.message
@@ -136,12 +136,12 @@ def test_without_a_good_answer_the_error_says_why(emulator: Emulator, delivered:
 def test_a_later_answer_may_be_good(emulator: Emulator) -> None:
     client = Asked(OSError("not yet"), emulator.api_key).client(emulator)
     with pytest.raises(libfal.CredentialsError, match="not yet"):
-        client.run("emulator/echo")
-    assert client.run("emulator/echo")["key_id"] == emulator.key_id
+        client.run("emulator/echo", {})
+    assert client.run("emulator/echo", {})["key_id"] == emulator.key_id
 
 
 def test_what_is_no_function_is_refused_at_once(emulator: Emulator) -> None:
-    makers: list[Callable[..., object]] = [libfal.Client, libfal.explain, emulator.client().set_credentials]
+    makers: list[Callable[..., object]] = [libfal.SyncClient, libfal.explain, emulator.client().set_credentials]
     for make in makers:
         with pytest.raises(TypeError, match="credential is a callable, not str"):
             make(credential="fake-id:fake-secret")
@@ -150,7 +150,7 @@ def test_what_is_no_function_is_refused_at_once(emulator: Emulator) -> None:
 def test_cancelling_a_call_does_not_end_the_question(emulator: Emulator) -> None:
     asked = Asked(emulator.api_key, seconds=0.5)
     client = asked.client(emulator)
-    first, second = client.run_start("emulator/echo"), client.run_start("emulator/echo")
+    first, second = client.run_start("emulator/echo", {}), client.run_start("emulator/echo", {})
     first.cancel()
     with pytest.raises(libfal.CancelledError):
         first.result()
@@ -163,16 +163,16 @@ def test_a_function_that_hangs_holds_neither_the_call_nor_the_end_of_the_program
         import threading, libfal, logs
         client = logs.client(credential=lambda: threading.Event().wait())
         try:
-            client.run("emulator/echo", timeout=0.3)
-        except libfal.DeadlineError as error:
+            client.run("emulator/echo", {}, timeout=0.3)
+        except libfal.FalClientTimeoutError as error:
             print(error.may_have_executed)
-        operation = client.run_start("emulator/echo")
+        operation = client.run_start("emulator/echo", {})
         libfal.shutdown()
         try:
             operation.result()
         except libfal.ShutDownError:
             print("shut down")
-        client.run_start("emulator/echo")
+        client.run_start("emulator/echo", {})
     """
     assert output(code, FAL_EMULATOR_HOST=emulator.address) == "False\nshut down\n"
 
@@ -181,11 +181,11 @@ def test_it_is_asked_in_a_child_process(emulator: Emulator) -> None:
     code = """
         import os, libfal, logs
         client = logs.client(credential=lambda: os.environ["GIVEN"])
-        client.run("emulator/echo")
+        client.run("emulator/echo", {})
         child = os.fork()
         if not child:
             client.set_credentials(credential=lambda: os.environ["GIVEN"])
-            client.run("emulator/echo")
+            client.run("emulator/echo", {})
             os._exit(7)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import collections
 import copy
 import json
 import pickle
-import signal
 import struct
 import sys
 import types
@@ -17,7 +15,6 @@ import pytest
 from conftest import Emulator, output
 
 import libfal
-from libfal import _values
 
 
 def png_size(data: bytes) -> tuple[int, int]:
@@ -40,10 +37,10 @@ def png_size(data: bytes) -> tuple[int, int]:
 
 def test_a_picture_has_the_size_asked_for(emulator: Emulator) -> None:
     client = emulator.client()
-    made = client.run("fal-ai/flux/schnell", {"prompt": "größer", "image_size": {"width": 96, "height": 64}})
-    assert made.status == 200
+    made = client.with_raw_response.run("fal-ai/flux/schnell", {"prompt": "größer", "image_size": {"width": 96, "height": 64}})
+    assert made.status_code == 200
     assert made.request_id
-    picture = client.request("GET", made["images"][0]["url"])
+    picture = client.request("GET", made.json()["images"][0]["url"])
     assert png_size(picture.content) == (96, 64)
     assert picture.headers["content-type"] == "image/png"
     assert {type(pair) for pair in picture._answer.headers()} == {list}
@@ -77,60 +74,9 @@ def test_inputs_arrive_as_json_says(emulator: Emulator, value: dict[str, object]
     assert answer["body"] == json.loads(json.dumps(dict(value)))
 
 
-class Text(str):
-    """Is written as a str is."""
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        *(0, -1, 2**63 - 1, 2**63, -(2**63) - 1, 10**400, True, None, 0.0, -0.0, 1e16, 5e-324, 1.7976931348623157e308, 0.1 + 0.2),
-        *("", "\"\\/\b\f\n\r\t\x00\x1f\x7f\u2028\U0001f600", Text("a"), [], (), (1, (2,)), {}, {"": {"a": [None, False]}}),
-        *({1: 2, 1.5: 3, None: 4, True: 5}, {Text("a"): 1}, collections.OrderedDict(b=1, a=2), signal.SIGINT),
-    ],
-    ids=repr,
-)
-def test_a_value_becomes_the_json_that_python_makes_of_it(value: object) -> None:
-    nested: object = value
-    for _ in range(150):
-        nested = [nested]
-    for it in (value, {"a": [value]}, nested):
-        text = _values.dumps(it)
-        expected = json.dumps(it, ensure_ascii=False, separators=(",", ":"))
-        assert json.loads(text) == json.loads(expected)
-        assert "." in expected or "e" in expected or text.decode() == expected
-
-
 def test_without_input_an_empty_object_is_sent(emulator: Emulator) -> None:
-    assert emulator.client().run("emulator/echo")["body"] == {}
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
-def test_numbers_outside_json_are_refused(emulator: Emulator, number: float) -> None:
-    with pytest.raises(libfal.InvalidArgumentError, match="not JSON") as caught:
-        emulator.client().run("emulator/echo", {"a": [number]})
-    assert isinstance(caught.value, ValueError)
-    assert isinstance(caught.value.__cause__, ValueError)
-    assert emulator.arrivals() == []
-
-
-@pytest.mark.parametrize(
-    ("value", "named"),
-    [({"a": object()}, "object"), ({"a": {1, 2}}, "set"), ({"a": b""}, "bytes"), ([1], "list"), ("text", "str")],
-)
-def test_a_wrong_type_is_named(emulator: Emulator, value: object, named: str) -> None:
-    with pytest.raises(TypeError, match=rf"\b{named}\b"):
-        emulator.client().run("emulator/echo", value)  # type: ignore[arg-type]
-    assert emulator.arrivals() == []
-
-
-def test_text_that_is_not_unicode_and_circles_are_refused(emulator: Emulator) -> None:
-    circle: dict[str, object] = {}
-    circle["self"] = circle
-    for value in (circle, {"a": "\ud800"}):
-        with pytest.raises(libfal.InvalidArgumentError, match="not JSON"):
-            emulator.client().run("emulator/echo", value)
-    assert emulator.arrivals() == []
+    assert emulator.client().run("emulator/echo", {})["body"] == {}
+    assert emulator.client().run("emulator/echo", None)["body"] == {}
 
 
 @pytest.mark.parametrize("content", [b"abc", bytearray(b"abc"), memoryview(b"xabcx")[1:4], memoryview(b"aXbXc")[::2]])
@@ -151,7 +97,7 @@ def test_a_request_carries_json_headers_and_query(emulator: Emulator) -> None:
     assert (arrival["method"], arrival["query"], arrival["body"]) == ("PUT", "a=1", [1, None])
     assert arrival["headers"]["x-mine"] == "yes"
     assert arrival["headers"]["user-agent"].endswith(" Game/1")
-    assert answer["path"] == "/emulator/echo/sub"
+    assert answer.json()["path"] == "/emulator/echo/sub"
 
 
 def test_a_request_has_one_body(emulator: Emulator) -> None:
@@ -168,30 +114,34 @@ def test_a_request_has_one_body(emulator: Emulator) -> None:
     assert emulator.arrivals() == []
 
 
-def test_answers_are_looked_into_like_their_json(emulator: Emulator) -> None:
-    answer = emulator.client().run("emulator/echo", {"a": [1, 2]})
-    assert answer["body"]["a"][1] == 2
-    assert "body" in answer and "nothing" not in answer
-    assert list(answer) == list(answer.json())
+def test_results_are_plain_and_responses_have_everything(emulator: Emulator) -> None:
+    client = emulator.client()
+    result = client.run("emulator/echo", {"a": [1, 2]})
+    assert type(result) is dict and json.loads(json.dumps(result)) == result and result["body"] == {"a": [1, 2]}
+    answer = client.with_raw_response.run("emulator/echo", {"a": [1, 2]})
+    assert answer.json().keys() == result.keys()
     assert answer.json() is answer.json()
     assert answer.content is answer.content
     assert answer.text.encode() == answer.content
-    with pytest.raises(KeyError):
-        answer["nothing"]
+    assert answer.headers["Content-Type"] == answer.headers["content-type"] == "application/json"
+    assert "X-Fal-Request-Id" in answer.headers and answer.headers.get("x-none") is None
     with pytest.raises(AttributeError):
-        answer.status = 201  # type: ignore[misc]
+        answer.status_code = 201  # type: ignore[misc]
 
 
-def test_answers_that_are_not_json_say_so(emulator: Emulator) -> None:
-    answer = emulator.client().run("emulator/bytes", {"size": 300, "content_type": "application/x-any"})
+def test_outputs_that_are_not_json_say_so_and_are_not_lost(emulator: Emulator) -> None:
+    inputs = {"size": 300, "content_type": "application/x-any"}
+    answer = emulator.client().with_raw_response.run("emulator/bytes", inputs)
     assert answer.content == bytes(i % 251 for i in range(300))
     assert answer.headers["content-type"] == "application/x-any"
-    for look in (lambda: answer.text, lambda: answer.json(), lambda: answer["a"]):
+    for look in (lambda: answer.text, answer.json, lambda: emulator.client().run("emulator/bytes", inputs)):
         with pytest.raises(libfal.DecodeError) as caught:
             look()
         assert caught.value.code == "FAL_E_WRONG_TYPE"
         assert isinstance(caught.value, ValueError)
         assert "content type" in caught.value.remedy and "Pointer" not in caught.value.remedy
+    assert caught.value.response and caught.value.response.content == answer.content
+    assert caught.value.may_have_executed
 
 
 JSON = [
@@ -252,7 +202,7 @@ def test_a_large_value_is_in_memory_as_it_came_and_as_it_is_asked_for() -> None:
         server.start()
         client = logs.client(key="fake-id:fake-secret", emulator_host="127.0.0.1:%d" % listener.getsockname()[1])
         start = peak()
-        got = client.run("fal-ai/any")
+        got = client.run("fal-ai/any", {})
         assert len(got["url"]) == SIZE
         times = (peak() - start) / SIZE
         print("good" if times <= 2.2 else f"{times} times as much")
@@ -263,16 +213,16 @@ def test_a_large_value_is_in_memory_as_it_came_and_as_it_is_asked_for() -> None:
 
 
 def test_answers_are_copied_and_pickled_whole(emulator: Emulator) -> None:
-    answer = emulator.client().run("emulator/echo", {"a": 1})
+    answer = emulator.client().with_raw_response.run("emulator/echo", {"a": 1})
     for twin in (pickle.loads(pickle.dumps(answer)), copy.copy(answer), copy.deepcopy(answer)):
         assert type(twin) is libfal.Response
-        assert (twin.status, twin.headers, twin.content) == (answer.status, answer.headers, answer.content)
-        assert twin["body"] == {"a": 1}
+        assert (twin.status_code, twin.headers, twin.content) == (answer.status_code, answer.headers, answer.content)
+        assert twin.json()["body"] == {"a": 1} and "CONTENT-type" in twin.headers
         assert twin.request_id == answer.request_id
 
 
 def test_an_answer_shows_its_facts_but_not_its_body(emulator: Emulator) -> None:
-    answer = emulator.client().run("emulator/echo", {"a": "private"})
+    answer = emulator.client().with_raw_response.run("emulator/echo", {"a": "private"})
     shown = repr(answer)
     assert "200" in shown and str(answer.request_id) in shown and f"{len(answer.content)} bytes" in shown
     assert "private" not in shown
@@ -283,7 +233,8 @@ def test_the_size_of_an_answer_is_limited(emulator: Emulator) -> None:
     with pytest.raises(libfal.ResponseTooLargeError) as caught:
         emulator.client(max_response_bytes=1000).run("emulator/bytes", {"size": 1001})
     assert caught.value.may_have_executed
-    assert len(emulator.client(max_response_bytes=1000).run("emulator/bytes", {"size": 1000}).content) == 1000
+    response = emulator.client(max_response_bytes=1000).with_raw_response.run("emulator/bytes", {"size": 1000})
+    assert len(response.content) == 1000
 
 
 def test_shutdown_stops_every_thread_and_libfal_starts_again(emulator: Emulator) -> None:
@@ -293,7 +244,7 @@ def test_shutdown_stops_every_thread_and_libfal_starts_again(emulator: Emulator)
         client = logs.client()
         alone = tasks()
         for _ in range(2):
-            client.run("emulator/echo")
+            client.run("emulator/echo", {})
             assert tasks() > alone
             hanging = client.run_start("emulator/slow", {"ms": 60000})
             libfal.shutdown()

@@ -34,7 +34,7 @@ def shown(value: object) -> str:
 def outcome(call: Callable[[], object]) -> object:
     try:
         return call()
-    except (libfal.Error, TypeError) as error:
+    except (libfal.FalClientError, TypeError) as error:
         return error
 
 
@@ -48,7 +48,7 @@ def test_nothing_shows_a_secret(emulator: Emulator, monkeypatch: pytest.MonkeyPa
     lines: list[tuple[str, str]] = []
     misplaced = "fake-misplaced:fake-secret-misplaced"
 
-    def client(**options: Any) -> libfal.Client:
+    def client(**options: Any) -> libfal.SyncClient:
         return emulator.client(log=lambda *line: lines.append(line), log_level="debug", **options)
 
     for action in ({"type": "status", "status": 500, "body": {"detail": f"who is {emulator.api_key}?"}}, {"type": "close"}):
@@ -59,35 +59,36 @@ def test_nothing_shows_a_secret(emulator: Emulator, monkeypatch: pytest.MonkeyPa
     secrets.append(token.text)
     seen: list[object] = [
         good,
+        libfal.AsyncClient(misplaced),
         good.explain(),
         libfal.explain(),
         libfal.explain(emulator.api_key),
-        outcome(lambda: good.run("emulator/echo")),
-        outcome(lambda: good.run("emulator/echo")),
-        outcome(lambda: good.run("emulator/echo")),
-        outcome(lambda: good.run("acme/shared")),
+        outcome(lambda: good.run("emulator/echo", {})),
+        outcome(lambda: good.run("emulator/echo", {})),
+        outcome(lambda: good.run("emulator/echo", {})),
+        outcome(lambda: good.run("acme/shared", {})),
         outcome(lambda: good.request("GET", "/v1/keys")),
         outcome(lambda: good.request("GET", "https://example.com/")),
         outcome(lambda: good.run_start("emulator/slow", {"ms": 1})),
-        outcome(lambda: client(key=f"{emulator.api_key} ").run("acme/private")),
+        outcome(lambda: client(key=f"{emulator.api_key} ").run("acme/private", {})),
         outcome(lambda: client(key=emulator.admin_key).request("GET", "/v1/keys")),
-        outcome(lambda: client(key=emulator.secrets[0]).run("emulator/echo")),
-        outcome(lambda: client(key=f"Key {emulator.api_key}").run("emulator/echo")),
-        outcome(lambda: client(key=misplaced).run("emulator/echo")),
-        outcome(lambda: client(key=None, profile=misplaced).run("emulator/echo")),
-        outcome(lambda: client(key=None, config_path=misplaced, profile="a").run("emulator/echo")),
-        outcome(lambda: libfal.Client(misplaced.encode())),  # type: ignore[arg-type]
+        outcome(lambda: client(key=emulator.secrets[0]).run("emulator/echo", {})),
+        outcome(lambda: client(key=f"Key {emulator.api_key}").run("emulator/echo", {})),
+        outcome(lambda: client(key=misplaced).run("emulator/echo", {})),
+        outcome(lambda: client(key=None, profile=misplaced).run("emulator/echo", {})),
+        outcome(lambda: client(key=None, config_path=misplaced, profile="a").run("emulator/echo", {})),
+        outcome(lambda: libfal.SyncClient(misplaced.encode())),  # type: ignore[arg-type]
         outcome(lambda: good.request("GET", "/v1/models", headers={"Authorization": misplaced})),
         outcome(good.check),
-        outcome(lambda: client(key=None, app_token=misplaced).run("emulator/echo")),
-        outcome(lambda: client(key=None, app_token=token).run("acme/private")),
+        outcome(lambda: client(key=None, app_token=misplaced).run("emulator/echo", {})),
+        outcome(lambda: client(key=None, app_token=token).run("acme/private", {})),
         outcome(lambda: client(key=None, app_token=token).check()),
         token,
-        outcome(lambda: client(key=None, credential=lambda: misplaced.encode()).run("emulator/echo")),
-        outcome(lambda: client(key=None, credential=lambda: (misplaced, misplaced)).run("emulator/echo")),
-        outcome(lambda: client(key=None, credential=lambda: misplaced).run("emulator/echo")),
+        outcome(lambda: client(key=None, credential=lambda: misplaced.encode()).run("emulator/echo", {})),
+        outcome(lambda: client(key=None, credential=lambda: (misplaced, misplaced)).run("emulator/echo", {})),
+        outcome(lambda: client(key=None, credential=lambda: misplaced).run("emulator/echo", {})),
         outcome(lambda: client(key=None, credential=misplaced)),
-        outcome(lambda: client(key=None, proxy=f"https://{misplaced}@example.com/").run("emulator/echo")),
+        outcome(lambda: client(key=None, proxy=f"https://{misplaced}@example.com/").run("emulator/echo", {})),
         outcome(lambda: libfal.store_key("a", emulator.api_key)),
         outcome(lambda: libfal.store_key(misplaced, misplaced)),
         outcome(lambda: libfal.store_key("a", emulator.secrets[0])),
@@ -98,8 +99,8 @@ def test_nothing_shows_a_secret(emulator: Emulator, monkeypatch: pytest.MonkeyPa
     ]
     libfal.flush_log()
     text = "\n".join([*map(shown, seen), *map(str, lines)])
-    assert {type(one) for one in seen} >= {
-        libfal.Client,
+    expected = {
+        libfal.SyncClient,
         libfal.Response,
         libfal.Operation,
         libfal.Explanation,
@@ -114,6 +115,7 @@ def test_nothing_shows_a_secret(emulator: Emulator, monkeypatch: pytest.MonkeyPa
         libfal.Check,
         libfal.Profile,
     }
+    assert [cls for cls in expected if not any(isinstance(one, cls) for one in seen)] == []
     assert emulator.key_id in text and len(lines) > 10
     for secret in secrets:
         assert secret not in text

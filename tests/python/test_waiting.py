@@ -90,7 +90,7 @@ def test_bytes_are_shared_while_they_are_sent_and_then_let_go(emulator: Emulator
     emulator.fault({"type": "none"}, delay_ms=300, path="/emulator/echo")
     operation = client.request_start("POST", "https://fal.run/emulator/echo", content=content)
     assert sys.getrefcount(content) > before
-    assert operation.result().status == 200
+    assert operation.result().status_code == 200
     end = time.monotonic() + 10
     while sys.getrefcount(content) > before and time.monotonic() < end:
         # A reference that the runtime releases without the interpreter's lock is dropped at the next call.
@@ -171,7 +171,7 @@ def test_a_client_made_before_a_fork_works_in_the_child(emulator: Emulator) -> N
         before = client.run_start("emulator/slow", {"ms": 200})
         if not (child := os.fork()):
             answers = [client.run("emulator/echo", {"n": n})["body"]["n"] for n in range(1, 4)]
-            assert libfal.run("emulator/echo")["body"] == {}
+            assert libfal.run("emulator/echo", {})["body"] == {}
             try:
                 before.result()
             except libfal.UsageError as error:
@@ -225,7 +225,7 @@ def test_the_process_ends_without_waiting(emulator: Emulator, left: str) -> None
 
 def test_handles_stay_in_their_process(emulator: Emulator) -> None:
     client = emulator.client()
-    operation = client.run_start("emulator/echo")
+    operation = client.run_start("emulator/echo", {})
     for handle in (client, operation):
         with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(handle)

@@ -1,132 +1,62 @@
-"""The client, and the functions that need no client."""
+"""The client that waits, and the functions that need no client."""
 
 from __future__ import annotations
 
-import sys
-
-from . import _callbacks, _colab, _credential, _libfal, _waiting
-from ._callbacks import Held
+from . import _calls, _inputs, _libfal, _waiting
+from ._base import Base, credential_options
+from ._calls import INTERVAL, TOKEN_EXPIRATION
 from ._credential import AppToken, Check, _Delivered
-from ._errors import failed
+from ._errors import FalClientError
 from ._explanation import Explanation, from_report
+from ._handles import SyncRequestHandle
 from ._operation import Operation
 from ._platform import Items, NewKey
-from ._response import Response, decoded
-from ._values import _Path, _Seconds, content as content_of, count, dumps, invalid, mapping, maybe_count, maybe_seconds
-from ._values import each, maybe_text, pairs, path, seconds as seconds_of, text
-from ._waiting import finish, value_of
+from ._realtime import Channel, Opening, RealtimeConnection, WebSocketConnection
+from ._response import Response
+from ._storage import falls_back, upload_options
+from ._updates import StreamItems
+from ._values import _Path, _Seconds, seconds as seconds_of, text
+from ._waiting import ended, finish, iterate, value_of
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
-    from typing import Any, NoReturn, SupportsIndex
+    from typing import Any, Literal, SupportsIndex, TypeVar
 
     from _typeshed import ReadableBuffer
-    from typing_extensions import Self
+    from PIL.Image import Image
+    from typing_extensions import Concatenate, ParamSpec, Self
 
-    from ._libfal import _Level, _Scope
+    from ._calls import Call, _Progress
     from ._operations import _ListName, _Name
+    from ._status import Status
+    from ._storage import StorageSettings, _Repository
+
+    _T = TypeVar("_T")
+    _P = ParamSpec("_P")
 else:
-    from ._typing import Any, Callable, Mapping, NoReturn, ReadableBuffer, Self, SupportsIndex, TracebackType
+    from ._status import Status
+    from ._storage import StorageSettings, _Repository
+    from ._typing import Any, Callable, Iterator, Literal, Mapping, ReadableBuffer, Self, Sequence, SupportsIndex, TracebackType
 
-    _Level = _ListName = _Name = _Scope = str
+    Image = Path = object
+    _ListName = _Name = str
+    _Progress = Callable
 
 
-class Client:
-    """A client of fal with a credential, hosts, limits and a connection pool. It is thread-safe.
+class SyncClient(Base):
+    __doc__ = Base.__doc__
 
-    The constructor reads only the variables that name hosts. The first call searches for the key. A forked child may
-    use a client of its parent. A with statement closes the client at the end.
+    @property
+    def with_raw_response(self) -> RawSyncClient:
+        """The methods that return the response as fal sent it, with its status, headers and bytes."""
+        return RawSyncClient(self)
 
-    An option takes precedence over the environment variable with the same meaning.
-
-    key: "<key id>:<key secret>". By default the first key in the environment; explain() shows the search.
-    profile: use the key of this profile of the configuration file. With keyring=True, also of this name in the keyring.
-    app_token: use this short-lived token from mint_token().
-    credential: a function that returns a key, (key, seconds), or an AppToken; with seconds, it is called again after
-        that time. It is called when a call needs a key, and again when fal rejects the key, on a thread of its own that
-        does not keep the program running. All calls that need the key wait for the same result, at most two minutes.
-        The function may use other clients, but not this one. The type and text of an exception become part of the
-        CredentialsError, so they must contain no secret.
-    anonymous: use no key.
-    keyring: whether to search the system keyring, which may ask the user to unlock it. By default only if FAL_KEYRING=1.
-        The keyring is read only when a call needs a key.
-    config_path: read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
-    proxy: the https URL of a server proxy that holds the key. All requests to fal's services go through it. libfal does
-        not search for a key; a key that you pass goes to the proxy.
-    timeout: the time limit of each call in seconds, including retries. By default 3600 for a run and 120 for a request.
-    max_attempts: 1 to 100, by default 5. A request that may have been executed is never sent again.
-    max_response_bytes: the longest response body, by default 256 MiB.
-    user_agent: text to add to the User-Agent header, such as "MyGame/1.2".
-    *_host: a host name with an optional port; emulator_host: the loopback address of a fal-emulator.
-    strict_scopes: refuse operations of the Platform API that need an ADMIN key without sending them, if the key is known
-        to be an API key.
-    log: a function that is called as log(level, message) on a thread of libfal, for each line in order. It may block
-        without delaying calls: up to 1024 lines are queued, and one line reports the number of dropped lines. It must
-        not call libfal. Its exceptions go to sys.unraisablehook. At the end of the program, libfal delivers queued lines
-        for up to one second and waits for a running call for up to five seconds.
-    log_level: the lowest level to log.
-    """
-
-    _core: _libfal.Core | None = None
-    # For log lines, the credential, and the secret of a notebook.
-    _functions: tuple[Held | None, ...] = (None, None, None)
-
-    def __init__(
-        self,
-        key: str | None = None,
-        *,
-        profile: str | None = None,
-        app_token: str | AppToken | None = None,
-        credential: Callable[[], _Delivered] | None = None,
-        anonymous: bool = False,
-        keyring: bool | None = None,
-        config_path: _Path | None = None,
-        proxy: str | None = None,
-        timeout: _Seconds | None = None,
-        max_attempts: SupportsIndex | None = None,
-        max_response_bytes: SupportsIndex | None = None,
-        user_agent: str | None = None,
-        run_host: str | None = None,
-        queue_host: str | None = None,
-        rest_host: str | None = None,
-        platform_host: str | None = None,
-        cdn_host: str | None = None,
-        emulator_host: str | None = None,
-        strict_scopes: bool = False,
-        log: Callable[[_Level, str], object] | None = None,
-        log_level: _Level = "info",
-    ) -> None:
-        options, functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
-        held_log = _callbacks.hold_log(log)
-        core = _libfal.client(
-            options,
-            {
-                **each(maybe_seconds, timeout=timeout),
-                **each(maybe_count, max_attempts=max_attempts, max_response_bytes=max_response_bytes),
-                **each(maybe_text, user_agent=user_agent, proxy=proxy, run_host=run_host, queue_host=queue_host),
-                **each(maybe_text, rest_host=rest_host, platform_host=platform_host, cdn_host=cdn_host),
-                **each(maybe_text, emulator_host=emulator_host),
-                "strict_scopes": bool(strict_scopes),
-                "log": _callbacks.number(held_log),
-                "log_level": text("log_level", log_level),
-            },
-        )
-        self._core = value_of(core)
-        self._functions = held_log, *functions
-
-    def close(self) -> None:
-        """Release the connections, the credential and the functions. Running calls continue; new calls raise UsageError."""
-        functions, self._functions = self._functions, (None, None, None)
-        _callbacks.let_go(functions)
-        self._core = None
-
-    def __del__(self, _is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
-        # During finalization, modules are being torn down.
-        if not _is_ending():
-            self.close()
+    def _finish(self, call: Call[_T]) -> _T:
+        return finish(call)
 
     def __enter__(self) -> Self:
         self._open()
@@ -137,23 +67,280 @@ class Client:
     ) -> None:
         self.close()
 
-    def _open(self) -> _libfal.Core:
-        if self._core is None:
-            raise failed("FAL_E_CLOSED", "the client was closed")
-        return self._core
+    def run(
+        self,
+        application: str,
+        arguments: Any,
+        *,
+        method: str = "POST",
+        path: str = "",
+        timeout: _Seconds | None = None,
+        start_timeout: _Seconds | None = None,
+        hint: str | None = None,
+        headers: Mapping[str, str] = {},
+        on_progress: _Progress | None = None,
+    ) -> dict[str, Any]:
+        """Run an application directly, without the queue, and return its output. Ctrl-C cancels the call.
 
-    def run(self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: _Seconds | None = None) -> Response:
-        """Run an endpoint, such as "fal-ai/flux/schnell", and wait for its output. Ctrl-C cancels the call."""
-        core = self._open()
-        request = _run(endpoint, input, timeout)
-        return Response._of(finish(lambda: core.run(request)))
+        application: the id of an endpoint, such as "fal-ai/flux/schnell".
+        arguments: its input.
+        method: the HTTP method. A GET has no input.
+        path: a path within the application.
+        timeout: the time limit of the whole call in seconds. By default there is none.
+        start_timeout: within how many seconds fal has to find a runner, above one.
+        hint: prefers the runner that served this hint before.
+        headers: additional headers.
+        on_progress: is called as on_progress(transferred, total) while files of the input are uploaded.
+        """
+        return self._finish(
+            _calls.run(
+                self,
+                application,
+                arguments,
+                method=method,
+                path=path,
+                timeout=timeout,
+                start_timeout=start_timeout,
+                hint=hint,
+                headers=headers,
+                on_progress=on_progress,
+            )
+        )
 
-    def run_start(
-        self, endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: _Seconds | None = None
-    ) -> Operation:
-        """Start a run and return without waiting."""
-        core = self._open()
-        return Operation._of(value_of(core.run(_run(endpoint, input, timeout))))
+    def submit(
+        self,
+        application: str,
+        arguments: Any,
+        *,
+        path: str = "",
+        hint: str | None = None,
+        webhook_url: str | None = None,
+        priority: Literal["normal", "low"] | None = None,
+        headers: Mapping[str, str] = {},
+        start_timeout: _Seconds | None = None,
+        on_progress: _Progress | None = None,
+    ) -> SyncRequestHandle:
+        """Submit a job to the queue of an application and return its handle. The job runs whether or not anything waits.
+
+        webhook_url: an https URL to which fal posts the result.
+        priority: "normal", or "low" to run after all jobs of normal priority.
+        start_timeout: within how many seconds the work has to start, above one.
+        path, hint, headers, on_progress: as in run().
+        """
+        return self._finish(
+            _calls.submit(
+                self,
+                application,
+                arguments,
+                lambda endpoint, answer: SyncRequestHandle._submitted(self, endpoint, answer),
+                path=path,
+                hint=hint,
+                webhook_url=webhook_url,
+                priority=priority,
+                headers=headers,
+                start_timeout=start_timeout,
+                on_progress=on_progress,
+            )
+        )
+
+    def subscribe(
+        self,
+        application: str,
+        arguments: Any,
+        *,
+        path: str = "",
+        hint: str | None = None,
+        with_logs: bool = False,
+        interval: _Seconds = INTERVAL,
+        on_enqueue: Callable[[str], None] | None = None,
+        on_queue_update: Callable[[Status], None] | None = None,
+        priority: Literal["normal", "low"] | None = None,
+        headers: Mapping[str, str] = {},
+        start_timeout: _Seconds | None = None,
+        client_timeout: _Seconds | None = None,
+        on_progress: _Progress | None = None,
+    ) -> dict[str, Any]:
+        """Submit a job, wait until it has ended, and return its result.
+
+        An exception that ends the wait, such as KeyboardInterrupt or one of the functions below, cancels the job.
+
+        with_logs: whether on_queue_update gets the lines of the log.
+        interval: has no effect. libfal is told of changes, or asks less and less often.
+        on_enqueue: is called with the id of the request when fal has accepted the job.
+        on_queue_update: is called with each new state of the job.
+        start_timeout: within how many seconds the work has to start, above one. By default client_timeout.
+        client_timeout: the time limit of the whole call in seconds. At its end the job is cancelled, and
+            FalClientTimeoutError has its request_id. By default there is none.
+        path, hint, priority, headers, on_progress: as in submit().
+        """
+        return self._finish(
+            _calls.subscribe(
+                self,
+                application,
+                arguments,
+                path=path,
+                hint=hint,
+                with_logs=with_logs,
+                interval=interval,
+                on_enqueue=on_enqueue,
+                on_queue_update=on_queue_update,
+                priority=priority,
+                headers=headers,
+                start_timeout=start_timeout,
+                client_timeout=client_timeout,
+                on_progress=on_progress,
+            )
+        )
+
+    def get_handle(self, application: str, request_id: str) -> SyncRequestHandle:
+        """Return the handle to a job that was submitted before, in this process or another. Sends nothing."""
+        return SyncRequestHandle.from_request_id(self, application, request_id)
+
+    def status(self, application: str, request_id: str, *, with_logs: bool = False) -> Status:
+        """Return the state of a job, with the lines of its log if asked for."""
+        return self._finish(_calls.status(self, application, request_id, with_logs))
+
+    def result(self, application: str, request_id: str) -> dict[str, Any]:
+        """Wait until a job has ended and return its result, or raise its error. Ctrl-C does not cancel the job."""
+        return self._finish(_calls.result(self, application, request_id))
+
+    def cancel(self, application: str, request_id: str) -> None:
+        """Cancel a job. A job that waits never runs; a running one may still finish."""
+        self._finish(_calls.cancel(self, application, request_id))
+
+    def stream(
+        self,
+        application: str,
+        arguments: Any,
+        *,
+        path: str = "/stream",
+        timeout: _Seconds | None = None,
+        headers: Mapping[str, str] = {},
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the items that an application streams. The first item is requested when the iteration begins.
+
+        Leaving the loop early cancels the call. An item that is not JSON is a str, or bytes.
+
+        timeout: how many seconds may pass without an item. By default there is no limit.
+        """
+        call = _calls.stream(self, application, arguments, path=path, timeout=timeout, headers=headers)
+        return iterate(call, StreamItems())
+
+    def realtime(
+        self,
+        application: str,
+        *,
+        use_jwt: bool = True,
+        path: str = "/realtime",
+        max_buffering: SupportsIndex | None = None,
+        token_expiration: _Seconds = TOKEN_EXPIRATION,
+        encode_message: Callable[[Any], bytes] | None = None,
+        decode_message: Callable[[bytes], Any] | None = None,
+    ) -> Opening[RealtimeConnection]:
+        """Open a connection to a realtime application in a with statement.
+
+        use_jwt: whether a short-lived token opens the connection, and not the key.
+        max_buffering: how many inputs fal keeps while the application is busy, 1 to 60. By default the application decides.
+        token_expiration: the lifetime of the token in seconds, 1 to 3600.
+        encode_message: converts an input to bytes. By default MessagePack.
+        decode_message: converts the bytes of a result. By default MessagePack. With one of the two, a connection that
+            breaks is not opened again.
+        """
+        verb = "websocket" if encode_message or decode_message else "realtime"
+        start = _calls.session(self, verb, application, path, use_jwt, max_buffering, token_expiration)
+        return Opening(start, lambda session: RealtimeConnection(session, encode_message, decode_message))
+
+    def ws_connect(
+        self,
+        application: str,
+        *,
+        use_jwt: bool = True,
+        path: str = "",
+        max_buffering: SupportsIndex | None = None,
+        token_expiration: _Seconds = TOKEN_EXPIRATION,
+    ) -> Opening[WebSocketConnection]:
+        """Open a connection to a WebSocket of an application in a with statement. The arguments are those of realtime()."""
+        start = _calls.session(self, "websocket", application, path, use_jwt, max_buffering, token_expiration)
+        return Opening(start, WebSocketConnection)
+
+    def channel(self, application: str, *, path: str = "") -> Channel:
+        """Return a channel for many runs of an application over one connection. Sends nothing."""
+        return Channel(self, application, path)
+
+    def upload(
+        self,
+        data: str | ReadableBuffer | Any,
+        content_type: str,
+        file_name: str | None = None,
+        *,
+        repository: _Repository | None = None,
+        fallback_repository: _Repository | Sequence[_Repository] | None = None,
+        lifecycle: StorageSettings | None = None,
+        on_progress: _Progress | None = None,
+    ) -> str:
+        """Upload data and return its URL.
+
+        data: bytes, a text, an open file, a path, or a picture of PIL or numpy.
+        content_type: the content type, such as "image/png".
+        file_name: the name at the end of the URL.
+        repository: "fal_v3", or "fal". By default "fal_v3".
+        fallback_repository: those that are tried if the first one fails. By default "fal".
+        lifecycle: how long fal keeps the file, and who may read it.
+        on_progress: is called as on_progress(transferred, total).
+        """
+        options = upload_options(
+            data=data,
+            content_type=content_type,
+            file_name=file_name,
+            repository=repository,
+            fallback_repository=fallback_repository,
+            lifecycle=lifecycle,
+        )
+        return self._stored(_calls.uploads(self, options, on_progress))
+
+    def upload_file(
+        self,
+        path: _Path,
+        *,
+        repository: _Repository | None = None,
+        fallback_repository: _Repository | Sequence[_Repository] | None = None,
+        lifecycle: StorageSettings | None = None,
+        on_progress: _Progress | None = None,
+    ) -> str:
+        """Upload a file of any size and return its URL. The other arguments are those of upload()."""
+        options = upload_options(
+            path=path, repository=repository, fallback_repository=fallback_repository, lifecycle=lifecycle
+        )
+        return self._stored(_calls.uploads(self, options, on_progress))
+
+    def upload_image(
+        self,
+        image: Image,
+        format: str = "jpeg",
+        *,
+        repository: _Repository | None = None,
+        fallback_repository: _Repository | Sequence[_Repository] | None = None,
+        lifecycle: StorageSettings | None = None,
+        on_progress: _Progress | None = None,
+    ) -> str:
+        """Upload a PIL image and return its URL. The other arguments are those of upload()."""
+        options = upload_options(
+            image=image,
+            format=format,
+            repository=repository,
+            fallback_repository=fallback_repository,
+            lifecycle=lifecycle,
+        )
+        return self._stored(_calls.uploads(self, options, on_progress))
+
+    def _stored(self, calls: list[Call[str]]) -> str:
+        for call in calls[:-1]:
+            try:
+                return finish(call)
+            except FalClientError as error:
+                if not falls_back(error):
+                    raise
+        return finish(calls[-1])
 
     def request(
         self,
@@ -171,9 +358,82 @@ class Client:
         Only services that accept keys receive the key. A URL of another host is refused. The body is JSON, or bytes with
         content_type (by default "application/octet-stream"). A bytes object of more than 4096 bytes is not copied.
         """
-        core = self._open()
-        request = _request(method, url, json, content, content_type, headers, timeout)
-        return Response._of(finish(lambda: core.send(request)))
+        return finish(_calls.request(self, method, url, json, content, content_type, headers, timeout, Response._of))
+
+    def download(
+        self,
+        url: str,
+        path: _Path | None = None,
+        *,
+        overwrite: bool = False,
+        max_bytes: SupportsIndex | None = None,
+        on_progress: _Progress | None = None,
+        timeout: _Seconds | None = None,
+    ) -> bytes | Path:
+        """Download a file of a result, and return its content, or the path of the new file. The key is not sent.
+
+        path: the file to write. It is complete, or not there. An existing file is an error unless overwrite.
+        max_bytes: the longest content.
+        on_progress: is called as on_progress(transferred, total).
+        timeout: the time limit in seconds. By default there is none.
+        """
+        return finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, on_progress))
+
+    def run_start(
+        self,
+        application: str,
+        arguments: Any,
+        *,
+        method: str = "POST",
+        path: str = "",
+        timeout: _Seconds | None = None,
+        start_timeout: _Seconds | None = None,
+        hint: str | None = None,
+        headers: Mapping[str, str] = {},
+    ) -> Operation:
+        """Start a run and return without waiting."""
+        return Operation._of(
+            _calls.run(
+                self,
+                application,
+                arguments,
+                method=method,
+                path=path,
+                timeout=timeout,
+                start_timeout=start_timeout,
+                hint=hint,
+                headers=headers,
+            )
+        )
+
+    def subscribe_start(
+        self,
+        application: str,
+        arguments: Any,
+        *,
+        path: str = "",
+        hint: str | None = None,
+        with_logs: bool = False,
+        priority: Literal["normal", "low"] | None = None,
+        headers: Mapping[str, str] = {},
+        start_timeout: _Seconds | None = None,
+        client_timeout: _Seconds | None = None,
+    ) -> Operation:
+        """Start to submit a job and to wait for its result, and return without waiting."""
+        call = _calls.subscribe(
+            self,
+            application,
+            arguments,
+            path=path,
+            hint=hint,
+            with_logs=with_logs,
+            priority=priority,
+            headers=headers,
+            start_timeout=start_timeout,
+            client_timeout=client_timeout,
+            is_iterated=True,
+        )
+        return Operation._of(call, with_logs)
 
     def request_start(
         self,
@@ -186,9 +446,10 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout: _Seconds | None = None,
     ) -> Operation:
-        """Start a request and return without waiting."""
-        core = self._open()
-        return Operation._of(value_of(core.send(_request(method, url, json, content, content_type, headers, timeout))))
+        """Start a request and return without waiting. The result is a Response."""
+        return Operation._of(
+            _calls.request(self, method, url, json, content, content_type, headers, timeout, Response._of)
+        )
 
     def explain(self) -> Explanation:
         """Search for the key again and report each source, in order. Sends nothing.
@@ -196,58 +457,26 @@ class Client:
         The client keeps the first key that it found. If the search now finds another key, a note says which one calls
         use.
         """
-        core = self._open()
-        return _explanation(core.explain())
-
-    def set_credentials(
-        self,
-        key: str | None = None,
-        *,
-        profile: str | None = None,
-        app_token: str | AppToken | None = None,
-        credential: Callable[[], _Delivered] | None = None,
-        anonymous: bool = False,
-        keyring: bool | None = None,
-        config_path: _Path | None = None,
-    ) -> None:
-        """Use another credential for later calls. Without arguments, search the environment.
-
-        Running operations keep their credential for all of their requests.
-        """
-        core = self._open()
-        options, functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
-        before = self._functions
-        self._functions = before[0], *functions
-        _callbacks.let_go(before[1:])
-        core.set_credentials(options)
+        return from_report(*_waiting.work(self._open().explain()))
 
     def check(self) -> Check:
         """Ask fal whether it accepts the credential and what the scope is. Runs no model and costs nothing.
 
         A rejected key is a result. Only a failure to ask fal raises an error.
         """
-        core = self._open()
-        return Check(**decoded(finish(core.check)))
+        return finish(_calls.check(self))
 
-    def known_scope(self) -> _Scope | None:
-        """Return the scope of the key in use, if check() or an earlier response has shown it."""
-        core = self._open()
-        return core.known_scope()
-
-    def platform(self, name: _Name, /, **params: Any) -> Response:
+    def platform(self, name: _Name, /, **params: Any) -> Any:
         """Call an operation of the Platform API by its name, such as platform("models.pricing", endpoint_id="a/b").
 
         docs/platform.md lists the operations and their parameters. A wrong parameter raises InvalidArgumentError before
         anything is sent.
         """
-        core = self._open()
-        parts = text("name", name), dumps(params)
-        return Response._of(finish(lambda: core.platform(*parts)))
+        return self._finish(_calls.platform(self, name, params))
 
     def platform_start(self, name: _Name, /, **params: Any) -> Operation:
         """Start a call of the Platform API and return without waiting."""
-        core = self._open()
-        return Operation._of(value_of(core.platform(text("name", name), dumps(params))))
+        return Operation._of(_calls.platform(self, name, params))
 
     def platform_list(
         self, name: _ListName, /, *, parse_float: Callable[[str], Any] | None = None, **params: Any
@@ -259,53 +488,58 @@ class Client:
 
         "serverless.logs.stream" yields the lines of a log as they are written, until the Items object is deleted.
         """
-        core = self._open()
-        return Items._of(value_of(core.platform_list(text("name", name), dumps(params))), parse_float)
+        return Items._of(value_of(self._open().platform_list(text("name", name), _inputs.dumps(params, "params"))), parse_float)
 
     def create_key(self, alias: str) -> NewKey:
         """Create an API key with this name, 1 to 255 characters. It works at once. The client needs an ADMIN key.
 
         Only this result contains the secret; fal does not return it again.
         """
-        core = self._open()
-        alias = text("alias", alias)
-        op = _waiting.ended(lambda: core.create_key(alias))
-        value_of(op.outcome())
+        call = _calls.create_key(self, alias)
+        op = ended(call)
+        value_of(op.outcome(), call.limit)
         return NewKey._of(value_of(op.take_key()))
 
     def revoke_key(self, id: str, *, allow_own: bool = False) -> None:
         """Revoke an API key by its id, effective at once. Refuses the key of this client unless allow_own."""
-        core = self._open()
-        parts = text("id", id), bool(allow_own)
-        finish(lambda: core.revoke_key(*parts))
+        finish(_calls.revoke_key(self, id, allow_own))
 
     def mint_token(self, *apps: str, seconds: SupportsIndex = 120) -> AppToken:
         """Create a token that permits only calls of these apps, for 1 to 3600 seconds. The client needs a key."""
-        core = self._open()
-        parts = dumps([text("an app", app) for app in apps]), count("seconds", seconds)
-        return _credential.token_from(decoded(finish(lambda: core.mint_token(*parts))))
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, _memo: Any, /) -> Self:
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a libfal.Client may hold a key and cannot be pickled; make one where it is needed")
+        return finish(_calls.mint_token(self, apps, seconds))
 
 
-def run(endpoint: str, input: Mapping[str, Any] | None = None, *, timeout: _Seconds | None = None) -> Response:
-    """Run an endpoint with a default client, which the first call creates from the environment."""
-    return _default().run(endpoint, input, timeout=timeout)
+if TYPE_CHECKING:
+
+    def _raw(method: Callable[Concatenate[SyncClient, _P], Any]) -> Callable[Concatenate[RawSyncClient, _P], Response]: ...
+else:
+
+    def _raw(method):
+        return method
 
 
-_made: dict[str, Client] = {}
+class RawSyncClient:
+    """The methods of a client that return the response as fal sent it."""
+
+    def __init__(self, client: SyncClient) -> None:
+        self._open, self.default_timeout = client._open, client.default_timeout
+
+    def _finish(self, call: Call[Any]) -> Response:
+        call.decode = Response._of
+        response: Response = finish(call)
+        return response
+
+    run = _raw(SyncClient.run)
+    submit = _raw(SyncClient.submit)
+    subscribe = _raw(SyncClient.subscribe)
+    status = _raw(SyncClient.status)
+    result = _raw(SyncClient.result)
+    cancel = _raw(SyncClient.cancel)
+    platform = _raw(SyncClient.platform)
 
 
-def _default() -> Client:
-    """Return the client of run(). No lock: if two threads create one at the same time, one client is discarded."""
-    return _made.get("default") or _made.setdefault("default", Client())
+sync_client = SyncClient()
+"""The client of the functions run(), subscribe() and others. It searches the environment for the key at its first call."""
 
 
 def explain(
@@ -319,8 +553,8 @@ def explain(
     config_path: _Path | None = None,
 ) -> Explanation:
     """Search for a key as a client with these options does, and report each source. Sends nothing and asks no user."""
-    options, _functions = _credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
-    return _explanation(_libfal.explain(options))
+    options, _functions = credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
+    return from_report(*_waiting.work(_libfal.explain(options)))
 
 
 def shutdown(timeout: _Seconds = 5.0) -> None:
@@ -329,7 +563,7 @@ def shutdown(timeout: _Seconds = 5.0) -> None:
 
 
 def flush_log(timeout: _Seconds = 5.0) -> None:
-    """Wait until the log functions have received all lines. Raises DeadlineError after timeout seconds.
+    """Wait until the log functions have received all lines. Raises FalClientTimeoutError after timeout seconds.
 
     A thread of libfal delivers the lines, possibly after the call has returned. shutdown() also waits for them, and the end of the
     program waits for one second.
@@ -337,74 +571,7 @@ def flush_log(timeout: _Seconds = 5.0) -> None:
     _waiting.work(_libfal.flush_log(seconds_of("timeout", timeout)))
 
 
-def _explanation(task: _libfal.Task | _libfal.Failure) -> Explanation:
-    return from_report(*_waiting.work(task))
-
-
-def _credential_options(
-    key: str | None,
-    profile: str | None,
-    app_token: str | AppToken | None,
-    credential: Callable[[], _Delivered] | None,
-    anonymous: bool,
-    keyring: bool | None,
-    config_path: _Path | None,
-) -> tuple[dict[str, object], tuple[Held | None, Held | None]]:
-    """Returns the options of the credential for the core, and the functions that the core may call."""
-    token = app_token.text if isinstance(app_token, AppToken) else app_token
-    if token is not None and not isinstance(token, str):
-        raise TypeError(f"app_token is a str or a libfal.AppToken, not {type(token).__name__}")
-    if credential is not None and not callable(credential):
-        raise TypeError(f"credential is a callable, not {type(credential).__name__}")
-    asked = None if credential is None else Held(lambda question: _credential.answer(credential, question))
-    notebook = Held(_colab.answer) if _colab.is_here() else None
-    options = {
-        **each(maybe_text, key=key, profile=profile, app_token=token),
-        **each(path, config_path=config_path),
-        "credential": _callbacks.number(asked),
-        "anonymous": bool(anonymous),
-        "keyring": None if keyring is None else bool(keyring),
-        "notebook": _callbacks.number(notebook),
-    }
-    return options, (asked, notebook)
-
-
-def _run(endpoint: str, input: Mapping[str, Any] | None, timeout: _Seconds | None) -> _libfal._Request:
-    """Returns a run for the core."""
-    return {
-        "endpoint": text("endpoint", endpoint),
-        "body": mapping(input),
-        "timeout": maybe_seconds("timeout", timeout),
-    }
-
-
-def _request(
-    method: str,
-    url: str,
-    json: Any,
-    content: ReadableBuffer | None,
-    content_type: str | None,
-    headers: Mapping[str, str] | None,
-    timeout: _Seconds | None,
-) -> dict[str, object]:
-    """Returns a request for the core."""
-    if json is not None and content is not None:
-        raise invalid("a request has json or content, not both")
-    if json is None and content is None and content_type is not None:
-        raise invalid("a request without a body has no content_type")
-    body, default_type = (content_of(content), "application/octet-stream") if content is not None else (None, "")
-    if json is not None:
-        body, default_type = dumps(json), "application/json"
-    kind = maybe_text("content_type", content_type)
-    return {
-        **each(text, method=method, url=url),
-        "body": body,
-        "content_type": default_type if kind is None else kind,
-        "headers": pairs(headers),
-        **each(maybe_seconds, timeout=timeout),
-    }
-
-
 # So that repr() and pickle use the public name.
-for _public in (Client, run, explain, shutdown, flush_log):
+SyncClient.__module__ = RawSyncClient.__module__ = "libfal"
+for _public in (explain, shutdown, flush_log):
     _public.__module__ = "libfal"

@@ -4,86 +4,128 @@ from __future__ import annotations
 
 from . import _libfal
 from ._explanation import Explanation, from_report
+from ._headers import Headers
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ._response import Response
 else:
-    from ._typing import Iterable, Mapping
+    from ._typing import Any, Callable, Mapping
+
+    Response = object
 
 
-class Error(Exception):
-    """The base class of all errors of libfal. Contains no secret."""
+class FalClientError(Exception):
+    """The base class of all errors of libfal. Contains no secret.
 
-    code: str
+    An error with an HTTP status is also a FalClientHTTPError.
+    """
+
+    code: str = ""
     """The code, as in fal.h: "FAL_E_NOT_FOUND"."""
-    message: str
+    message: str = ""
     """What happened, in one or two sentences."""
-    remedy: str
+    remedy: str = ""
     """How to correct it."""
-    http_status: int | None
+    status_code: int | None
     """The HTTP status, if the service answered."""
-    error_type: str | None
+    response_headers: dict[str, str]
+    """The headers of the response; empty if there was no response. Upper and lower case in a name are the same."""
+    response: Response | None = None
+    """The response, if the service answered. Its content has up to 16 MiB."""
+    error_type: str | None = None
     """fal's name of the error, such as "image_too_large"."""
-    request_id: str | None
+    request_id: str | None = None
     """fal's id of the request."""
-    headers: dict[str, str]
-    """The headers of the response by their names in lower case; empty if there was no response."""
-    body: bytes
-    """The body of the response as received, up to 16 MiB; empty if there was no response."""
-    may_have_executed: bool
+    may_have_executed: bool = False
     """Whether the service may have executed the request. If so, sending it again may run and bill it twice."""
-    is_retryable: bool
+    is_retryable: bool = False
     """Whether the same request may succeed later."""
-    retry_after: float | None
+    retry_after: float | None = None
     """How many seconds to wait before a retry, as requested by the service."""
-    needed_scope: str | None
+    needed_scope: str | None = None
     """The scope that the operation needs, "API" or "ADMIN", if fal reports it with the refusal."""
-    explanation: Explanation | None
+    explanation: Explanation | None = None
     """The search for the credential of the call: all sources."""
 
-    def __init__(
-        self,
-        message: str = "",
-        *,
-        code: str = "",
-        remedy: str = "",
-        http_status: int | None = None,
-        error_type: str | None = None,
-        request_id: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        may_have_executed: bool = False,
-        is_retryable: bool = False,
-        retry_after: float | None = None,
-        needed_scope: str | None = None,
-        explanation: Explanation | None = None,
-    ) -> None:
+    def __init__(self, message: str = "", *, remedy: str = "") -> None:
         super().__init__(message)
-        self.code = code
         self.message = message
         self.remedy = remedy
-        self.http_status = http_status
-        self.error_type = error_type
-        self.request_id = request_id
-        self.headers = dict(headers or {})
-        self.body = body
-        self.may_have_executed = may_have_executed
-        self.is_retryable = is_retryable
-        self.retry_after = retry_after
-        self.needed_scope = needed_scope
-        self.explanation = explanation
+        self.status_code = None
+        self.response_headers = Headers()
 
     def __str__(self) -> str:
         return "\n".join(part for part in (self.message, self.remedy) if part)
 
+    def __reduce__(self) -> tuple[Callable[..., FalClientError], tuple[type[FalClientError], tuple[Any, ...], dict[str, Any]]]:
+        return _made, (getattr(type(self), "_without_status", type(self)), self.args, self.__dict__)
 
-class InvalidArgumentError(Error, ValueError):
+
+class FalClientHTTPError(FalClientError):
+    """The service answered with an HTTP status that is an error, or with a response that cannot be used."""
+
+    status_code: int
+    """The HTTP status."""
+
+    def __init__(
+        self,
+        message: str,
+        status_code: int,
+        response_headers: Mapping[str, str],
+        response: Response | None,
+        error_type: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.response_headers = Headers(response_headers)
+        self.response = response
+        self.error_type = error_type
+
+
+class FalClientTimeoutError(FalClientError, TimeoutError):
+    """A call exceeded its time limit: see may_have_executed. A job was cancelled; request_id is its id."""
+
+    timeout: float | None
+    """The limit in seconds."""
+
+    def __init__(self, timeout: float | None, request_id: str | None = None) -> None:
+        super().__init__(f"the call had not ended after {timeout} s")
+        self.timeout = timeout
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        is_told = self.request_id is None or self.request_id in text
+        return text if is_told else f"request {self.request_id}: {text}"
+
+
+class RealtimeError(FalClientError, RuntimeError):
+    """A realtime app reported an error, or a connection broke."""
+
+    error: str
+    """The name of the error, such as "INTERNAL_ERROR"; "CONNECTION_CLOSED" if the connection broke."""
+    reason: str
+    """The reason in the message of the app."""
+    payload: dict[str, Any]
+    """The message of the app."""
+
+    def __init__(self, error: str, reason: str | None = None, payload: dict[str, Any] | None = None) -> None:
+        super().__init__(f"{error}: {reason}" if reason else error)
+        self.error = error
+        self.reason = reason or ""
+        self.payload = payload or {}
+
+
+class InvalidArgumentError(FalClientError, ValueError):
     """An argument is malformed or out of range. Nothing was sent."""
 
 
-class CredentialsError(Error):
+class CredentialsError(FalClientError):
     """No source has a key, the key is malformed, or a source failed. Nothing was sent."""
 
     def __str__(self) -> str:
@@ -91,93 +133,93 @@ class CredentialsError(Error):
         return "\n".join([super().__str__(), *(f"  {source}" for source in sources)])
 
 
-class AuthenticationError(Error):
+class MissingCredentialsError(CredentialsError):
+    """No source has a key. Nothing was sent."""
+
+
+class AuthenticationError(FalClientError):
     """The service did not accept the credential (401)."""
 
 
-class ForbiddenError(Error):
+class ForbiddenError(FalClientError):
     """The credential is valid but lacks permission (403)."""
 
 
-class AccountLockedError(Error):
+class AccountLockedError(FalClientError):
     """The key is valid, but its account is locked (403): balance, budget, payment or administration."""
 
 
-class NotFoundError(Error):
+class NotFoundError(FalClientError):
     """The endpoint, path or object does not exist, or is hidden from this key (404, 410)."""
 
 
-class InvalidInputError(Error):
-    """The service rejected the input (400, 405, 409, 413, 422). body lists the fields."""
+class InvalidInputError(FalClientError):
+    """The service rejected the input (400, 405, 409, 413, 422). response lists the fields."""
 
 
-class RateLimitedError(Error):
+class RateLimitedError(FalClientError):
     """Too many requests (429). The service did not accept this one."""
 
 
-class ServiceError(Error):
+class ServiceError(FalClientError):
     """The app or the platform failed or was unavailable (5xx, 408, 499)."""
 
 
-class TransportError(Error, ConnectionError):
+class TransportError(FalClientError, ConnectionError):
     """The connection failed, or was lost before the whole response arrived: see may_have_executed."""
 
 
-class DeadlineError(Error, TimeoutError):
-    """The call exceeded its time limit: see may_have_executed."""
-
-
-class CancelledError(Error):
+class CancelledError(FalClientError):
     """The caller cancelled the call."""
 
 
-class RedirectError(Error):
+class RedirectError(FalClientError):
     """The service answered with a redirect that was not followed."""
 
 
-class ForeignOriginError(Error):
+class ForeignOriginError(FalClientError):
     """The URL does not belong to fal. Nothing was sent."""
 
 
-class ProtocolError(Error):
+class ProtocolError(FalClientError):
     """The response violates HTTP or fal's protocol."""
 
 
-class ResponseTooLargeError(Error):
+class ResponseTooLargeError(FalClientError):
     """The response is longer than max_response_bytes."""
 
 
-class DecodeError(Error, ValueError):
+class DecodeError(FalClientError, ValueError):
     """The response is not text, or not JSON of the expected form."""
 
 
-class UsageError(Error, RuntimeError):
+class UsageError(FalClientError, RuntimeError):
     """A wait inside a log function, a call of a closed client, or an operation of the parent process."""
 
 
-class ShutDownError(Error):
+class ShutDownError(FalClientError):
     """libfal is shutting down, or did so during the call."""
 
 
-class ResourceError(Error, OSError):
+class ResourceError(FalClientError, OSError):
     """The operating system refused a thread, a file or a socket."""
 
 
-class WebhookInvalidError(Error):
+class WebhookInvalidError(FalClientError):
     """A webhook is not from fal, was modified, or is too old. Do not act on it."""
 
 
-class NotReadyError(Error):
+class NotReadyError(FalClientError):
     """The queued request has not finished yet, so it has no result."""
 
 
-class InternalError(Error):
+class InternalError(FalClientError):
     """A defect in libfal was caught."""
 
 
-CLASSES: dict[str, type[Error]] = {
+CLASSES: dict[str, type[FalClientError]] = {
     "FAL_E_INVALID_ARGUMENT": InvalidArgumentError,
-    "FAL_E_NO_CREDENTIALS": CredentialsError,
+    "FAL_E_NO_CREDENTIALS": MissingCredentialsError,
     "FAL_E_MALFORMED_CREDENTIALS": CredentialsError,
     "FAL_E_UNAUTHENTICATED": AuthenticationError,
     "FAL_E_FORBIDDEN": ForbiddenError,
@@ -189,7 +231,7 @@ CLASSES: dict[str, type[Error]] = {
     "FAL_E_SERVICE_UNAVAILABLE": ServiceError,
     "FAL_E_CONNECT": TransportError,
     "FAL_E_CONNECTION_LOST": TransportError,
-    "FAL_E_DEADLINE": DeadlineError,
+    "FAL_E_DEADLINE": FalClientTimeoutError,
     "FAL_E_CANCELLED": CancelledError,
     "FAL_E_REDIRECT": RedirectError,
     "FAL_E_FOREIGN_ORIGIN": ForeignOriginError,
@@ -210,31 +252,52 @@ CLASSES: dict[str, type[Error]] = {
 }
 
 
-def error(failure: _libfal.Failure) -> Error:
-    """Returns the exception for a failure of the core."""
+def error(failure: _libfal.Failure, limit: float | None = None) -> FalClientError:
+    """Returns the exception for a failure of the core. limit is the time limit of the call."""
+    # A response raises errors itself.
+    from ._response import Response
+
     facts = failure.facts()
-    message: str = facts.pop("message")
-    facts["headers"] = joined(facts["headers"])
+    cls, message = CLASSES[facts["code"]], facts["message"]
+    status, headers = facts.pop("http_status"), Headers.of(facts.pop("headers"))
+    response = None if status is None else Response(status, headers, failure.body())
+    facts.update(status_code=status, response_headers=headers, response=response)
     if facts["explanation"] is not None:
         facts["explanation"] = from_report(*facts["explanation"])
-    return CLASSES[facts["code"]](message, body=failure.body(), **facts)
+    if cls is FalClientTimeoutError:
+        facts["timeout"] = limit
+    return _made(cls, (message,), facts)
 
 
-def failed(code: str, message: str, cause: BaseException | None = None) -> Error:
+def _made(cls: type[FalClientError], args: tuple[Any, ...], facts: dict[str, Any]) -> FalClientError:
+    """Returns an exception with these attributes."""
+    made = _with_status(cls) if facts.get("status_code") is not None else cls
+    error = made.__new__(made, *args)
+    error.args = args
+    error.__dict__.update(facts)
+    return error
+
+
+_twins: dict[type[FalClientError], type[FalClientError]] = {}
+
+
+def _with_status(cls: type[FalClientError]) -> type[FalClientError]:
+    """Returns the class of the errors of a class that have an HTTP status."""
+    if issubclass(cls, FalClientHTTPError):
+        return cls
+    if cls not in _twins:
+        names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "__qualname__": cls.__qualname__, "_without_status": cls}
+        _twins.setdefault(cls, type(cls.__name__, (cls, FalClientHTTPError), names))
+    return _twins[cls]
+
+
+def failed(code: str, message: str, cause: BaseException | None = None) -> FalClientError:
     """Returns the exception for a failure of the Python half."""
     made = error(_libfal.failure(code, message.encode(errors="backslashreplace").decode()))
     made.__cause__ = cause
     return made
 
 
-def joined(headers: Iterable[Iterable[str]]) -> dict[str, str]:
-    """Joins the values of repeated headers by commas, as HTTP allows."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
-
-
 # So that repr() and pickle use the public name.
-for _class in (Error, *CLASSES.values()):
+for _class in (FalClientError, FalClientHTTPError, RealtimeError, CredentialsError, *CLASSES.values()):
     _class.__module__ = "libfal"

@@ -6,7 +6,6 @@ Classes of other packages are looked up in sys.modules: an object of a class who
 
 from __future__ import annotations
 
-import binascii
 import sys
 from _collections_abc import Mapping, Sequence, Set
 from itertools import islice
@@ -322,7 +321,7 @@ def _binary(upload: dict[str, object], _place: _Place) -> bytes:
     data = upload.get("data")
     if not isinstance(data, bytes):
         raise TypeError("a path cannot be part of a message; send the bytes of the file")
-    return b'{"$bytes":"' + binascii.b2a_base64(data, newline=False) + b'"}'
+    return b'{"$bytes":"' + _media.base64(data) + b'"}'
 
 
 def _pointer(place: _Place) -> str:

@@ -48,6 +48,11 @@ _JPEG = ("1", "L", "RGB", "RGBX", "CMYK", "YCbCr")
 """The modes of PIL that JPEG can hold."""
 
 
+def base64(data: Any) -> bytes:
+    text: bytes = imported("binascii").b2a_base64(data, newline=False)
+    return text
+
+
 def known(module: str, name: str) -> type[Any] | None:
     """Returns a class of another package, if its module was imported."""
     # Reading an attribute could import more.

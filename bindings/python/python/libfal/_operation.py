@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from . import _waiting
-from ._libfal import Op
-from ._response import Response
+from ._status import Status
+from ._updates import Statuses
 from ._values import _Seconds, waiting
-from ._waiting import value_of
+from ._waiting import Started, value_of
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, NoReturn, final
 
     from typing_extensions import Self
+
+    from ._calls import Call
+    from ._libfal import Answer, Op
 else:
+    from ._calls import Call
     from ._typing import Any, NoReturn, Self, final
 
 
@@ -23,15 +28,21 @@ class Operation:
     """A running or ended call. Deleting it neither cancels the call nor waits."""
 
     _op: Op
-    _response: Response
+    _decode: Callable[[Answer], Any]
+    _limit: float | None
+    _statuses: Statuses
+    _result: Any
 
     def __new__(cls, *_: object) -> Self:
-        raise TypeError("cannot create a libfal.Operation: call Client.run_start(), request_start() or platform_start()")
+        raise TypeError("cannot create a libfal.Operation: call SyncClient.run_start(), subscribe_start() or request_start()")
 
     @classmethod
-    def _of(cls, op: Op) -> Self:
+    def _of(cls, call: Call[Any], with_logs: bool = False) -> Self:
         operation = object.__new__(cls)
-        operation._op = op
+        with Started(call) as operation._op:
+            # Without the arguments, which may be large.
+            operation._decode, operation._limit = call.decode, call.limit
+            operation._statuses = Statuses(with_logs)
         return operation
 
     def done(self) -> bool:
@@ -46,18 +57,28 @@ class Operation:
         """Cancel the call, which then raises CancelledError. Thread-safe; repeated calls have no effect."""
         self._op.cancel()
 
-    def result(self, timeout: _Seconds | None = None) -> Response:
-        """Wait and return the response, or raise the error of the call. Each call has the same result.
+    def updates(self) -> list[Status]:
+        """Return the new states of the job of subscribe_start() since the last call. Never blocks."""
+        found: list[Status] = []
+        while True:
+            event = value_of(self._op.next(0.0))
+            status = self._statuses.of(event or None)
+            if status:
+                found.append(status)
+            if not event:
+                return found
+
+    def result(self, timeout: _Seconds | None = None) -> Any:
+        """Wait and return the result, or raise the error of the call. Each call has the same result.
 
         Raises the built-in TimeoutError after timeout seconds; the call continues.
         """
         if not self.wait(timeout):
             raise TimeoutError("the call has not ended")
         try:
-            return self._response
+            return self._result
         except AttributeError:
-            response: Response = self.__dict__.setdefault("_response", Response._of(value_of(self._op.outcome())))
-            return response
+            return self.__dict__.setdefault("_result", self._decode(value_of(self._op.outcome(), self._limit)))
 
     def __repr__(self) -> str:
         states = {True: "done", False: "running", None: "of another process"}

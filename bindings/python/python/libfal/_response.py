@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ._errors import failed, joined
+from ._errors import failed
+from ._headers import Headers
 from ._libfal import Answer
 from ._typing import imported
 from ._values import content as content_of
@@ -11,55 +12,52 @@ from ._waiting import value_of
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, final
 
     from _typeshed import ReadableBuffer
     from typing_extensions import Self
 else:
-    from ._typing import Any, Callable, Iterator, Mapping, ReadableBuffer, Self, final
+    from ._typing import Any, Callable, Mapping, ReadableBuffer, Self, final
 
 
 @final
 class Response:
-    """A successful response. response["images"][0] reads its JSON."""
+    """A response as fal sent it."""
 
     # Set by the first access. There is no lock, because a signal handler or finalizer may interrupt the first access and read too.
-    _known_headers: dict[str, str] | None = None
+    _known_headers: Headers | None = None
     _content: bytes | None = None
     _json: Any = NotImplemented
 
-    def __init__(self, status: int, headers: Mapping[str, str], content: ReadableBuffer) -> None:
+    def __init__(self, status_code: int, headers: Mapping[str, str], content: ReadableBuffer) -> None:
         self._answer = Answer(content_of(content))
-        self._status = status
-        self._known_headers = {name.lower(): value for name, value in headers.items()}
+        self._status_code = status_code
+        self._known_headers = Headers(headers)
 
     @classmethod
     def _of(cls, answer: Answer) -> Self:
         response = cls.__new__(cls)
         response._answer = answer
-        response._status = answer.status()
+        response._status_code = answer.status()
         return response
 
     @property
-    def _headers(self) -> dict[str, str]:
+    def status_code(self) -> int:
+        """The HTTP status."""
+        return self._status_code
+
+    @property
+    def headers(self) -> Headers:
+        """The headers. Upper and lower case in a name are the same."""
         known = self._known_headers
-        return self.__dict__.setdefault("_known_headers", joined(self._answer.headers())) if known is None else known
-
-    @property
-    def status(self) -> int:
-        """The HTTP status, 200 to 299."""
-        return self._status
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers by their names in lower case."""
-        return dict(self._headers)
+        return self.__dict__.setdefault("_known_headers", Headers.of(self._answer.headers())) if known is None else known
 
     @property
     def request_id(self) -> str | None:
         """fal's id of the request."""
-        return self._headers.get("x-fal-request-id")
+        found: str | None = self.headers.get("x-fal-request-id")
+        return found
 
     @property
     def content(self) -> bytes:
@@ -83,22 +81,13 @@ class Response:
             return self._json
         return self.__dict__.setdefault("_json", decoded(self._answer))
 
-    def __getitem__(self, key: Any, /) -> Any:
-        return self.json()[key]
-
-    def __contains__(self, item: object, /) -> bool:
-        return item in self.json()
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.json())
-
     def __repr__(self) -> str:
-        kind = self._headers.get("content-type", "no type")
+        kind = self.headers.get("content-type", "no type")
         size, request = self._answer.size(), self.request_id or "-"
-        return f"<libfal.Response: {self._status}, {size} bytes of {kind}, request {request}>"
+        return f"<libfal.Response: {self._status_code}, {size} bytes of {kind}, request {request}>"
 
     def __reduce__(self) -> tuple[type[Response], tuple[int, dict[str, str], bytes]]:
-        return Response, (self._status, self._headers, self.content)
+        return Response, (self._status_code, dict(self.headers), self.content)
 
 
 def decoded(answer: Answer) -> Any:
@@ -107,10 +96,26 @@ def decoded(answer: Answer) -> Any:
     return _loads(answer, None) if value is NotImplemented else value
 
 
+def plain(answer: Answer) -> Any:
+    """Returns the body as its type says: JSON, a text, or bytes."""
+    kind = Headers.of(answer.headers()).get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json" or kind.endswith("+json"):
+        return decoded(answer)
+    return value_of(answer.text()) if kind.startswith("text/") else answer.body()
+
+
+def item(answer: Answer) -> Any:
+    """Returns an item of a stream: JSON, else a text, or bytes."""
+    if answer.is_bytes():
+        return answer.body()
+    value = answer.json()
+    return element(answer, None) if value is NotImplemented else value
+
+
 def element(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
     """Returns the element of a list."""
     kind = dict(answer.headers()).get("content-type", "")
-    # Only log lines have this type. They are not JSON.
+    # Log lines, and what an app streams without being JSON.
     if kind.startswith("text/plain"):
         return value_of(answer.text())
     return _loads(answer, parse_float)
@@ -120,7 +125,10 @@ def _loads(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
     try:
         return imported("json").loads(answer.body(), parse_float=parse_float)
     except (ValueError, RecursionError) as cause:
-        raise failed("FAL_E_WRONG_TYPE", f"the body is not JSON: {cause}", cause)
+        error = failed("FAL_E_WRONG_TYPE", f"the body is not JSON: {cause}", cause)
+        # The output of a call that was paid for must not be lost.
+        error.response, error.may_have_executed = Response._of(answer), True
+        raise error
 
 
 # So that repr() and pickle use the public name.

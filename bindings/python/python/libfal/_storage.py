@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 import sys
 
 from . import _media
@@ -134,7 +133,7 @@ def encode(data: str | ReadableBuffer, content_type: str) -> str:
         content_type: The content type, such as "image/png".
     """
     content = data.encode() if isinstance(data, str) else data
-    return f"data:{text('content_type', content_type)};base64,{binascii.b2a_base64(content, newline=False).decode()}"
+    return f"data:{text('content_type', content_type)};base64,{_media.base64(content).decode()}"
 
 
 def encode_file(path: _Path) -> str:

@@ -13,14 +13,14 @@ from _thread import RLock
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from types import ModuleType, TracebackType
     from typing import Any, NoReturn, SupportsIndex
 
     from _typeshed import ReadableBuffer
     from typing_extensions import Self
 else:
-    from _collections_abc import Callable, Iterable, Iterator, Mapping
+    from _collections_abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     Any = NoReturn = Self = TracebackType = object
     ReadableBuffer = bytes
@@ -39,6 +39,17 @@ def imported(name: str) -> ModuleType:
         return sys.modules[name]
 
 
+class Generic:
+    """A base class that does nothing."""
+
+    def __class_getitem__(cls, _: object) -> type[Generic]:
+        return cls
+
+
+class Literal(Generic):
+    """Stands for the type of its texts."""
+
+
 def final(cls: type[Any]) -> type[Any]:
     """Does what typing.final does."""
     cls.__final__ = True
@@ -52,7 +63,7 @@ def dataclass(**options: bool) -> Callable[[type[Any]], type[Any]]:
 
 def _completed(cls: type[Any], options: dict[str, bool]) -> type[Any]:
     """Adds what a frozen dataclass has. A method that the class defines stays."""
-    names = tuple(cls.__annotations__)
+    names = tuple(getattr(cls, "__annotations__", ()))
     shown = [name for name in names if name not in _omitted(cls)]
 
     def values(it: object) -> tuple[object, ...]:
@@ -118,7 +129,7 @@ class _Later:
 
     def __get__(self, _it: object, _owner: type[Any]) -> Any:
         dataclasses = imported("dataclasses")
-        fields = self._cls.__annotations__
+        fields = getattr(self._cls, "__annotations__", {})
         defaults = {name: getattr(self._cls, name) for name in fields if hasattr(self._cls, name)}
         hidden = {name: dataclasses.field(repr=False) for name in _omitted(self._cls)}
         twin = type(self._cls.__name__, (), {"__annotations__": fields, **defaults, **hidden})

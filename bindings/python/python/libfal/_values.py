@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from ._errors import Error
+    from ._errors import FalClientError
 
     _T = TypeVar("_T")
 
@@ -34,7 +34,7 @@ else:
 _LEAST, _MOST = -(2**63), 2**63 - 1
 
 
-def invalid(message: str, cause: BaseException | None = None) -> Error:
+def invalid(message: str, cause: BaseException | None = None) -> FalClientError:
     """Returns the error for a malformed argument."""
     return failed("FAL_E_INVALID_ARGUMENT", message, cause)
 
@@ -117,17 +117,6 @@ def dumps(value: object) -> bytes:
         return text.encode()
     except (ValueError, RecursionError) as cause:
         raise invalid(f"the value is not JSON: {cause}", cause)
-
-
-def mapping(value: Mapping[str, Any] | None) -> bytes | None:
-    """Converts the input of an endpoint to JSON text."""
-    if value is None:
-        return None
-    if isinstance(value, dict):
-        return dumps(value)
-    if not isinstance(value, Mapping):
-        raise TypeError(f"input is a dict, not {type(value).__name__}")
-    return dumps(dict(value))
 
 
 def content(value: ReadableBuffer) -> bytes:

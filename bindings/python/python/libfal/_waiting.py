@@ -5,18 +5,22 @@ from __future__ import annotations
 import _thread
 import sys
 import time
+from itertools import starmap
 
-from . import _libfal
-from ._errors import error
-from ._libfal import Failure
+from . import _ending, _libfal
+from ._errors import FalClientTimeoutError, error
+from ._libfal import Failure, Op
 
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Protocol, TypeVar
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+    from typing import Any, Literal, Protocol, TypeVar
 
-    from ._libfal import Answer, Op, Task
+    from ._calls import Call
+    from ._libfal import Answer, Task
+    from ._updates import _Reader
 
     _T = TypeVar("_T")
 
@@ -30,10 +34,10 @@ _STEP = 0.025
 _STEP_ELSEWHERE = 1.0
 
 
-def value_of(value: _T | Failure) -> _T:
-    """Returns a value of the core, or raises its failure."""
+def value_of(value: _T | Failure, limit: float | None = None) -> _T:
+    """Returns a value of the core, or raises its failure. limit is the time limit of the call."""
     if isinstance(value, Failure):
-        raise error(value)
+        raise error(value, limit)
     return value
 
 
@@ -58,21 +62,112 @@ def wait(waited: _Waited, timeout: float | None = None) -> bool:
     return True
 
 
-def finish(start: Callable[[], Op | Failure]) -> Answer:
-    """Starts a call and waits for its response. Starts nothing if this thread must not wait. Ctrl-C cancels the call."""
-    return value_of(ended(start).outcome())
+class Started:
+    """Starts a call. Cancels it if the block is left by an exception, such as KeyboardInterrupt."""
+
+    def __init__(self, call: Call[Any]) -> None:
+        self._call = call
+        # A signal handler may raise as soon as a function of the core returns. The list has the operation even then.
+        self._held: list[Op | Failure] = []
+
+    def __enter__(self) -> Op:
+        call = self._call
+        try:
+            self._held.extend(starmap(call.start, (call.arguments,)))
+            op = value_of(self._held[0], call.limit)
+            if call.notices is None and not call.is_iterated:
+                op.discard_events()
+            return op
+        except BaseException:
+            self.cancel()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        if kind is not None:
+            self.cancel()
+
+    def cancel(self) -> None:
+        for op in self._held:
+            if isinstance(op, Op):
+                _ending.cancel(op, self._call.is_job)
 
 
-def ended(start: Callable[[], Op | Failure]) -> Op:
-    """Starts a call and waits for its end. Starts nothing if this thread must not wait. Ctrl-C cancels the call."""
-    value_of(_libfal.may_wait())
-    op = value_of(start())
+def finish(call: Call[_T]) -> _T:
+    """Makes a call and returns its result. Starts nothing if this thread must not wait. Ctrl-C cancels the call."""
+    if call.start_and_wait and call.notices is None:
+        return call.decode(value_of(_at_once(call, call.start_and_wait), call.limit))
+    return call.decode(value_of(ended(call).outcome(), call.limit))
+
+
+def _at_once(call: Call[Any], start_and_wait: Callable[..., Answer | Op | Failure]) -> Answer | Failure:
+    """Starts a call and waits, in one call of the core if it ends within a step. Returns its outcome."""
+    # As in Started.
+    held: list[Answer | Op | Failure] = []
     try:
-        wait(op)
+        held.extend(starmap(start_and_wait, ((*call.arguments, step()),)))
+        found = held[0]
+        if isinstance(found, Op):
+            wait(found)
+            return found.outcome()
+        return found
     except BaseException:
-        op.cancel()
+        for found in held:
+            if isinstance(found, Op):
+                found.cancel()
         raise
+
+
+def ended(call: Call[Any]) -> Op:
+    """Makes a call and returns the ended operation. Starts nothing if this thread must not wait. Ctrl-C cancels the call."""
+    value_of(_libfal.may_wait())
+    with Started(call) as op:
+        if call.notices is None:
+            wait(op)
+        else:
+            for event in events(op):
+                for function, arguments in call.notices.of(event):
+                    function(*arguments)
     return op
+
+
+def iterate(call: Call[Any], reader: _Reader[_T]) -> Iterator[_T]:
+    """Makes a call and yields what a reader makes of its events."""
+    value_of(_libfal.may_wait())
+    with Started(call) as op:
+        for event in events(op, call.limit):
+            yield from reader.of(event)
+            if reader.is_over:
+                op.cancel()
+                return
+        call.decode(value_of(op.outcome()))
+    yield from reader.rest()
+
+
+def events(op: Op, idle: float | None = None) -> Iterator[Answer | None]:
+    """Yields the events of an operation until it has ended, and None before a wait for the next event.
+
+    Raises FalClientTimeoutError if there is none for that many seconds.
+    """
+    while True:
+        found = value_of(op.next(0.0))
+        if found is None:
+            yield None
+            found = next_event(op, idle)
+        if found is False:
+            return
+        yield found
+
+
+def next_event(op: Op, idle: float | None) -> Answer | Literal[False]:
+    """Returns the next event, or False after the last one. Raises FalClientTimeoutError if there is none for idle seconds."""
+    most = step()
+    end = None if idle is None else time.monotonic() + idle
+    while True:
+        found = value_of(op.next(most if end is None else max(0.0, min(end - time.monotonic(), most))))
+        if found is not None:
+            return found
+        if end is not None and time.monotonic() >= end:
+            raise FalClientTimeoutError(idle, op.request_id())
 
 
 def work(task: Task | Failure) -> Any:

@@ -1,0 +1,40 @@
+"""The end of the program: a job whose cancellation has begun is cancelled at fal before the threads of the core end."""
+
+from __future__ import annotations
+
+import atexit
+import time
+
+from . import _libfal
+from ._libfal import Failure
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from ._libfal import Op
+
+# How many seconds after the cancellation of an operation a request for it may still be under way, and how many seconds the end of the
+# program waits for it.
+_RECENT = 30.0
+_PATIENCE = 5.0
+
+_last = float("-inf")
+
+
+def cancel(op: Op, is_job: bool) -> None:
+    """Cancels an operation. The core then cancels its job at fal in the background."""
+    global _last
+    if is_job and not op.ended():
+        _last = time.monotonic()
+    op.cancel()
+
+
+def _wait() -> None:
+    if time.monotonic() - _last > _RECENT:
+        return
+    task = _libfal.shutdown(_PATIENCE)
+    while not isinstance(task, Failure) and task.wait(0.005) is False:
+        pass
+
+
+atexit.register(_wait)

@@ -1,0 +1,329 @@
+"""Waits for the core in an event loop: of asyncio or trio, and so of anyio."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from itertools import count
+
+from . import _libfal
+from ._errors import FalClientTimeoutError
+from ._typing import imported
+from ._waiting import Started, value_of
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+    from types import ModuleType
+    from typing import Any, Generic, Literal, TypeVar
+
+    from typing_extensions import Self
+
+    from ._calls import Call
+    from ._libfal import Answer, Failure, Op, Task
+    from ._updates import _Reader
+
+    _T = TypeVar("_T")
+else:
+    from ._typing import Generic
+
+    _T = object
+
+# How often a task looks whether blocking work has ended, in seconds.
+_STEP = 0.005
+
+_numbers = count(1)
+
+
+class _Waker:
+    """Wakes the tasks of one event loop. The loop reads one descriptor, which the core makes readable when an operation has news."""
+
+    def __init__(self) -> None:
+        self._watcher = value_of(_libfal.watcher())
+        # What wakes the task that waits for an operation, by the number of the operation.
+        self._signals: dict[int, Callable[[], object]] = {}
+
+    def watch(self, op: Op, has_events: bool) -> int:
+        """Returns the number of an operation that changed() waits for."""
+        number = next(_numbers)
+        value_of(self._watcher.watch(op, number, has_events))
+        return number
+
+    def wake(self) -> None:
+        for number in value_of(self._watcher.ready()):
+            signal = self._signals.pop(number, None)
+            if signal:
+                signal()
+
+    async def changed(self, number: int, seconds: float | None = None) -> None:
+        """Waits until an operation has news, at most this long. May return early."""
+        raise NotImplementedError
+
+    async def pause(self, seconds: float) -> None:
+        await self.changed(next(_numbers), seconds)
+
+    def is_over(self) -> bool:
+        """Whether the loop was closed."""
+        return False
+
+    def close(self) -> None:
+        self._watcher.close()
+
+
+class _AsyncioWaker(_Waker):
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        key = id(loop)
+        self._loop = imported("weakref").ref(loop, lambda _, key=key: _forget(key))
+        self._task: asyncio.Task[None] | None = None
+        try:
+            loop.add_reader(self._watcher.fileno(), self.wake)
+            self._has_reader = True
+        except NotImplementedError:
+            # The loop of Windows. A task reads while others wait.
+            self._has_reader = False
+
+    async def changed(self, number: int, seconds: float | None = None) -> None:
+        loop: asyncio.AbstractEventLoop = self._loop()
+        future = loop.create_future()
+
+        def signal() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        self._signals[number] = signal
+        timer = None if seconds is None else loop.call_later(seconds, signal)
+        if not self._has_reader and self._task is None:
+            self._task = loop.create_task(self._read(loop))
+        try:
+            await future
+        finally:
+            self._signals.pop(number, None)
+            if timer:
+                timer.cancel()
+            if self._task and not self._signals:
+                self._task.cancel()
+                self._task = None
+
+    async def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        socket = imported("socket").socket(fileno=self._watcher.fileno())
+        try:
+            socket.setblocking(False)
+            while True:
+                await loop.sock_recv(socket, 4096)
+                self.wake()
+        finally:
+            # The descriptor belongs to the watcher.
+            socket.detach()
+
+    def is_over(self) -> bool:
+        loop = self._loop()
+        return loop is None or loop.is_closed()
+
+
+class _TrioWaker(_Waker):
+    def __init__(self, trio: ModuleType) -> None:
+        super().__init__()
+        self._trio = trio
+        # It keeps the identity of the token for itself as long as the waker exists.
+        self._token = trio.lowlevel.current_trio_token()
+        trio.lowlevel.spawn_system_task(self._read)
+
+    async def _read(self) -> None:
+        """Runs until the loop ends, which cancels it."""
+        try:
+            while True:
+                await self._trio.lowlevel.wait_readable(self._watcher.fileno())
+                self.wake()
+        finally:
+            _forget(id(self._token))
+
+    async def changed(self, number: int, seconds: float | None = None) -> None:
+        event = self._trio.Event()
+        self._signals[number] = event.set
+        try:
+            with self._trio.move_on_after(float("inf") if seconds is None else seconds):
+                await event.wait()
+        finally:
+            self._signals.pop(number, None)
+
+
+# By the identity of the loop.
+_wakers: dict[int, _Waker] = {}
+
+if hasattr(os, "register_at_fork"):
+    # The descriptors of a child are those of its parent, which reads them.
+    os.register_at_fork(after_in_child=_wakers.clear)
+
+
+def _forget(key: int) -> None:
+    waker = _wakers.pop(key, None)
+    if waker:
+        waker.close()
+
+
+def current() -> _Waker:
+    """Returns the waker of the running loop."""
+    trio = sys.modules.get("trio")
+    if trio and _is_running(trio):
+        return _known(id(trio.lowlevel.current_trio_token()), lambda: _TrioWaker(trio))
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        raise RuntimeError("no running event loop")
+    loop = asyncio.get_running_loop()
+    return _known(id(loop), lambda: _AsyncioWaker(loop))
+
+
+def _is_running(trio: ModuleType) -> bool:
+    try:
+        trio.lowlevel.current_task()
+    except (RuntimeError, AttributeError):  # It is being imported.
+        return False
+    return True
+
+
+def _known(key: int, make: Callable[[], _Waker]) -> _Waker:
+    waker = _wakers.get(key)
+    if waker is None or waker.is_over():
+        for other in list(_wakers):
+            found = _wakers.get(other)
+            if found and found.is_over():
+                _forget(other)
+        waker = _wakers[key] = make()
+    return waker
+
+
+async def finish(call: Call[_T]) -> _T:
+    """Makes a call and returns its result. Cancelling the task cancels the call."""
+    return call.decode(value_of((await ended(call)).outcome(), call.limit))
+
+
+async def ended(call: Call[Any]) -> Op:
+    """Makes a call and returns the ended operation. Cancelling the task cancels the call."""
+    # Without a loop, nothing is sent.
+    waker = current()
+    with Started(call) as op:
+        if call.notices is None:
+            number = waker.watch(op, False)
+            while not value_of(op.done()):
+                await waker.changed(number)
+        else:
+            async for event in Events(waker, op, None):
+                for function, arguments in call.notices.of(event):
+                    await _told(function(*arguments))
+    return op
+
+
+async def _told(result: Awaitable[object] | object) -> None:
+    """Waits for a function of the program if it is asynchronous."""
+    if hasattr(result, "__await__"):
+        await result
+
+
+async def work(task: Task | Failure) -> Any:
+    """Waits for blocking work and returns its result. Cancelling the task ends the wait, not the work."""
+    begun, waker = value_of(task), current()
+    while not value_of(begun.wait(0.0)):
+        await waker.pause(_STEP)
+    return value_of(begun.outcome())
+
+
+class Events:
+    """The events of an operation until it has ended, and None before a wait for the next event.
+
+    Raises FalClientTimeoutError if there is none for idle seconds.
+    """
+
+    def __init__(self, waker: _Waker, op: Op, idle: float | None) -> None:
+        self._waker, self._op, self._idle = waker, op, idle
+        self._number = waker.watch(op, True)
+        self._has_paused = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Answer | None:
+        found = value_of(self._op.next(0.0))
+        if found is None and not self._has_paused:
+            self._has_paused = True
+            return None
+        if found is None:
+            found = await self._next()
+        self._has_paused = False
+        if found is False:
+            raise StopAsyncIteration
+        return found
+
+    async def _next(self) -> Answer | Literal[False]:
+        end = None if self._idle is None else time.monotonic() + self._idle
+        while True:
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                raise FalClientTimeoutError(self._idle, self._op.request_id())
+            await self._waker.changed(self._number, left)
+            found = value_of(self._op.next(0.0))
+            if found is not None:
+                return found
+
+
+    async def ended(self, seconds: float) -> None:
+        """Waits until the operation has ended, at most this long."""
+        end = time.monotonic() + seconds
+        while not value_of(self._op.done()) and time.monotonic() < end:
+            await self._waker.changed(self._number, end - time.monotonic())
+
+
+class Iteration(Generic[_T]):
+    """What a reader makes of the events of a call, which begins with the iteration.
+
+    An asynchronous generator would need its loop for its end; this only has to be deleted.
+    """
+
+    def __init__(self, call: Call[Any], reader: _Reader[_T]) -> None:
+        self._call, self._reader = call, reader
+        self._started = Started(call)
+        self._op: Op | None = None
+        self._events: Events
+        self._ready: list[_T] = []
+        self._is_over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _T:
+        while not self._ready:
+            if self._is_over:
+                raise StopAsyncIteration
+            try:
+                await self._read()
+            except BaseException:
+                await self.aclose()
+                raise
+        return self._ready.pop(0)
+
+    async def _read(self) -> None:
+        if self._op is None:
+            waker = current()
+            self._op = self._started.__enter__()
+            self._events = Events(waker, self._op, self._call.limit)
+        async for event in self._events:
+            self._ready += self._reader.of(event)
+            if self._reader.is_over:
+                await self.aclose()
+            return
+        self._is_over = True
+        self._call.decode(value_of(self._op.outcome()))
+        self._ready += self._reader.rest()
+
+    async def aclose(self) -> None:
+        """End the iteration and cancel the call."""
+        self._is_over = True
+        self._started.cancel()
+
+    def __del__(self, _is_ending: Callable[[], bool] = sys.is_finalizing) -> None:
+        # During finalization, modules are being torn down.
+        if not _is_ending():
+            self._started.cancel()

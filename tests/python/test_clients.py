@@ -1,0 +1,106 @@
+"""Clients as objects: made, compared, shown, copied, inherited from, closed."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any, Union
+
+import logs
+import pytest
+from conftest import Emulator, output
+
+import libfal
+
+_Client = Union[libfal.SyncClient, libfal.AsyncClient]
+KEY = "fake-id:fake-secret-of-a-client"
+CLASSES: list[Any] = [libfal.SyncClient, libfal.AsyncClient]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_clients_with_equal_options_are_equal(cls: type[_Client]) -> None:
+    assert cls() == cls() and hash(cls()) == hash(cls())
+    assert cls(KEY, 5) == cls(key=KEY, default_timeout=5.0) and hash(cls(KEY)) == hash(cls(KEY))
+    others: list[dict[str, Any]] = [{"key": KEY[:-1]}, {"default_timeout": 6}, {"run_host": "a.example"}, {"anonymous": True}]
+    for other in others:
+        assert cls(KEY, 5) != cls(**{"key": KEY, "default_timeout": 5, **other})
+    assert libfal.SyncClient() != libfal.AsyncClient() and cls() != 3
+    changed = cls()
+    changed.set_credentials(KEY)
+    assert changed != cls() and changed == changed and changed != cls(KEY)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_client_shows_no_key(cls: type[_Client]) -> None:
+    client = cls(KEY, app_token=None, proxy=None)
+    for shown in (repr(client), str(client), repr(vars(client)), repr(dir(client)), f"{client!r:>60}"):
+        assert "fake-secret" not in shown and "fake-id" not in shown
+    assert repr(client) == f"{cls.__name__}(default_timeout=120.0)"
+    assert client.default_timeout == 120.0 and cls(default_timeout=None).default_timeout is None
+    with pytest.raises(AttributeError):
+        client.default_timeout = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_only_a_client_of_the_environment_travels(cls: type[_Client]) -> None:
+    twin = pickle.loads(pickle.dumps(cls()))
+    assert type(twin) is cls and twin == cls()
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(cls(KEY))
+    client = cls(KEY)
+    assert copy.copy(client) is client and copy.deepcopy([client])[0] is client
+    changed = cls()
+    changed.set_credentials(KEY)
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(changed)
+
+
+def test_the_functions_of_the_module_travel(emulator: Emulator) -> None:
+    code = """
+        import functools, multiprocessing, libfal as fal_client
+        if __name__ == "__main__":
+            with multiprocessing.get_context("fork").Pool(2) as pool:
+                answers = pool.map(functools.partial(fal_client.run, "emulator/echo"), [{"n": n} for n in range(4)])
+                print([answer["body"]["n"] for answer in answers])
+                pool.close()
+                pool.join()
+    """
+    assert output(code, PYTHONWARNINGS="ignore::DeprecationWarning", **emulator.environment()) == "[0, 1, 2, 3]\n"
+
+
+def test_a_subclass_changes_what_it_likes(emulator: Emulator) -> None:
+    class Mine(libfal.SyncClient):
+        calls = 0
+
+        def run(self, application: str, arguments: Any, **options: Any) -> dict[str, Any]:
+            Mine.calls += 1
+            return super().run(application, {**arguments, "mine": True}, **options)
+
+    mine = Mine(emulator.api_key, emulator_host=emulator.address, log=logs.write, log_level="debug")
+    assert mine.run("emulator/echo", {"a": 1})["body"] == {"a": 1, "mine": True} and Mine.calls == 1
+    assert repr(mine) == f"{Mine.__qualname__}(default_timeout=120.0)"
+    assert mine != emulator.client()
+    handle = mine.submit("emulator/job", {})
+    assert handle.client is mine
+
+
+def test_a_default_client_is_made_anew_for_another_environment(emulator: Emulator) -> None:
+    """A plug-in for tests leads the functions of the module to an emulator, also when they were used before."""
+    code = """
+        import os, asyncio, libfal
+        address = os.environ.pop("FAL_EMULATOR_HOST")
+        os.environ["FAL_KEY"] = "fake-id:fake-secret"
+        print(libfal.explain().used.key_id, libfal.sync_client.explain().used.key_id)
+        os.environ.update(FAL_EMULATOR_HOST=address, FAL_KEY=os.environ["RIGHT"])
+        libfal.sync_client._core = libfal.async_client._core = None
+        print(libfal.run("emulator/echo", {"a": 1})["body"])
+        print(asyncio.run(libfal.run_async("emulator/echo", {"a": 2}), debug=False)["body"])
+    """
+    assert output(code, RIGHT=emulator.api_key, **emulator.environment()) == "fake-id fake-id\n{'a': 1}\n{'a': 2}\n"
+
+
+def test_each_option_of_fal_client_is_taken_by_position() -> None:
+    client = libfal.SyncClient(KEY, 30.0)
+    assert client.default_timeout == 30.0
+    with pytest.raises(TypeError):
+        libfal.SyncClient(KEY, 30.0, "profile")  # type: ignore[call-arg]
