@@ -8,18 +8,11 @@ import sys
 from sent import HEADERS, INPUT, KEY, parts
 
 
-def libfal_client(url):
-    import os
-
+def libfal(url):
     import libfal
 
     host, endpoint = parts(url)
-    os.environ["FAL_EMULATOR_HOST"] = host
-    return libfal.SyncClient(KEY), endpoint
-
-
-def libfal(url):
-    client, endpoint = libfal_client(url)
+    client = libfal.SyncClient(KEY, emulator_host=host)
     return lambda: client.run(endpoint, INPUT)
 
 

@@ -6,29 +6,17 @@ import json
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
-import peer
 from measure import cpu, report
-from sent import HEADERS, INPUT
+from sent import HEADERS, INPUT, KEY, parts
 
 
-async def libfal_threads(url):
-    run, loop = peer.libfal(url), asyncio.get_running_loop()
-    threads = ThreadPoolExecutor(int(sys.argv[4]))
-    return lambda: loop.run_in_executor(threads, run), None
+async def libfal(url):
+    import libfal
 
-
-async def libfal_polled(url):
-    client, endpoint = peer.libfal_client(url)
-
-    async def send():
-        operation = client.run_start(endpoint, INPUT)
-        while not operation.done():
-            await asyncio.sleep(0.001)
-        return operation.result().json()
-
-    return send, None
+    host, endpoint = parts(url)
+    client = libfal.AsyncClient(KEY, emulator_host=host)
+    return lambda: client.run(endpoint, INPUT), None
 
 
 async def aiohttp(url):
