@@ -1,0 +1,26 @@
+"""Makes the client of a command."""
+
+from __future__ import annotations
+
+import argparse
+
+import libfal
+
+from ._output import Output
+
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def client(args: argparse.Namespace, out: Output, **options: Any) -> libfal.SyncClient:
+    """Returns a client with the options that every command has, and with others, which take precedence."""
+    every: dict[str, Any] = {
+        "profile": args.profile,
+        "default_timeout": args.timeout or 120.0,
+        "user_agent": "libfal-command",
+        "log": (lambda level, line: out.note(f"{level}: {line}")) if args.verbose else None,
+        "log_level": "debug",
+    }
+    return libfal.SyncClient(**{**every, **options})
