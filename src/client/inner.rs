@@ -203,7 +203,7 @@ impl Inner {
             Body::Content(_) => {
                 return Err(Error::invalid("the body was not opened before the call"));
             }
-            Body::Json(_) if !request.inputs.is_empty() => {
+            Body::Json(_) | Body::Text(_) if !request.inputs.is_empty() => {
                 return Err(Error::invalid(
                     "the files of the input were not uploaded before the call",
                 ));

@@ -70,7 +70,8 @@ pub(crate) enum Body {
     Empty,
     /// Shared between clones of the request, and copied on write.
     Json(Arc<Value>),
-    /// A JSON text, which is sent as it is. It becomes a tree if a field of it is set.
+    /// A JSON text, which is sent as it is, with the URLs of its files. It becomes a tree if a field of
+    /// it is set.
     Text(Bytes),
     Bytes(Bytes),
     /// Content that is read while it is sent, not opened yet.
@@ -315,9 +316,22 @@ impl Request {
         // Not null: a later field below it would turn null into an object.
         let place = Value::String(String::new());
         let path = path_of(name, &place)?;
-        self.set_field(name, place)?;
+        match self.is_written(&path) {
+            true => self.inputs.forget(&path),
+            false => self.set_field(name, place)?,
+        }
         self.inputs.set(path, upload);
         Ok(())
+    }
+
+    /// Whether the body is a text with an empty string in this place. Such a text stays one, so that
+    /// its numbers keep every digit.
+    fn is_written(&self, path: &[String]) -> bool {
+        let Body::Text(text) = &self.body else {
+            return false;
+        };
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        json::place(text, path).is_some_and(|place| &text[place] == "\"\"")
     }
 
     /// Sets the size in bytes up to which a file becomes a data URI in the input and is not

@@ -5,9 +5,11 @@
 //! `raw_value` it parses the string under the name `$serde_json::private::RawValue` as JSON, so a
 //! text could mean one thing to libfal and another to other readers, and exceed the depth limit.
 
+mod splice;
 mod text;
 mod tree;
 
+pub(crate) use splice::{place, spliced};
 pub use text::fits;
 pub(crate) use text::{
     Entries, beside, entry, first_entries, index, is_null, last_entries, look, members, text,

@@ -92,9 +92,6 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
             request.method
         )));
     }
-    let Body::Json(input) = &mut request.body else {
-        return Err(Error::invalid("the input has no fields"));
-    };
     let found = find(inputs.files).await?;
     // Content that becomes a data URI is part of the request and does not count as a transfer.
     let counted = |found: &InputFile| {
@@ -113,15 +110,33 @@ pub(crate) async fn resolve_files(exchange: &Exchange, mut request: Request) -> 
         Ok::<_, Error>((address.map_err(with_place)?, found.places))
     });
     let addresses: Vec<_> = addresses.buffer_unordered(PARALLEL).try_collect().await?;
-    let root = json::own(input)?;
-    for (address, places) in addresses {
-        for place in places {
-            let place = slot(root, &place)
-                .ok_or_else(|| Error::invalid("the field of a file is missing"))?;
-            *place = memory::text(&address)?.into();
-        }
-    }
+    put(&mut request.body, &addresses)?;
     Ok(request)
+}
+
+/// Puts the addresses of the files into their places.
+fn put(body: &mut Body, addresses: &[(String, Vec<Vec<String>>)]) -> Result<()> {
+    let missing = || Error::invalid("the field of a file is missing");
+    let all = addresses
+        .iter()
+        .flat_map(|(address, places)| places.iter().map(move |place| (address, place)));
+    match body {
+        Body::Json(input) => {
+            let root = json::own(input)?;
+            for (address, place) in all {
+                *slot(root, place).ok_or_else(missing)? = memory::text(address)?.into();
+            }
+        }
+        Body::Text(text) => {
+            let input = std::str::from_utf8(text).map_err(|_| missing())?;
+            let strings: Option<Vec<_>> = all
+                .map(|(address, place)| Some((json::place(input, place)?, address.as_str())))
+                .collect();
+            *text = json::spliced(input, strings.ok_or_else(missing)?)?.into();
+        }
+        _ => return Err(Error::invalid("the input has no fields")),
+    }
+    Ok(())
 }
 
 /// Opens the contents, or examines them if they are files. Equal contents become one.

@@ -26,6 +26,51 @@ fn file<'a>(files: &'a [StoredFile], url: &Value) -> &'a StoredFile {
 }
 
 #[test]
+fn the_numbers_beside_a_file_keep_every_digit() {
+    let emulator = Emulator::start().unwrap();
+    let mut request = echo_request();
+    let text = "{\"a\": [\"\", 0.1000000000000000055511151231257827], \"n\": 123456789012345678901234567890, \"b\": \"\"}";
+    request.set_json_text(text).unwrap();
+    request
+        .set_file_bytes("/a/0", &b"one"[..], "image/png")
+        .unwrap();
+    request
+        .set_file_bytes("b", &b"two"[..], "image/png")
+        .unwrap();
+    let answer = run(&client(&emulator), request).unwrap();
+    let (files, body) = (emulator.files(), input(&answer));
+    for (pointer, bytes) in [("/a/0", &b"one"[..]), ("/b", b"two")] {
+        let file = file(&files, body.pointer(pointer).unwrap());
+        assert_eq!(file.sha256, sha256(bytes), "{pointer}");
+    }
+    let sent = text
+        .replacen("\"\"", &body["a"][0].to_string(), 1)
+        .replacen("\"\"", &body["b"].to_string(), 1);
+    let arrived = emulator.arrivals().pop().unwrap();
+    assert_eq!(
+        (arrived.path.as_str(), arrived.body_length),
+        ("/emulator/echo", sent.len() as u64)
+    );
+    // A field that is set makes a tree of the text, in which the files stay.
+    let mut request = echo_request();
+    request.set_json_text("{\"a\": {\"file\": \"\"}}").unwrap();
+    request
+        .set_file_bytes("/a/file", &b"three"[..], "image/png")
+        .unwrap();
+    request.set_field("/a/seed", json!(7)).unwrap();
+    assert!(
+        request
+            .set_file_bytes("/a/file/b", &b""[..], "image/png")
+            .is_err(),
+        "a file has no fields"
+    );
+    let answer = run(&client(&emulator), request).unwrap();
+    let (files, body) = (emulator.files(), input(&answer));
+    assert_eq!(file(&files, &body["a"]["file"]).sha256, sha256(b"three"));
+    assert_eq!(body["a"]["seed"], 7);
+}
+
+#[test]
 fn files_become_addresses_wherever_they_are() {
     let emulator = Emulator::start().unwrap();
     let folder = tempfile::tempdir().unwrap();
