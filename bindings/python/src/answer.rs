@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use fal::webhook::{Delivery, Status};
 use fal::{Code, Error, Event, EventKind, Response};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -10,7 +11,7 @@ use pyo3::types::{PyBytes, PyString};
 use serde_json::json;
 
 use crate::json as decoding;
-use crate::values::{bytes, value_or_failure};
+use crate::values::{bytes, caught, failed, value_or_failure};
 
 /// Where the content comes from.
 enum Origin {
@@ -41,6 +42,11 @@ impl Answer {
             Origin::Event(event) => Some(event.content()),
             Origin::Program(_) => None,
         }
+    }
+
+    fn delivered(&self) -> fal::Result<Delivery> {
+        let none = || Error::new(Code::WrongType, "it is no response".to_owned());
+        Delivery::of(self.response().ok_or_else(none)?)
     }
 
     fn content(&self) -> &Bytes {
@@ -117,5 +123,35 @@ impl Answer {
     /// Return the body as JSON, or NotImplemented if Python's own decoder must read it.
     fn json<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         decoding::decode(py, self.content()).unwrap_or_else(|| py.NotImplemented().into_bound(py))
+    }
+
+    /// Return the facts of a verified webhook without its payload.
+    fn delivery<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let delivery = match caught(|| self.delivered()) {
+            Ok(delivery) => delivery,
+            Err(error) => return failed(py, error),
+        };
+        let status = if delivery.status == Status::Ok {
+            "OK"
+        } else {
+            "ERROR"
+        };
+        let facts = json!({
+            "request_id": delivery.request_id,
+            "gateway_request_id": delivery.gateway_request_id,
+            "status": status,
+            "error": delivery.error,
+            "http_status": delivery.http_status,
+            "payload_error": delivery.payload_error,
+        });
+        decoding::made(py, facts)
+    }
+
+    /// Return the error of the job of a verified webhook.
+    fn delivered_failure<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match caught(|| Ok(self.delivered()?.failure())) {
+            Ok(failure) => failure.map(|error| failed(py, error)).transpose(),
+            Err(error) => failed(py, error).map(Some),
+        }
     }
 }

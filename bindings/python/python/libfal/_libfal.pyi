@@ -236,6 +236,12 @@ class Answer:
     def json(self) -> Any:
         """Return the body as JSON, or NotImplemented if Python's own decoder must read it."""
 
+    def delivery(self) -> dict[str, Any] | Failure:
+        """Return the facts of a verified webhook without its payload."""
+
+    def delivered_failure(self) -> Failure | None:
+        """Return the error of the job of a verified webhook."""
+
 @final
 class Session:
     """A realtime session or a WebSocket. Deleting it closes it."""
