@@ -6,6 +6,8 @@ use std::path::Path;
 
 use fal::platform::{Operation, operations};
 
+use crate::python;
+
 const INTRODUCTION: &str = "\
 # The Platform API
 
@@ -17,7 +19,7 @@ Every operation of fal's Platform API (`docs/protocol.md` §14), by name:
 |---|---|---|
 | Rust | `client.platform(\"models.pricing\", json!({\"endpoint_id\": \"fal-ai/flux/dev\"})).await?` | `client.platform_list_start(\"keys.list\", json!({}))?` |
 | C | `fal_client_platform(client, \"models.pricing\", FAL_NUL, \"{\\\"endpoint_id\\\": \\\"fal-ai/flux/dev\\\"}\", FAL_NUL, &response, &err)` | `fal_client_platform_list_start(client, \"keys.list\", FAL_NUL, NULL, 0, &op, &err)` |
-| Python | `client.platform(\"models.pricing\", endpoint_id=\"fal-ai/flux/dev\")` | `client.platform_list(\"keys.list\")` |
+| Python | `client.platform.assets.get(asset_id=\"…\")`, `client.platform(\"assets.get\", asset_id=\"…\")` | `client.platform.keys.list()`, `client.platform(\"keys.list\")` |
 
 Parameters are members of one JSON object, whether they belong to the path, the query, a header or the body. libfal checks them before
 it sends anything. A `OneOrMany` is a string or an array of 1 to 50 strings. A `DateOrDay` is `YYYY-MM-DD`, or a date and time as in
@@ -36,8 +38,9 @@ documents them.
 - **`keys.revoke`** refuses to revoke the client's own key, unless `allow_own` is true.
 - **`serverless.files.upload`** takes `file_upload` as `{\"path\": \"a/local/file\"}`, which is read while it is sent, or as
   `{\"base64\": \"…\", \"file_name\": \"a.bin\"}`.
-- **`serverless.logs.stream`** yields each log line as an item until it is cancelled. It can also be read as a list, in Python only as
-  a list.
+- **`serverless.logs.stream`** yields each log line as an item until it is cancelled. It can also be read as a list.
+- **Python**: a list is read while it is iterated over, with `async for` by an `AsyncClient`. `items[\"prices\"]` is a member of its
+  first page, and `items.page()` the whole page.
 
 ";
 
@@ -87,7 +90,7 @@ fn page() -> String {
     page
 }
 
-fn capital(text: &str) -> String {
+pub(crate) fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars
         .next()
@@ -114,20 +117,14 @@ from typing import Literal
             .for_each(|name| writeln!(text, "    \"{name}\",").unwrap());
         text.push_str("]\n");
     };
-    // keys.create is create_key().
-    literal(
-        "_Name",
-        all.clone()
-            .map(Operation::name)
-            .filter(|name| *name != "keys.create")
-            .collect(),
-    );
-    literal(
-        "_ListName",
-        all.filter(|one| one.is_list() || one.answer() == "events")
-            .map(Operation::name)
-            .collect(),
-    );
+    let named = |is_iterated: bool| {
+        let one =
+            |one: &&Operation| python::has_method(one) && python::is_iterated(one) == is_iterated;
+        all.clone().filter(one).map(Operation::name).collect()
+    };
+    literal("_OneName", named(false));
+    literal("_ListName", named(true));
+    text.push_str("_Name = _OneName | _ListName\n");
     text
 }
 
@@ -136,6 +133,14 @@ fn the_committed_documents_are_the_generated_ones() {
     for (path, generated) in [
         ("docs/platform.md", page()),
         ("bindings/python/python/libfal/_operations.pyi", names()),
+        (
+            "bindings/python/python/libfal/_platform_methods.pyi",
+            python::stub(),
+        ),
+        (
+            "bindings/python/python/libfal/_platform_methods.py",
+            python::table(),
+        ),
     ] {
         let path = root().join(path);
         if std::env::var_os("FAL_UPDATE").is_some() {

@@ -13,6 +13,7 @@ mod keys;
 mod lists;
 #[path = "../logged.rs"]
 mod logged;
+mod python;
 mod scopes;
 mod server;
 mod typed;
