@@ -24,9 +24,11 @@ $(1)-library: tools
 	ln -sf $$(SONAME) $(BUILD)/$(1)/lib/libfal.so
 
 $(BUILD)/$(1)/%.o: tests/c/%.c $$(HARNESS) tests/sanitizers/rules.mk
+	mkdir -p $$(@D)
 	$$(CC) $$(CFLAGS_TEST) -fsanitize=$(3) $$(SANITIZED_CFLAGS) -c $$< -o $$@
 
 $(BUILD)/$(1)/planted.o: tests/sanitizers/planted.c $$(HARNESS) tests/sanitizers/rules.mk
+	mkdir -p $$(@D)
 	$$(CC) $$(CFLAGS_TEST) -fsanitize=$(3) $$(SANITIZED_CFLAGS) -c $$< -o $$@
 
 $(BUILD)/$(1)/%: $(BUILD)/$(1)/%.o | $(1)-library
