@@ -1,12 +1,25 @@
-"""The command doctor."""
+"""The commands doctor and webhook listen."""
 
 from __future__ import annotations
 
+import json
+import re
+import signal
 import socket
+import subprocess
+import urllib.request
 from typing import Any
 
-from command import Ended, fal
+import pytest
+from command import Ended, end, fal, start
 from conftest import Emulator
+
+FORGED = {
+    "x-fal-webhook-request-id": "1",
+    "x-fal-webhook-user-id": "2",
+    "x-fal-webhook-timestamp": "1700000000",
+    "x-fal-webhook-signature": "ab" * 64,
+}
 
 
 def findings(ended: Ended) -> dict[str, list[Any]]:
@@ -44,3 +57,52 @@ def test_the_doctor_sees_the_clock_and_hides_passwords(emulator: Emulator) -> No
     assert ended.code == 1 and found["clock"][0][0] == "failed" and "ahead of fal's" in found["clock"][0][1]
     assert ("ok", "HTTPS_PROXY is proxy.example:3128") in found["proxy"]
     assert found["certificates"][0][0] == "failed" and "/nothing.pem" in found["certificates"][0][1]
+
+
+def listening(emulator: Emulator, *words: str) -> tuple[subprocess.Popen[bytes], str]:
+    process = start("webhook", "listen", "--port", "0", *words, env=emulator.environment())
+    assert process.stderr
+    line = process.stderr.readline().decode()
+    found = re.search(r"http://127\.0\.0\.1:\d+/", line)
+    assert found, line
+    return process, found.group()
+
+
+def test_a_webhook_is_verified_and_printed(emulator: Emulator) -> None:
+    process, url = listening(emulator, "--count", "2", "--json")
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(urllib.request.Request(url, b"{}", FORGED), timeout=30)
+    for number in (1, 2):
+        fal("submit", "emulator/job", f'output={{"n": {number}}}', "--webhook", url, env=emulator.environment())
+    ended = end(process)
+    assert ended.code == 0 and "refused: " in ended.err
+    assert sorted(json.loads(line)["payload"]["n"] for line in ended.out.splitlines()) == [1, 2]
+
+
+def test_a_silent_or_broken_client_holds_up_no_delivery(emulator: Emulator) -> None:
+    process, url = listening(emulator, "--count", "1")
+    address = ("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))
+    silent = [socket.create_connection(address) for _ in range(20)]
+    silent[0].sendall(b"POST / HTTP/1.1\r\ncontent-length: 10\r\n\r\nabc")
+    for head, status in (
+        (b"POST / HTTP/1.1\r\n\r\n", b" 411 "),
+        (b"POST / HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n", b" 413 "),
+        (b"GET / HTTP/1.1\r\n\r\n", b" 501 "),
+    ):
+        with socket.create_connection(address) as odd:
+            odd.sendall(head)
+            assert status in odd.recv(100)
+    fal("submit", "emulator/job", "--webhook", url, env=emulator.environment())
+    ended = end(process)
+    assert ended.code == 0 and json.loads(ended.out)["status"] == "OK"
+    for one in silent:
+        one.close()
+
+
+def test_listening_ends_by_a_signal_a_limit_or_a_used_port(emulator: Emulator) -> None:
+    process, url = listening(emulator)
+    used = fal("webhook", "listen", "--port", url.rstrip("/").rpartition(":")[2], env=emulator.environment())
+    assert used.code == 1 and "cannot listen at port" in used.err
+    process.send_signal(signal.SIGINT)
+    assert end(process).code == 130
+    assert fal("webhook", "listen", "--port", "0", "--timeout", "0.1", env=emulator.environment()).code == 5

@@ -29,6 +29,7 @@ GROUPS = {
     },
     "tools": {
         "doctor": "look for what could keep calls from working",
+        "webhook listen": "receive and verify webhooks on this computer",
     },
 }
 COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}

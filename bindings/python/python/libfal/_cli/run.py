@@ -47,7 +47,7 @@ def execute(args: argparse.Namespace, out: Output) -> int:
                 on_progress=watch.progressed,
             )
     except (KeyboardInterrupt, Terminated):
-        out.note("the call is cancelled" + (f"; job {watch.request_id}" if watch.request_id else ""))
+        out.note("the call is cancelled" + (f"; fal was asked to cancel job {watch.request_id}" if watch.request_id else ""))
         raise
     again = "Their URLs are above; 'libfal download URL' saves one of them."
     if watch.request_id:
