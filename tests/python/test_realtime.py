@@ -205,6 +205,46 @@ def test_in_an_event_loop(emulator: Emulator) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("library", ["asyncio", "trio"])
+def test_tasks_that_wait_for_one_connection_are_all_woken(emulator: Emulator, library: str) -> None:
+    anyio = pytest.importorskip("anyio")
+    pytest.importorskip(library)
+    it = async_client(emulator)
+    got: list[object] = []
+
+    async def receive(socket: libfal.AsyncWebSocketConnection) -> None:
+        try:
+            got.append(await socket.recv())
+        except libfal.RealtimeError as error:
+            got.append(error.error)
+
+    async def main() -> None:
+        async with it.ws_connect("emulator/ws") as socket:
+            with anyio.fail_after(30):
+                async with anyio.create_task_group() as group:
+                    for _ in range(3):
+                        group.start_soon(receive, socket)
+                    await anyio.sleep(0.05)
+                    await socket.send("a")
+                    await socket.send("b")
+                    while len(got) < 2:
+                        await anyio.sleep(0.005)
+                    await socket.close()
+        stream = it.stream("emulator/stream", {"events": list(range(20)), "ms": 5})
+
+        async def read() -> None:
+            got.extend([item async for item in stream])
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(read)
+                group.start_soon(read)
+
+    anyio.run(main, backend=library)
+    assert sorted(map(str, got[:3])) == ["CONNECTION_CLOSED", "a", "b"]
+    assert sorted(map(str, got[3:])) == sorted(map(str, range(20)))
+
+
 def test_a_channel_runs_many_inputs_over_one_connection(emulator: Emulator) -> None:
     with emulator.client().channel("emulator/echo") as channel:
         assert [channel.run({"n": n})["body"]["n"] for n in range(10)] == list(range(10))

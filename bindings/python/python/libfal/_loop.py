@@ -43,8 +43,8 @@ class _Waker:
 
     def __init__(self) -> None:
         self._watcher = value_of(_libfal.watcher())
-        # What wakes the task that waits for an operation, by the number of the operation.
-        self._signals: dict[int, Callable[[], object]] = {}
+        # What wakes the tasks that wait for an operation, by the number of the operation.
+        self._signals: dict[int, list[Callable[[], object]]] = {}
 
     def watch(self, op: Op, has_events: bool) -> int:
         """Returns the number of an operation that changed() waits for."""
@@ -54,9 +54,17 @@ class _Waker:
 
     def wake(self) -> None:
         for number in value_of(self._watcher.ready()):
-            signal = self._signals.pop(number, None)
-            if signal:
+            for signal in self._signals.get(number, ()):
                 signal()
+
+    def _add(self, number: int, signal: Callable[[], object]) -> None:
+        self._signals.setdefault(number, []).append(signal)
+
+    def _remove(self, number: int, signal: Callable[[], object]) -> None:
+        signals = self._signals[number]
+        signals.remove(signal)
+        if not signals:
+            del self._signals[number]
 
     async def changed(self, number: int, seconds: float | None = None) -> None:
         """Waits until an operation has news, at most this long. May return early."""
@@ -94,14 +102,14 @@ class _AsyncioWaker(_Waker):
             if not future.done():
                 future.set_result(None)
 
-        self._signals[number] = signal
+        self._add(number, signal)
         timer = None if seconds is None else loop.call_later(seconds, signal)
         if not self._has_reader and self._task is None:
             self._task = loop.create_task(self._read(loop))
         try:
             await future
         finally:
-            self._signals.pop(number, None)
+            self._remove(number, signal)
             if timer:
                 timer.cancel()
             if self._task and not self._signals:
@@ -143,12 +151,14 @@ class _TrioWaker(_Waker):
 
     async def changed(self, number: int, seconds: float | None = None) -> None:
         event = self._trio.Event()
-        self._signals[number] = event.set
+        # One object: each access makes another method.
+        signal = event.set
+        self._add(number, signal)
         try:
             with self._trio.move_on_after(float("inf") if seconds is None else seconds):
                 await event.wait()
         finally:
-            self._signals.pop(number, None)
+            self._remove(number, signal)
 
 
 # By the identity of the loop.
