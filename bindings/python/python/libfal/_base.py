@@ -52,33 +52,40 @@ class Base:
 
     An option takes precedence over the environment variable with the same meaning.
 
-    key: "<key id>:<key secret>". By default the first key in the environment; explain() shows the search.
-    default_timeout: the time limit of a call in seconds, including retries, except run(), subscribe(), stream(), a wait
-        for a result and connections, which have no limit of their own. None is no limit.
-    profile: use the key of this profile of the configuration file. With keyring=True, also of this name in the keyring.
-    app_token: use this short-lived token from mint_token().
-    credential: a function that returns a key, (key, seconds), or an AppToken; with seconds, it is called again after
-        that time. It is called when a call needs a key, and again when fal rejects the key, on a thread of its own that
-        does not keep the program running. All calls that need the key wait for the same result, at most two minutes.
-        The function may use other clients, but not this one. The type and text of an exception become part of the
-        CredentialsError, so they must contain no secret.
-    anonymous: use no key.
-    keyring: whether to search the system keyring, which may ask the user to unlock it. By default only if FAL_KEYRING=1.
-        The keyring is read only when a call needs a key.
-    config_path: read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
-    proxy: the https URL of a server proxy that holds the key. All requests to fal's services go through it. libfal does
-        not search for a key; a key that you pass goes to the proxy.
-    max_attempts: 1 to 100, by default 5. A request that may have been executed is never sent again.
-    max_response_bytes: the longest response body, by default 256 MiB.
-    user_agent: text to add to the User-Agent header, such as "MyGame/1.2".
-    *_host: a host name with an optional port; emulator_host: the loopback address of a fal-emulator.
-    strict_scopes: refuse operations of the Platform API that need an ADMIN key without sending them, if the key is known
-        to be an API key.
-    log: a function that is called as log(level, message) on a thread of libfal, for each line in order. It may block
-        without delaying calls: up to 1024 lines are queued, and one line reports the number of dropped lines. It must
-        not call libfal. Its exceptions go to sys.unraisablehook. At the end of the program, libfal delivers queued lines
-        for up to one second and waits for a running call for up to five seconds.
-    log_level: the lowest level to log.
+    Args:
+        key: "<key id>:<key secret>". By default the first key in the environment; explain() shows the search.
+        default_timeout: The time limit of a call in seconds, including retries, except run(), subscribe(), stream(), a
+            wait for a result and connections, which have no limit of their own. None is no limit.
+        profile: Use the key of this profile of the configuration file. With keyring=True, also of this name in the
+            keyring.
+        app_token: Use this short-lived token from mint_token().
+        credential: A function that returns a key, (key, seconds), or an AppToken; with seconds, it is called again
+            after that time. It is called when a call needs a key, and again when fal rejects the key, on a thread of
+            its own that does not keep the program running. All calls that need the key wait for the same result, at
+            most two minutes. The function may use other clients, but not this one. The type and text of an exception
+            become part of the CredentialsError, so they must contain no secret.
+        anonymous: Use no key.
+        keyring: Whether to search the system keyring, which may ask the user to unlock it. By default only if
+            FAL_KEYRING=1. The keyring is read only when a call needs a key.
+        config_path: Read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
+        proxy: The https URL of a server proxy that holds the key. All requests to fal's services go through it. libfal
+            does not search for a key; a key that you pass goes to the proxy.
+        max_attempts: 1 to 100, by default 5. A request that may have been executed is never sent again.
+        max_response_bytes: The longest response body, by default 256 MiB.
+        user_agent: Text to add to the User-Agent header, such as "MyGame/1.2".
+        run_host: A host name with an optional port.
+        queue_host: A host name with an optional port.
+        rest_host: A host name with an optional port.
+        platform_host: A host name with an optional port.
+        cdn_host: A host name with an optional port.
+        emulator_host: The loopback address of a fal-emulator.
+        strict_scopes: Refuse operations of the Platform API that need an ADMIN key without sending them, if the key is
+            known to be an API key.
+        log: A function that is called as log(level, message) on a thread of libfal, for each line in order. It may
+            block without delaying calls: up to 1024 lines are queued, and one line reports the number of dropped lines.
+            It must not call libfal. Its exceptions go to sys.unraisablehook. At the end of the program, libfal delivers
+            queued lines for up to one second and waits for a running call for up to five seconds.
+        log_level: The lowest level to log.
     """
 
     # Those of a client without arguments, also for a subclass that does not call this constructor.

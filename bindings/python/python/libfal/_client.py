@@ -82,15 +82,16 @@ class SyncClient(Base):
     ) -> dict[str, Any]:
         """Run an application directly, without the queue, and return its output. Ctrl-C cancels the call.
 
-        application: the id of an endpoint, such as "fal-ai/flux/schnell".
-        arguments: its input.
-        method: the HTTP method. A GET has no input.
-        path: a path within the application.
-        timeout: the time limit of the whole call in seconds. By default there is none.
-        start_timeout: within how many seconds fal has to find a runner, above one.
-        hint: prefers the runner that served this hint before.
-        headers: additional headers.
-        on_progress: is called as on_progress(transferred, total) while files of the input are uploaded.
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            method: The HTTP method. A GET has no input.
+            path: A path within the application.
+            timeout: The time limit of the whole call in seconds. By default there is none.
+            start_timeout: Within how many seconds fal has to find a runner, above one.
+            hint: Prefers the runner that served this hint before.
+            headers: Additional headers.
+            on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
         """
         return self._finish(
             _calls.run(
@@ -122,10 +123,14 @@ class SyncClient(Base):
     ) -> SyncRequestHandle:
         """Submit a job to the queue of an application and return its handle. The job runs whether or not anything waits.
 
-        webhook_url: an https URL to which fal posts the result.
-        priority: "normal", or "low" to run after all jobs of normal priority.
-        start_timeout: within how many seconds the work has to start, above one.
-        path, hint, headers, on_progress: as in run().
+        Args:
+            webhook_url: An https URL to which fal posts the result.
+            priority: "normal", or "low" to run after all jobs of normal priority.
+            start_timeout: Within how many seconds the work has to start, above one.
+            path: As in run().
+            hint: As in run().
+            headers: As in run().
+            on_progress: As in run().
         """
         return self._finish(
             _calls.submit(
@@ -164,14 +169,19 @@ class SyncClient(Base):
 
         An exception that ends the wait, such as KeyboardInterrupt or one of the functions below, cancels the job.
 
-        with_logs: whether on_queue_update gets the lines of the log.
-        interval: has no effect. libfal is told of changes, or asks less and less often.
-        on_enqueue: is called with the id of the request when fal has accepted the job.
-        on_queue_update: is called with each new state of the job.
-        start_timeout: within how many seconds the work has to start, above one. By default client_timeout.
-        client_timeout: the time limit of the whole call in seconds. At its end the job is cancelled, and
-            FalClientTimeoutError has its request_id. By default there is none.
-        path, hint, priority, headers, on_progress: as in submit().
+        Args:
+            with_logs: Whether on_queue_update gets the lines of the log.
+            interval: Has no effect. libfal is told of changes, or asks less and less often.
+            on_enqueue: Is called with the id of the request when fal has accepted the job.
+            on_queue_update: Is called with each new state of the job.
+            start_timeout: Within how many seconds the work has to start, above one. By default client_timeout.
+            client_timeout: The time limit of the whole call in seconds. At its end the job is cancelled, and
+                FalClientTimeoutError has its request_id. By default there is none.
+            path: As in submit().
+            hint: As in submit().
+            priority: As in submit().
+            headers: As in submit().
+            on_progress: As in submit().
         """
         return self._finish(
             _calls.subscribe(
@@ -221,7 +231,8 @@ class SyncClient(Base):
 
         Leaving the loop early cancels the call. An item that is not JSON is a str, or bytes.
 
-        timeout: how many seconds may pass without an item. By default there is no limit.
+        Args:
+            timeout: How many seconds may pass without an item. By default there is no limit.
         """
         call = _calls.stream(self, application, arguments, path=path, timeout=timeout, headers=headers)
         return iterate(call, StreamItems())
@@ -239,12 +250,14 @@ class SyncClient(Base):
     ) -> Opening[RealtimeConnection]:
         """Open a connection to a realtime application in a with statement.
 
-        use_jwt: whether a short-lived token opens the connection, and not the key.
-        max_buffering: how many inputs fal keeps while the application is busy, 1 to 60. By default the application decides.
-        token_expiration: the lifetime of the token in seconds, 1 to 3600.
-        encode_message: converts an input to bytes. By default MessagePack.
-        decode_message: converts the bytes of a result. By default MessagePack. With one of the two, a connection that
-            breaks is not opened again.
+        Args:
+            use_jwt: Whether a short-lived token opens the connection, and not the key.
+            max_buffering: How many inputs fal keeps while the application is busy, 1 to 60. By default the application
+                decides.
+            token_expiration: The lifetime of the token in seconds, 1 to 3600.
+            encode_message: Converts an input to bytes. By default MessagePack.
+            decode_message: Converts the bytes of a result. By default MessagePack. With one of the two, a connection
+                that breaks is not opened again.
         """
         verb = "websocket" if encode_message or decode_message else "realtime"
         start = _calls.session(self, verb, application, path, use_jwt, max_buffering, token_expiration)
@@ -280,13 +293,14 @@ class SyncClient(Base):
     ) -> str:
         """Upload data and return its URL.
 
-        data: bytes, a text, an open file, a path, or a picture of PIL or numpy.
-        content_type: the content type, such as "image/png".
-        file_name: the name at the end of the URL.
-        repository: "fal_v3", or "fal". By default "fal_v3".
-        fallback_repository: those that are tried if the first one fails. By default "fal".
-        lifecycle: how long fal keeps the file, and who may read it.
-        on_progress: is called as on_progress(transferred, total).
+        Args:
+            data: Bytes, a text, an open file, a path, or a picture of PIL or numpy.
+            content_type: The content type, such as "image/png".
+            file_name: The name at the end of the URL.
+            repository: "fal_v3", or "fal". By default "fal_v3".
+            fallback_repository: Those that are tried if the first one fails. By default "fal".
+            lifecycle: How long fal keeps the file, and who may read it.
+            on_progress: Is called as on_progress(transferred, total).
         """
         options = upload_options(
             data=data,
@@ -372,10 +386,11 @@ class SyncClient(Base):
     ) -> bytes | Path:
         """Download a file of a result, and return its content, or the path of the new file. The key is not sent.
 
-        path: the file to write. It is complete, or not there. An existing file is an error unless overwrite.
-        max_bytes: the longest content.
-        on_progress: is called as on_progress(transferred, total).
-        timeout: the time limit in seconds. By default there is none.
+        Args:
+            path: The file to write. It is complete, or not there. An existing file is an error unless overwrite.
+            max_bytes: The longest content.
+            on_progress: Is called as on_progress(transferred, total).
+            timeout: The time limit in seconds. By default there is none.
         """
         return finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, on_progress))
 
