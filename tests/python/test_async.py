@@ -314,6 +314,20 @@ def test_a_loop_that_is_closed_with_calls_under_way(emulator: Emulator) -> None:
     assert len(arrived(emulator, path="*/cancel", wait_for=1)) == 1
 
 
+def test_a_loop_without_readers_may_be_closed_at_once(emulator: Emulator) -> None:
+    it = client(emulator)
+    before = descriptors()
+    for n in range(8):
+        loop = WithoutReaders()
+        loop.set_exception_handler(lambda *_: None)
+        assert loop.run_until_complete(it.run("emulator/echo", {"n": n}))["body"] == {"n": n}
+        loop.close()
+    del loop
+    gc.collect()
+    assert asyncio.run(it.run("emulator/echo", {}))["body"] == {}
+    assert descriptors() <= before + 8
+
+
 def test_a_fork_inside_a_loop(emulator: Emulator) -> None:
     code = """
         import asyncio, os, warnings, libfal, logs

@@ -117,15 +117,13 @@ class _AsyncioWaker(_Waker):
                 self._task = None
 
     async def _read(self, loop: asyncio.AbstractEventLoop) -> None:
-        socket = imported("socket").socket(fileno=self._watcher.fileno())
-        try:
+        sockets = imported("socket")
+        # A descriptor of its own, because a task that the loop forgets closes it.
+        with sockets.fromfd(self._watcher.fileno(), sockets.AF_INET, sockets.SOCK_STREAM) as socket:
             socket.setblocking(False)
             while True:
                 await loop.sock_recv(socket, 4096)
                 self.wake()
-        finally:
-            # The descriptor belongs to the watcher.
-            socket.detach()
 
     def is_over(self) -> bool:
         loop = self._loop()
