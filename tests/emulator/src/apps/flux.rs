@@ -1,4 +1,4 @@
-//! `fal-ai/flux/schnell` and `fal-ai/flux/dev`: a picture for a prompt.
+//! `fal-ai/flux/…`, `fal-ai/fast-sdxl/…`: a picture for a prompt.
 
 use std::time::Instant;
 
@@ -23,7 +23,6 @@ const SIZES: &[(&str, u32, u32)] = &[
     ("landscape_4_3", 1024, 768),
     ("landscape_16_9", 1024, 576),
 ];
-const DEFAULT_SIZE: (u32, u32) = (1024, 768);
 
 struct Input {
     prompt: String,
@@ -34,11 +33,16 @@ struct Input {
 }
 
 pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
-    if !matches!(call.path, "schnell" | "dev") {
+    let below = format!("{}/{}/{}", call.app.owner, call.app.alias, call.path);
+    if !call.app.has(below.trim_end_matches('/')) {
         return Err(call.path_not_found());
     }
     call.post()?;
-    let input = Input::read(&input::object(call.request)?)?;
+    let default_size = match call.app.alias {
+        "fast-sdxl" => (1024, 1024),
+        _ => (1024, 768),
+    };
+    let input = Input::read(&input::object(call.request)?, default_size)?;
     let lifecycle = Lifecycle::read(&call.request.headers)?;
     call.started();
     let began = Instant::now();
@@ -80,12 +84,12 @@ async fn image(
 }
 
 impl Input {
-    fn read(object: &Map<String, Value>) -> Result<Self, Answer> {
+    fn read(object: &Map<String, Value>, default_size: (u32, u32)) -> Result<Self, Answer> {
         let mut fields = Fields::new(object);
         let input = Self {
             prompt: fields.required_string("prompt"),
             seed: fields.integer("seed").unwrap_or_else(random_seed),
-            size: size(&mut fields),
+            size: size(&mut fields, default_size),
             images: fields.integer_between("num_images", 1, 1, 4),
             inline: fields.boolean("sync_mode"),
         };
@@ -105,9 +109,9 @@ fn random_seed() -> i128 {
     i128::from(Uuid::new_v4().as_fields().0)
 }
 
-fn size(fields: &mut Fields<'_>) -> (u32, u32) {
+fn size(fields: &mut Fields<'_>, default: (u32, u32)) -> (u32, u32) {
     match fields.get("image_size") {
-        None => DEFAULT_SIZE,
+        None => default,
         Some(Value::Object(object)) => fields.nested("image_size", object, |size| {
             let mut side = |name| size.integer_between(name, 512, 64, 4096) as u32;
             (side("width"), side("height"))
@@ -125,7 +129,7 @@ fn size(fields: &mut Fields<'_>) -> (u32, u32) {
                 &message,
                 Some(json!({ "expected": names })),
             );
-            DEFAULT_SIZE
+            default
         }
     }
 }

@@ -93,6 +93,13 @@ pub(crate) static APPS: &[App] = &[
         endpoint("fal-ai/flux/schnell", "FLUX.1 [schnell]", "text-to-image", "A picture from a prompt, in few steps"),
         endpoint("fal-ai/flux/dev", "FLUX.1 [dev]", "text-to-image", "A picture from a prompt"),
     ] },
+    App { owner: "fal-ai", alias: "fast-sdxl", access: Access::Shared, program: Program::Flux, endpoints: &[
+        endpoint("fal-ai/fast-sdxl", "Fast SDXL", "text-to-image", "A square picture from a prompt"),
+        endpoint("fal-ai/fast-sdxl/image-to-image", "Fast SDXL", "image-to-image", "The same; the picture of the input is not used"),
+    ] },
+    App { owner: "fal-ai", alias: "any-llm", access: Access::Shared, program: Program::LanguageModel, endpoints: &[
+        endpoint("fal-ai/any-llm", "Any LLM", "llm", "Streams a text that grows word by word"),
+    ] },
     App { owner: "emulator", alias: "echo", access: Access::Shared, program: Program::Echo, endpoints: &[
         endpoint("emulator/echo", "Echo", "json", "Returns the request"),
     ] },
@@ -178,15 +185,20 @@ impl App {
         matches!(self.program, Program::Stored)
     }
 
-    /// The id of the endpoint at `path` below the alias: an app may have several endpoints below
-    /// its own id.
+    /// The id of the endpoint at `path` below the alias. A path that is none belongs to the app's
+    /// own id, if that is an endpoint.
     pub(crate) fn endpoint_id(&self, path: &str) -> String {
-        let id = format!("{}/{}", self.owner, self.alias);
-        if self.endpoints.iter().any(|known| known.id == id) {
-            id
+        let own = format!("{}/{}", self.owner, self.alias);
+        let whole = format!("{own}/{path}");
+        if self.has(&own) && !self.has(&whole) {
+            own
         } else {
-            format!("{id}/{path}")
+            whole
         }
+    }
+
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.endpoints.iter().any(|known| known.id == id)
     }
 
     /// The time in which a runner starts for this input, if the app defines one.

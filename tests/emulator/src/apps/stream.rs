@@ -107,7 +107,7 @@ fn content_type(fields: &mut Fields<'_>, not_sse: bool) -> HeaderValue {
     })
 }
 
-/// `emulator/llm`: streams a text that grows by a word with each event.
+/// `emulator/llm`, `fal-ai/any-llm`: streams a text that grows by a word with each event.
 pub(super) fn language_model(call: &Call<'_>) -> Result<Answer, Answer> {
     let (object, streamed) = object_and_mode(call)?;
     let mut fields = Fields::new(&object);
