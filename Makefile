@@ -454,6 +454,15 @@ $(OFFICIAL)/made: tests/official/requirements.txt
 	"$(OFFICIAL)/bin/python" -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
+# The source distribution of fal_client.
+THEIRS := $(ROOT)/$(BUILD)/theirs
+
+$(THEIRS)/made: tests/official/source.txt $(OFFICIAL)/made
+	rm -rf "$(THEIRS)"
+	"$(OFFICIAL)/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --require-hashes -r $< --dest "$(THEIRS)"
+	tar -xzf "$(THEIRS)"/*.tar.gz -C "$(THEIRS)" --strip-components=1
+	touch $@
+
 OFFICIAL_JS := $(ROOT)/$(BUILD)/official-js
 
 $(OFFICIAL_JS)/made: $(wildcard tests/official/calls/*.json tests/official/calls/.npmrc)
@@ -464,7 +473,7 @@ $(OFFICIAL_JS)/made: $(wildcard tests/official/calls/*.json tests/official/calls
 
 # Compares the official clients' own code with libfal: the keys that they find, each other's files, and each other's locks.
 .PHONY: test-official
-test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made ## compare fal's own clients with libfal
+test-official: tools libs emulator wheel $(OFFICIAL)/made $(THEIRS)/made $(OFFICIAL_JS)/made ## compare fal's own clients with libfal
 	$(CARGO) build --quiet $(LOCKED) --workspace --example explain
 	$(ISOLATED) "$(OFFICIAL)/bin/python" tests/official/compare_keys.py --explain "$(TARGET)/debug/examples/explain" > "$(BUILD)/official.log" || {
 		cat "$(BUILD)/official.log"
@@ -483,3 +492,5 @@ test-official: tools libs emulator $(OFFICIAL)/made $(OFFICIAL_JS)/made ## compa
 		exit 1
 	}
 	tail -n 1 "$(BUILD)/official-calls.log"
+	"$(OFFICIAL)/bin/python" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$(BUILD)"/wheels/*.whl
+	$(ISOLATED) tests/official/drop_in/run "$(EMULATOR)" "$(THEIRS)" "$(ROOT)/$(BUILD)" "$(OFFICIAL)/bin/python"
