@@ -106,7 +106,7 @@ test: ## everything; ends with "all passed"
 	echo "all passed"
 
 PARTS := tools test-steps lint-and-libs test-header test-rust test-fuzz test-keyring test-abi test-install test-c test-cpp test-memory test-chaos test-sanitizers test-python \
-	test-examples test-browser test-official
+	docs test-examples test-browser test-official
 
 .PHONY: test-all
 test-all:
@@ -314,6 +314,7 @@ include tests/sanitizers/rules.mk
 include tests/cpp/rules.mk
 include tests/wheels/rules.mk
 include bench/rules.mk
+include docs/rules.mk
 
 # All operations at once, under faults. A seed determines what is done, and not when.
 CHAOS := $(TARGET)/debug/fal-chaos

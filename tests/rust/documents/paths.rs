@@ -206,6 +206,7 @@ fn named_commands_are_targets_of_make() {
     let rules = [
         "Makefile",
         "bench/rules.mk",
+        "docs/rules.mk",
         "tests/cpp/rules.mk",
         "packaging/rules.mk",
         "packaging/python/rules.mk",
