@@ -14,6 +14,7 @@ from griffe import Attribute, Class, Expr, ExprName, Extension, Function, Module
 # Also `path, hint: as for run`.
 ARGUMENT = re.compile(r"([a-z*][\w*]*(?:, [\w*]+)*): ")
 STANDS_FOR = {
+    "_AsyncPlatform": "AsyncPlatform",
     "_Client": "SyncClient | AsyncClient",
     "_DEFAULT_TIMEOUT": "120.0",
     "_Decode": "Callable[[bytes], Any]",
@@ -25,6 +26,7 @@ STANDS_FOR = {
     "_Message": "str | bytes",
     "_Name": "str",
     "_Path": "str | PathLike",
+    "_Platform": "Platform",
     "_Priority": "str",
     "_Progress": "Callable[[int, int | None], object]",
     "_Repository": "str",

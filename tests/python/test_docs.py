@@ -18,6 +18,8 @@ import pytest
 from conftest import EMULATOR, ROOT, Emulator
 from samples import SEPARATOR
 
+import libfal
+
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [*DOCS, ROOT / "README.md", ROOT / "bindings" / "python" / "README.md"]
 BLOCK = re.compile(
@@ -117,6 +119,14 @@ def test_few_samples_do_not_run() -> None:
 def test_every_page_is_in_the_navigation() -> None:
     listed = re.findall(r"^ +- (?:.*: )?(\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(str(page.relative_to(ROOT / "docs")) for page in DOCS)
+
+
+def test_the_reference_has_every_name() -> None:
+    pages = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+    shown = set(re.findall(r"^::: libfal\.(\w+)", pages, re.MULTILINE))
+    # Functions of the module are methods of the default clients.
+    left = {"__version__", "version_tuple", "sync_client", "async_client"}
+    assert [name for name in libfal.__all__ if name not in shown | left and not hasattr(libfal.SyncClient, name.removesuffix("_async"))] == []
 
 
 def test_blocks_begin_after_an_empty_line() -> None:
