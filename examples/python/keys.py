@@ -10,9 +10,9 @@ key = admin.create_key("made by keys.py")
 client = libfal.SyncClient(key.secret())
 prices = client.platform("models.pricing", endpoint_id=["fal-ai/flux/dev", "fal-ai/flux/schnell"])["prices"]
 print(f"made {key.id}, which reads {len(prices)} prices")
-print("listed:", "yes" if any(one["key_id"] == key.id for one in admin.platform_list("keys.list")) else "no")
+print("listed:", "yes" if any(one["key_id"] == key.id for one in admin.platform.keys.list()) else "no")
 admin.revoke_key(key.id)
 try:
-    client.platform("models.pricing", endpoint_id="fal-ai/flux/dev")
+    client.platform("models.pricing", endpoint_id="fal-ai/flux/dev").page()
 except libfal.AuthenticationError as refused:
     print("revoked:", refused)

@@ -281,7 +281,7 @@ def plain(chance: random.Random, depth: int = 0) -> Any:
 def test_the_text_is_that_of_json_dumps() -> None:
     chance = random.Random(7)
     accepted = refused = 0
-    for _ in range(20_000):
+    for _ in range(5_000):
         value = {"it": plain(chance), "big": 2**70}
         try:
             expected = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -296,7 +296,7 @@ def test_the_text_is_that_of_json_dumps() -> None:
         # The core writes floats in another way.
         if "e" not in expected.replace("false", "").replace("true", ""):
             assert found == expected
-    assert accepted > 5000 and refused > 1000
+    assert accepted > 1000 and refused > 200
 
 
 def test_paths_become_uploads(tmp_path: pathlib.Path) -> None:

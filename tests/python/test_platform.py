@@ -11,6 +11,7 @@ import time
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Emulator
@@ -23,11 +24,11 @@ def test_a_key_is_made_used_listed_revoked_and_refused(emulator: Emulator) -> No
     key = admin.create_key("from Python")
     client = emulator.client(key=key.secret())
     assert client.run("emulator/echo", {})["body"] == {}
-    assert key.id in [listed["key_id"] for listed in admin.platform_list("keys.list")]
+    assert key.id in [listed["key_id"] for listed in admin.platform.keys.list()]
     admin.revoke_key(key.id)
     with pytest.raises(libfal.AuthenticationError):
         client.run("emulator/echo", {})
-    assert key.id not in [listed["key_id"] for listed in admin.platform_list("keys.list")]
+    assert key.id not in [listed["key_id"] for listed in admin.platform.keys.list()]
 
 
 def test_a_new_key_shows_no_secret_and_can_be_stored(emulator: Emulator, tmp_path: Path) -> None:
@@ -47,26 +48,24 @@ def test_a_new_key_shows_no_secret_and_can_be_stored(emulator: Emulator, tmp_pat
 
 def test_a_list_is_read_page_by_page(emulator: Emulator) -> None:
     admin = emulator.client(key=emulator.admin_key)
-    there = len(list(admin.platform_list("keys.list")))
+    there = len(list(admin.platform.keys.list()))
     for number in range(7):
         admin.create_key(f"key {number}")
     before = len(emulator.arrivals())
-    aliases = [key["alias"] for key in itertools.islice(admin.platform_list("keys.list", limit=2), 3)]
+    aliases = [key["alias"] for key in itertools.islice(admin.platform.keys.list(limit=2), 3)]
     assert len(aliases) == 3 and len(emulator.arrivals()) - before <= 2
-    whole = list(admin.platform_list("keys.list", limit=2, expand=["creator_info"]))
+    whole = list(admin.platform.keys.list(limit=2, expand=["creator_info"]))
     assert len(whole) == there + 7 and all("creator_email" in key for key in whole)
 
 
 def test_what_is_wrong_is_told_before_anything_is_sent(emulator: Emulator) -> None:
     client = emulator.client(strict_scopes=True)
     with pytest.raises(libfal.InvalidArgumentError, match="limit must be an integer of at least 1, not 0"):
-        client.platform("keys.list", limit=0)
+        list(client.platform("keys.list", limit=0))
     with pytest.raises(libfal.InvalidArgumentError, match="exactly one of asset_id, request_id, vector_id"):
         client.platform("assets.collections.assets.add", collection_id="c")
     with pytest.raises(libfal.InvalidArgumentError, match="create_key"):
-        client.platform("keys.create", alias="x")  # type: ignore[arg-type]
-    with pytest.raises(libfal.InvalidArgumentError, match="not a list"):
-        client.platform_list("meta.get")  # type: ignore[arg-type]
+        client.platform("keys.create", alias="x")  # type: ignore[call-overload]
     assert emulator.arrivals() == []
     assert client.known_scope() is None
     with pytest.raises(libfal.ForbiddenError):
@@ -98,7 +97,7 @@ def test_amounts_keep_every_digit(emulator: Emulator) -> None:
     answer = admin.with_raw_response.platform("models.billing_events")
     exact = answer.json(parse_float=Decimal)["billing_events"][0]["cost_total"]
     assert exact == Decimal(digits) and answer.json()["billing_events"][0]["cost_total"] == 0.1
-    [listed] = admin.platform_list("models.billing_events", parse_float=Decimal)
+    [listed] = admin.platform("models.billing_events", parse_float=Decimal)
     assert listed["cost_total"] == Decimal(digits)
 
 
@@ -109,7 +108,7 @@ def test_files_tables_and_texts_come_as_they_are(emulator: Emulator, tmp_path: P
     path.write_bytes(content)
     uploaded = client.platform("serverless.files.upload", target_path="python/of", file_upload={"path": str(path)})
     assert uploaded is True
-    [listed] = client.platform_list("serverless.files.list_dir", dir="python")
+    [listed] = client.platform.serverless.files.list_dir(dir="python")
     assert (listed["is_file"], listed["size"]) == (True, len(content))
     assert client.platform("serverless.files.download", file="python/of") == content
 
@@ -125,19 +124,19 @@ def test_a_live_log_is_read_line_by_line(emulator: Emulator) -> None:
     client = emulator.client()
     mark = f"mark {time.time_ns()}"
     written = [f"{mark} {number}" for number in range(600)]
-    lines = client.platform_list("serverless.logs.stream", start="2020-01-01", search=mark)
+    lines = client.platform.serverless.logs.stream(start="2020-01-01", search=mark)
     client.run("acme/job", {"logs": written})
     assert [line["message"] for line in itertools.islice(lines, len(written))] == written
     # Without reading the lines, the response has their number.
-    params = {"start": "2020-01-01", "end": datetime.now(timezone.utc).isoformat(), "search": mark}
-    assert client.platform("serverless.logs.stream", **params) == {"items": len(written)}
+    params: dict[str, Any] = {"start": "2020-01-01", "end": datetime.now(timezone.utc).isoformat(), "search": mark}
+    assert client.platform("serverless.logs.stream", **params).page() == {"items": len(written)}
     assert client.platform_start("serverless.logs.stream", **params).result(30)["items"] == len(written)
 
 
 def test_a_line_that_is_no_json_is_a_text(emulator: Emulator) -> None:
     action = {"type": "status", "status": 200, "body": "data: {\"a\": 0.5}\n\ndata: not json\n\n"}
     emulator.fault({**action, "headers": {"content-type": "text/event-stream"}}, path="/v1/serverless/logs/stream")
-    lines = emulator.client().platform_list("serverless.logs.stream", parse_float=Decimal)
+    lines = emulator.client().platform("serverless.logs.stream", parse_float=Decimal)
     assert list(lines) == [{"a": Decimal("0.5")}, "not json"]
 
 

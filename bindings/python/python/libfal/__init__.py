@@ -23,6 +23,7 @@ except ImportError as _refused:
 # once in a process.
 _sys.modules.update(_libfal.modules)
 
+from . import webhooks
 from ._app import set_get_current_app
 from ._async_client import AsyncClient, async_client
 from ._client import SyncClient, explain, flush_log, shutdown, sync_client
@@ -60,7 +61,7 @@ from ._explanation import Explanation, Problem, Source
 from ._handles import AsyncRequestHandle, SyncRequestHandle
 from ._libfal import __version__
 from ._operation import Operation
-from ._platform import Items, NewKey
+from ._platform import AsyncItems, Items, NewKey
 from ._realtime import (
     AsyncChannel,
     AsyncRealtimeConnection,
@@ -70,6 +71,7 @@ from ._realtime import (
     WebSocketConnection,
 )
 from ._response import Response
+from ._show import show
 from ._status import Completed, InProgress, Queued, Status, UnknownStatus
 from ._storage import (
     ObjectExpiration,
@@ -123,7 +125,7 @@ upload_async = async_client.upload
 upload_file_async = async_client.upload_file
 upload_image_async = async_client.upload_image
 
-_libfal.modules.update({name: module for name, module in _sys.modules.items() if name.startswith("libfal._")})
+_libfal.modules.update({name: module for name, module in _sys.modules.items() if name.startswith("libfal.")})
 
 
 
@@ -142,6 +144,7 @@ __all__ = [
     "AppToken",
     "AsyncChannel",
     "AsyncClient",
+    "AsyncItems",
     "AsyncRealtimeConnection",
     "AsyncRequestHandle",
     "AsyncWebSocketConnection",
@@ -216,6 +219,7 @@ __all__ = [
     "run_async",
     "set_active_profile",
     "set_get_current_app",
+    "show",
     "shutdown",
     "status",
     "status_async",
@@ -235,6 +239,7 @@ __all__ = [
     "upload_image",
     "upload_image_async",
     "version_tuple",
+    "webhooks",
     "ws_connect",
     "ws_connect_async",
 ]

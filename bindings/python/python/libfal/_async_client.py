@@ -9,7 +9,8 @@ from ._credential import AppToken, Check
 from ._errors import FalClientError
 from ._explanation import Explanation, from_report
 from ._handles import AsyncRequestHandle
-from ._platform import Items, NewKey
+from ._platform import NewKey, async_platform
+from ._progress import Shown
 from ._realtime import AsyncChannel, AsyncOpening, AsyncRealtimeConnection, AsyncWebSocketConnection
 from ._response import Response
 from ._storage import falls_back, upload_options
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from typing_extensions import Concatenate, ParamSpec, Self
 
     from ._calls import Call, _Progress
-    from ._operations import _ListName, _Name
+    from ._operations import _Name
+    from ._platform_methods import _AsyncPlatform
     from ._status import Status
     from ._storage import StorageSettings, _Repository
 
@@ -41,8 +43,8 @@ else:
     from ._storage import StorageSettings, _Repository
     from ._typing import Any, AsyncIterator, Awaitable, Callable, Literal, Mapping, ReadableBuffer, Self, Sequence, SupportsIndex, TracebackType
 
-    Image = Path = object
-    _ListName = _Name = str
+    Image = Path = _AsyncPlatform = object
+    _Name = str
     _Progress = Callable
 
 
@@ -78,6 +80,7 @@ class AsyncClient(Base):
         hint: str | None = None,
         headers: Mapping[str, str] = {},
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> dict[str, Any]:
         """Run an application directly, without the queue, and return its output. Cancelling the task cancels the call.
 
@@ -91,21 +94,23 @@ class AsyncClient(Base):
             hint: Prefers the runner that served this hint before.
             headers: Additional headers.
             on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
+            progress: Shows a progress bar, with tqdm or rich.
         """
-        return await self._finish(
-            _calls.run(
-                self,
-                application,
-                arguments,
-                method=method,
-                path=path,
-                timeout=timeout,
-                start_timeout=start_timeout,
-                hint=hint,
-                headers=headers,
-                on_progress=on_progress,
+        with Shown(on_progress, progress, "uploading") as told:
+            return await self._finish(
+                _calls.run(
+                    self,
+                    application,
+                    await _loop.encoded(arguments),
+                    method=method,
+                    path=path,
+                    timeout=timeout,
+                    start_timeout=start_timeout,
+                    hint=hint,
+                    headers=headers,
+                    on_progress=told,
+                )
             )
-        )
 
     async def submit(
         self,
@@ -119,6 +124,7 @@ class AsyncClient(Base):
         headers: Mapping[str, str] = {},
         start_timeout: _Seconds | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> AsyncRequestHandle:
         """Submit a job to the queue of an application and return its handle. The job runs whether or not anything waits.
 
@@ -130,22 +136,24 @@ class AsyncClient(Base):
             hint: As in run().
             headers: As in run().
             on_progress: As in run().
+            progress: As in run().
         """
-        return await self._finish(
-            _calls.submit(
-                self,
-                application,
-                arguments,
-                lambda endpoint, answer: AsyncRequestHandle._submitted(self, endpoint, answer),
-                path=path,
-                hint=hint,
-                webhook_url=webhook_url,
-                priority=priority,
-                headers=headers,
-                start_timeout=start_timeout,
-                on_progress=on_progress,
+        with Shown(on_progress, progress, "uploading") as told:
+            return await self._finish(
+                _calls.submit(
+                    self,
+                    application,
+                    await _loop.encoded(arguments),
+                    lambda endpoint, answer: AsyncRequestHandle._submitted(self, endpoint, answer),
+                    path=path,
+                    hint=hint,
+                    webhook_url=webhook_url,
+                    priority=priority,
+                    headers=headers,
+                    start_timeout=start_timeout,
+                    on_progress=told,
+                )
             )
-        )
 
     async def subscribe(
         self,
@@ -163,6 +171,7 @@ class AsyncClient(Base):
         start_timeout: _Seconds | None = None,
         client_timeout: _Seconds | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> dict[str, Any]:
         """Submit a job, wait until it has ended, and return its result.
 
@@ -181,25 +190,27 @@ class AsyncClient(Base):
             priority: As in submit().
             headers: As in submit().
             on_progress: As in submit().
+            progress: As in run().
         """
-        return await self._finish(
-            _calls.subscribe(
-                self,
-                application,
-                arguments,
-                path=path,
-                hint=hint,
-                with_logs=with_logs,
-                interval=interval,
-                on_enqueue=on_enqueue,
-                on_queue_update=on_queue_update,
-                priority=priority,
-                headers=headers,
-                start_timeout=start_timeout,
-                client_timeout=client_timeout,
-                on_progress=on_progress,
+        with Shown(on_progress, progress, "uploading") as told:
+            return await self._finish(
+                _calls.subscribe(
+                    self,
+                    application,
+                    await _loop.encoded(arguments),
+                    path=path,
+                    hint=hint,
+                    with_logs=with_logs,
+                    interval=interval,
+                    on_enqueue=on_enqueue,
+                    on_queue_update=on_queue_update,
+                    priority=priority,
+                    headers=headers,
+                    start_timeout=start_timeout,
+                    client_timeout=client_timeout,
+                    on_progress=told,
+                )
             )
-        )
 
     async def get_handle(self, application: str, request_id: str) -> AsyncRequestHandle:
         """Return the handle to a job that was submitted before, in this process or another. Sends nothing."""
@@ -289,6 +300,7 @@ class AsyncClient(Base):
         fallback_repository: _Repository | Sequence[_Repository] | None = None,
         lifecycle: StorageSettings | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> str:
         """Upload data and return its URL.
 
@@ -300,6 +312,7 @@ class AsyncClient(Base):
             fallback_repository: Those that are tried if the first one fails. By default "fal".
             lifecycle: How long fal keeps the file, and who may read it.
             on_progress: Is called as on_progress(transferred, total).
+            progress: As in run().
         """
         options = upload_options(
             data=data,
@@ -309,7 +322,8 @@ class AsyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        return await self._stored(_calls.uploads(self, options, on_progress))
+        with Shown(on_progress, progress, "uploading") as told:
+            return await self._stored(_calls.uploads(self, options, told))
 
     async def upload_file(
         self,
@@ -319,12 +333,14 @@ class AsyncClient(Base):
         fallback_repository: _Repository | Sequence[_Repository] | None = None,
         lifecycle: StorageSettings | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> str:
         """Upload a file of any size and return its URL. The other arguments are those of upload()."""
         options = upload_options(
             path=path, repository=repository, fallback_repository=fallback_repository, lifecycle=lifecycle
         )
-        return await self._stored(_calls.uploads(self, options, on_progress))
+        with Shown(on_progress, progress, "uploading") as told:
+            return await self._stored(_calls.uploads(self, options, told))
 
     async def upload_image(
         self,
@@ -335,6 +351,7 @@ class AsyncClient(Base):
         fallback_repository: _Repository | Sequence[_Repository] | None = None,
         lifecycle: StorageSettings | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> str:
         """Upload a PIL image and return its URL. The other arguments are those of upload()."""
         options = upload_options(
@@ -344,7 +361,8 @@ class AsyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        return await self._stored(_calls.uploads(self, options, on_progress))
+        with Shown(on_progress, progress, "uploading") as told:
+            return await self._stored(_calls.uploads(self, options, told))
 
     async def _stored(self, calls: list[Call[str]]) -> str:
         for call in calls[:-1]:
@@ -381,6 +399,7 @@ class AsyncClient(Base):
         overwrite: bool = False,
         max_bytes: SupportsIndex | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
         timeout: _Seconds | None = None,
     ) -> bytes | Path:
         """Download a file of a result, and return its content, or the path of the new file. The key is not sent.
@@ -389,9 +408,11 @@ class AsyncClient(Base):
             path: The file to write. It is complete, or not there. An existing file is an error unless overwrite.
             max_bytes: The longest content.
             on_progress: Is called as on_progress(transferred, total).
+            progress: As in run().
             timeout: The time limit in seconds. By default there is none.
         """
-        return await _loop.finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, on_progress))
+        with Shown(on_progress, progress, "downloading") as told:
+            return await _loop.finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, told))
 
     async def explain(self) -> Explanation:
         """Search for the key again and report each source, in order. Sends nothing.
@@ -408,25 +429,15 @@ class AsyncClient(Base):
         """
         return await _loop.finish(_calls.check(self))
 
-    async def platform(self, name: _Name, /, **params: Any) -> Any:
-        """Call an operation of the Platform API by its name, such as platform("models.pricing", endpoint_id="a/b").
+    @property
+    def platform(self) -> _AsyncPlatform:
+        """The operations of the Platform API, as methods, such as platform.models.pricing(endpoint_id="a/b"), or by name:
+        platform("models.pricing", endpoint_id="a/b").
 
-        docs/platform.md lists the operations and their parameters. A wrong parameter raises InvalidArgumentError before
-        anything is sent.
+        docs/platform.md lists them. A wrong parameter raises InvalidArgumentError before anything is sent. A list is
+        read page by page while it is iterated over; items["prices"] is a member of its first page.
         """
-        return await self._finish(_calls.platform(self, name, params))
-
-    def platform_list(
-        self, name: _ListName, /, *, parse_float: Callable[[str], Any] | None = None, **params: Any
-    ) -> Items:
-        """Read a list of the Platform API element by element, through all pages.
-
-        A page is requested when the last element of the previous page has been read. limit is the size of a page.
-        parse_float converts fractions, for example decimal.Decimal.
-
-        "serverless.logs.stream" yields the lines of a log as they are written, until the Items object is deleted.
-        """
-        return Items._of(value_of(self._open().platform_list(text("name", name), _inputs.dumps(params, "params"))), parse_float)
+        return async_platform(self)
 
     async def create_key(self, alias: str) -> NewKey:
         """Create an API key with this name, 1 to 255 characters. It works at once. The client needs an ADMIN key.
@@ -475,7 +486,11 @@ class RawAsyncClient:
     status = _raw(AsyncClient.status)
     result = _raw(AsyncClient.result)
     cancel = _raw(AsyncClient.cancel)
-    platform = _raw(AsyncClient.platform)
+
+    async def platform(self, name: _Name, /, **params: Any) -> Response:
+        """Call an operation of the Platform API by its name. A list is its first page."""
+        response: Response = await self._finish(_calls.platform(self, name, params))
+        return response
 
 
 async_client = AsyncClient()

@@ -325,8 +325,11 @@ def check(client: _Client) -> Call[Check]:
     return Call(client._open().check, (), lambda answer: Check(**decoded(answer)), client.default_timeout)
 
 
-def platform(client: _Client, name: str, params: dict[str, Any]) -> Call[Any]:
-    return Call(client._open().platform, (text("name", name), _inputs.dumps(params, "params")), plain, client.default_timeout)
+def platform(
+    client: _Client, name: str, params: dict[str, Any], parse_float: Callable[[str], Any] | None = None
+) -> Call[Any]:
+    arguments = text("name", name), _inputs.dumps(params, "params")
+    return Call(client._open().platform, arguments, lambda answer: plain(answer, parse_float), client.default_timeout)
 
 
 def create_key(client: _Client, alias: str) -> Call[None]:

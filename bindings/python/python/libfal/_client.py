@@ -10,7 +10,8 @@ from ._errors import FalClientError
 from ._explanation import Explanation, from_report
 from ._handles import SyncRequestHandle
 from ._operation import Operation
-from ._platform import Items, NewKey
+from ._platform import NewKey, platform
+from ._progress import Shown
 from ._realtime import Channel, Opening, RealtimeConnection, WebSocketConnection
 from ._response import Response
 from ._storage import falls_back, upload_options
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from typing_extensions import Concatenate, ParamSpec, Self
 
     from ._calls import Call, _Progress
-    from ._operations import _ListName, _Name
+    from ._operations import _Name
+    from ._platform_methods import _Platform
     from ._status import Status
     from ._storage import StorageSettings, _Repository
 
@@ -42,8 +44,8 @@ else:
     from ._storage import StorageSettings, _Repository
     from ._typing import Any, Callable, Iterator, Literal, Mapping, ReadableBuffer, Self, Sequence, SupportsIndex, TracebackType
 
-    Image = Path = object
-    _ListName = _Name = str
+    Image = Path = _Platform = object
+    _Name = str
     _Progress = Callable
 
 
@@ -79,6 +81,7 @@ class SyncClient(Base):
         hint: str | None = None,
         headers: Mapping[str, str] = {},
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> dict[str, Any]:
         """Run an application directly, without the queue, and return its output. Ctrl-C cancels the call.
 
@@ -92,21 +95,23 @@ class SyncClient(Base):
             hint: Prefers the runner that served this hint before.
             headers: Additional headers.
             on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
+            progress: Shows a progress bar, with tqdm or rich.
         """
-        return self._finish(
-            _calls.run(
-                self,
-                application,
-                arguments,
-                method=method,
-                path=path,
-                timeout=timeout,
-                start_timeout=start_timeout,
-                hint=hint,
-                headers=headers,
-                on_progress=on_progress,
+        with Shown(on_progress, progress, "uploading") as told:
+            return self._finish(
+                _calls.run(
+                    self,
+                    application,
+                    arguments,
+                    method=method,
+                    path=path,
+                    timeout=timeout,
+                    start_timeout=start_timeout,
+                    hint=hint,
+                    headers=headers,
+                    on_progress=told,
+                )
             )
-        )
 
     def submit(
         self,
@@ -120,6 +125,7 @@ class SyncClient(Base):
         headers: Mapping[str, str] = {},
         start_timeout: _Seconds | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> SyncRequestHandle:
         """Submit a job to the queue of an application and return its handle. The job runs whether or not anything waits.
 
@@ -131,22 +137,24 @@ class SyncClient(Base):
             hint: As in run().
             headers: As in run().
             on_progress: As in run().
+            progress: As in run().
         """
-        return self._finish(
-            _calls.submit(
-                self,
-                application,
-                arguments,
-                lambda endpoint, answer: SyncRequestHandle._submitted(self, endpoint, answer),
-                path=path,
-                hint=hint,
-                webhook_url=webhook_url,
-                priority=priority,
-                headers=headers,
-                start_timeout=start_timeout,
-                on_progress=on_progress,
+        with Shown(on_progress, progress, "uploading") as told:
+            return self._finish(
+                _calls.submit(
+                    self,
+                    application,
+                    arguments,
+                    lambda endpoint, answer: SyncRequestHandle._submitted(self, endpoint, answer),
+                    path=path,
+                    hint=hint,
+                    webhook_url=webhook_url,
+                    priority=priority,
+                    headers=headers,
+                    start_timeout=start_timeout,
+                    on_progress=told,
+                )
             )
-        )
 
     def subscribe(
         self,
@@ -164,6 +172,7 @@ class SyncClient(Base):
         start_timeout: _Seconds | None = None,
         client_timeout: _Seconds | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> dict[str, Any]:
         """Submit a job, wait until it has ended, and return its result.
 
@@ -182,25 +191,27 @@ class SyncClient(Base):
             priority: As in submit().
             headers: As in submit().
             on_progress: As in submit().
+            progress: As in run().
         """
-        return self._finish(
-            _calls.subscribe(
-                self,
-                application,
-                arguments,
-                path=path,
-                hint=hint,
-                with_logs=with_logs,
-                interval=interval,
-                on_enqueue=on_enqueue,
-                on_queue_update=on_queue_update,
-                priority=priority,
-                headers=headers,
-                start_timeout=start_timeout,
-                client_timeout=client_timeout,
-                on_progress=on_progress,
+        with Shown(on_progress, progress, "uploading") as told:
+            return self._finish(
+                _calls.subscribe(
+                    self,
+                    application,
+                    arguments,
+                    path=path,
+                    hint=hint,
+                    with_logs=with_logs,
+                    interval=interval,
+                    on_enqueue=on_enqueue,
+                    on_queue_update=on_queue_update,
+                    priority=priority,
+                    headers=headers,
+                    start_timeout=start_timeout,
+                    client_timeout=client_timeout,
+                    on_progress=told,
+                )
             )
-        )
 
     def get_handle(self, application: str, request_id: str) -> SyncRequestHandle:
         """Return the handle to a job that was submitted before, in this process or another. Sends nothing."""
@@ -290,6 +301,7 @@ class SyncClient(Base):
         fallback_repository: _Repository | Sequence[_Repository] | None = None,
         lifecycle: StorageSettings | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> str:
         """Upload data and return its URL.
 
@@ -301,6 +313,7 @@ class SyncClient(Base):
             fallback_repository: Those that are tried if the first one fails. By default "fal".
             lifecycle: How long fal keeps the file, and who may read it.
             on_progress: Is called as on_progress(transferred, total).
+            progress: As in run().
         """
         options = upload_options(
             data=data,
@@ -310,7 +323,8 @@ class SyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        return self._stored(_calls.uploads(self, options, on_progress))
+        with Shown(on_progress, progress, "uploading") as told:
+            return self._stored(_calls.uploads(self, options, told))
 
     def upload_file(
         self,
@@ -320,12 +334,14 @@ class SyncClient(Base):
         fallback_repository: _Repository | Sequence[_Repository] | None = None,
         lifecycle: StorageSettings | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> str:
         """Upload a file of any size and return its URL. The other arguments are those of upload()."""
         options = upload_options(
             path=path, repository=repository, fallback_repository=fallback_repository, lifecycle=lifecycle
         )
-        return self._stored(_calls.uploads(self, options, on_progress))
+        with Shown(on_progress, progress, "uploading") as told:
+            return self._stored(_calls.uploads(self, options, told))
 
     def upload_image(
         self,
@@ -336,6 +352,7 @@ class SyncClient(Base):
         fallback_repository: _Repository | Sequence[_Repository] | None = None,
         lifecycle: StorageSettings | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
     ) -> str:
         """Upload a PIL image and return its URL. The other arguments are those of upload()."""
         options = upload_options(
@@ -345,7 +362,8 @@ class SyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        return self._stored(_calls.uploads(self, options, on_progress))
+        with Shown(on_progress, progress, "uploading") as told:
+            return self._stored(_calls.uploads(self, options, told))
 
     def _stored(self, calls: list[Call[str]]) -> str:
         for call in calls[:-1]:
@@ -382,6 +400,7 @@ class SyncClient(Base):
         overwrite: bool = False,
         max_bytes: SupportsIndex | None = None,
         on_progress: _Progress | None = None,
+        progress: bool = False,
         timeout: _Seconds | None = None,
     ) -> bytes | Path:
         """Download a file of a result, and return its content, or the path of the new file. The key is not sent.
@@ -390,9 +409,11 @@ class SyncClient(Base):
             path: The file to write. It is complete, or not there. An existing file is an error unless overwrite.
             max_bytes: The longest content.
             on_progress: Is called as on_progress(transferred, total).
+            progress: As in run().
             timeout: The time limit in seconds. By default there is none.
         """
-        return finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, on_progress))
+        with Shown(on_progress, progress, "downloading") as told:
+            return finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, told))
 
     def run_start(
         self,
@@ -481,29 +502,19 @@ class SyncClient(Base):
         """
         return finish(_calls.check(self))
 
-    def platform(self, name: _Name, /, **params: Any) -> Any:
-        """Call an operation of the Platform API by its name, such as platform("models.pricing", endpoint_id="a/b").
+    @property
+    def platform(self) -> _Platform:
+        """The operations of the Platform API, as methods, such as platform.models.pricing(endpoint_id="a/b"), or by name:
+        platform("models.pricing", endpoint_id="a/b").
 
-        docs/platform.md lists the operations and their parameters. A wrong parameter raises InvalidArgumentError before
-        anything is sent.
+        docs/platform.md lists them. A wrong parameter raises InvalidArgumentError before anything is sent. A list is
+        read page by page while it is iterated over; items["prices"] is a member of its first page.
         """
-        return self._finish(_calls.platform(self, name, params))
+        return platform(self)
 
     def platform_start(self, name: _Name, /, **params: Any) -> Operation:
         """Start a call of the Platform API and return without waiting."""
         return Operation._of(_calls.platform(self, name, params))
-
-    def platform_list(
-        self, name: _ListName, /, *, parse_float: Callable[[str], Any] | None = None, **params: Any
-    ) -> Items:
-        """Read a list of the Platform API element by element, through all pages.
-
-        A page is requested when the last element of the previous page has been read. limit is the size of a page.
-        parse_float converts fractions, for example decimal.Decimal.
-
-        "serverless.logs.stream" yields the lines of a log as they are written, until the Items object is deleted.
-        """
-        return Items._of(value_of(self._open().platform_list(text("name", name), _inputs.dumps(params, "params"))), parse_float)
 
     def create_key(self, alias: str) -> NewKey:
         """Create an API key with this name, 1 to 255 characters. It works at once. The client needs an ADMIN key.
@@ -550,7 +561,11 @@ class RawSyncClient:
     status = _raw(SyncClient.status)
     result = _raw(SyncClient.result)
     cancel = _raw(SyncClient.cancel)
-    platform = _raw(SyncClient.platform)
+
+    def platform(self, name: _Name, /, **params: Any) -> Response:
+        """Call an operation of the Platform API by its name. A list is its first page."""
+        response: Response = self._finish(_calls.platform(self, name, params))
+        return response
 
 
 sync_client = SyncClient()

@@ -46,6 +46,8 @@ def encode(arguments: Any, name: str = "arguments") -> tuple[bytes, list[_File]]
 
     None is the empty input.
     """
+    if type(arguments) is Encoded:
+        return arguments.text, arguments.files
     if arguments is None:
         return b"{}", []
     files: list[_File] = []
@@ -55,6 +57,15 @@ def encode(arguments: Any, name: str = "arguments") -> tuple[bytes, list[_File]]
     if not text.startswith(b"{"):
         raise TypeError(f"{name} must be a dict, not {_named(arguments)}")
     return text, files
+
+
+class Encoded:
+    """An input that was encoded before its call, on another thread."""
+
+    __slots__ = ("files", "text")
+
+    def __init__(self, text: bytes, files: list[_File]) -> None:
+        self.text, self.files = text, files
 
 
 def plain(value: Any) -> bytes | None:

@@ -7,7 +7,7 @@ import sys
 import time
 from itertools import count
 
-from . import _libfal
+from . import _inputs, _libfal
 from ._errors import FalClientTimeoutError
 from ._typing import imported
 from ._waiting import Started, value_of
@@ -202,6 +202,24 @@ def _known(key: int, make: Callable[[], _Waker]) -> _Waker:
                 _forget(other)
         waker = _wakers[key] = make()
     return waker
+
+
+async def encoded(arguments: Any) -> _inputs.Encoded:
+    """Encodes an input, on another thread if it is not plain: that may read files and encode pictures."""
+    text = _inputs.plain(arguments) if type(arguments) is dict else None
+    if text is not None:
+        return _inputs.Encoded(text, [])
+    return _inputs.Encoded(*await _beside(lambda: _inputs.encode(arguments)))
+
+
+async def _beside(function: Callable[[], _T]) -> _T:
+    """Calls a function that may block on another thread."""
+    trio = sys.modules.get("trio")
+    if trio and _is_running(trio):
+        result: _T = await trio.to_thread.run_sync(function)
+        return result
+    done: _T = await imported("asyncio").get_running_loop().run_in_executor(None, function)
+    return done
 
 
 async def finish(call: Call[_T]) -> _T:

@@ -96,11 +96,13 @@ def decoded(answer: Answer) -> Any:
     return _loads(answer, None) if value is NotImplemented else value
 
 
-def plain(answer: Answer) -> Any:
-    """Returns the body as its type says: JSON, a text, or bytes."""
+def plain(answer: Answer, parse_float: Callable[[str], Any] | None = None) -> Any:
+    """Returns the body as its type says: JSON, a text, or bytes. None if the response has none."""
+    if answer.status() == 204:
+        return None
     kind = Headers.of(answer.headers()).get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json" or kind.endswith("+json"):
-        return decoded(answer)
+        return decoded(answer) if parse_float is None else _loads(answer, parse_float)
     return value_of(answer.text()) if kind.startswith("text/") else answer.body()
 
 
