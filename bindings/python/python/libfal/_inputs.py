@@ -1,7 +1,7 @@
 """Converts the input of a call to JSON text and to files that the core uploads.
 
 What json.dumps accepts has the same text here. The core's own encoder converts plain inputs; only what it refuses comes to this module.
-Classes of other packages are looked up in sys.modules: an object of a class whose module nobody imported cannot exist.
+Classes of other packages are looked up in sys.modules: an object cannot be of a class whose module was not imported.
 """
 
 from __future__ import annotations

@@ -225,7 +225,7 @@ def _read(file: Any) -> bytes:
         if not isinstance(part, (bytes, bytearray, memoryview)):
             close = getattr(part, "close", None)
             if close:
-                # A coroutine that nobody awaits warns.
+                # A coroutine that is not awaited warns.
                 close()
             raise TypeError(f"read() of the file must return bytes, not {type(part).__name__}")
         if not part:

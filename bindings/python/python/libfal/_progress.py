@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ._errors import FalClientError
 
     _OnProgress = Callable[[int, Optional[int]], object]
-    """A function that gets the transferred bytes and all bytes. These are None if nobody knows them."""
+    """A function that gets the transferred bytes and all bytes. All is None if it is not known."""
 
 _PAUSE = 0.1
 """The seconds between two drawings of a bar."""
@@ -98,7 +98,7 @@ class _Rich:
 
     def __init__(self, module: Any, what: str) -> None:
         columns = ["{task.description}", module.BarColumn(), module.DownloadColumn(), module.TransferSpeedColumn()]
-        # By default, a console ends the program if nobody reads its output any more.
+        # By default, a console ends the program if its output is no longer read.
         quiet = type("Console", (imported("rich.console").Console,), {"on_broken_pipe": _fail})
         console = quiet(stderr=True)
         self._progress = module.Progress(*columns, console=console, auto_refresh=False)
