@@ -202,6 +202,12 @@ impl Event {
         self.packed.get_bytes(&self.content, pointer)
     }
 
+    /// Returns the MessagePack frame of a realtime message (§7.3), as the app sent it: secrets that it
+    /// repeats are not masked, as in any bytes.
+    pub fn frame(&self) -> Option<&Bytes> {
+        self.packed.0.as_deref()
+    }
+
     /// Returns the number of requests ahead of a job, of a [`Status`](EventKind::Status) while it is
     /// queued.
     pub fn queue_position(&self) -> Option<u64> {

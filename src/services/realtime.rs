@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -109,6 +110,11 @@ impl Realtime {
     /// closing.
     pub fn send(&self, input: &Value) -> Result<()> {
         self.session.push(Message::binary(msgpack::pack(input)?))
+    }
+
+    /// Sends a message that is encoded already, as one binary frame, like [`send`](Self::send).
+    pub fn send_bytes(&self, frame: Bytes) -> Result<()> {
+        self.session.push(Message::binary(frame))
     }
 
     /// Sends the input of a request; its other parts are ignored.

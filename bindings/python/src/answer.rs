@@ -87,6 +87,15 @@ impl Answer {
         matches!(&self.0, Origin::Event(event) if event.is_bytes())
     }
 
+    /// Return the frame of a realtime message as the app sent it, with its secrets; None for any other
+    /// content.
+    fn frame<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let Origin::Event(event) = &self.0 else {
+            return Ok(None);
+        };
+        event.frame().map(|frame| bytes(py, frame)).transpose()
+    }
+
     /// Return the HTTP status.
     fn status(&self) -> u16 {
         self.response().map_or(0, Response::status)

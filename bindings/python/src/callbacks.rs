@@ -12,7 +12,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyInt, PyString};
 
 use crate::guard::{Attached, Object, attached};
-use crate::values::seconds;
+use crate::values::{object, seconds};
 
 struct Hooks {
     /// `find(number)` returns the log function of that number, or None.
@@ -149,18 +149,13 @@ pub(crate) fn asking(number: u64) -> Callback {
 fn ask(thread: &Attached, number: u64, answer: Answer) -> Option<()> {
     let py = thread.python();
     let ask = thread.object(HOOKS.get(py)?.ask.clone_ref(py));
-    let question = Py::new(
-        py,
-        Question {
-            answer: Mutex::new(Some(answer)),
-        },
-    )
-    .ok()?;
+    let answer = Mutex::new(Some(answer));
+    let question = object(py, Question { answer }).ok()?;
     thread
         .call(
             &ask,
             &int(thread, number),
-            Some(&thread.object(question.into_any())),
+            Some(&thread.object(question.unbind())),
         )
         .map(drop)
 }

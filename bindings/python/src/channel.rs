@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 
 use crate::op::Op;
 use crate::request::Given;
-use crate::values::{none_or_failure, seconds, value_or_failure};
+use crate::values::{self, none_or_failure, value_or_failure};
 
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Channel(pub(crate) fal::Channel);
@@ -20,10 +20,10 @@ impl Channel {
     }
 
     /// Set the time between pings in seconds; 0 disables them.
-    #[pyo3(signature = (idle, /))]
-    fn set_ping<'py>(&self, py: Python<'py>, idle: f64) -> PyResult<Bound<'py, PyAny>> {
+    #[pyo3(signature = (seconds, /))]
+    fn set_ping<'py>(&self, py: Python<'py>, seconds: f64) -> PyResult<Bound<'py, PyAny>> {
         none_or_failure(py, || {
-            self.0.set_ping(Some(seconds("ping", idle)?));
+            self.0.set_ping(Some(values::seconds("ping", seconds)?));
             Ok(())
         })
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use fal::credentials::{self, Environment, Resolution};
 use fal::webhook::Webhook;
 use fal::{Job, Request};
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use serde_json::Value;
@@ -20,7 +19,7 @@ use crate::session::{Options as SessionOptions, Session};
 use crate::task::{Done, Task};
 use crate::upload::Given as GivenUpload;
 use crate::values::{
-    caught, count, explained, failed, invalid, parsed, seconds, step, value_or_failure,
+    caught, count, explained, failed, invalid, object, parsed, seconds, step, value_or_failure,
 };
 
 /// The native half of `libfal.Client`.
@@ -115,8 +114,8 @@ impl Core {
             }
         });
         match started {
-            Ok(Ok(answer)) => answer.into_bound_py_any(py),
-            Ok(Err(op)) => op.into_bound_py_any(py),
+            Ok(Ok(answer)) => object(py, answer),
+            Ok(Err(op)) => object(py, op),
             Err(error) => failed(py, error),
         }
     }
@@ -192,7 +191,7 @@ impl Core {
                 .realtime_start(request.request()?, options.options()?)
         };
         match caught(start) {
-            Ok(session) => Session::realtime(py, session)?.into_bound_py_any(py),
+            Ok(session) => object(py, Session::realtime(py, session)?),
             Err(error) => failed(py, error),
         }
     }
@@ -210,7 +209,7 @@ impl Core {
                 .websocket_start(request.request()?, options.options()?)
         };
         match caught(start) {
-            Ok(socket) => Session::websocket(py, socket)?.into_bound_py_any(py),
+            Ok(socket) => object(py, Session::websocket(py, socket)?),
             Err(error) => failed(py, error),
         }
     }

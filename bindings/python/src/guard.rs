@@ -14,11 +14,18 @@
 use std::marker::PhantomData;
 use std::mem;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+
+#[cfg(unix)]
+mod forks;
+mod returned;
+
+#[cfg(unix)]
+pub(crate) use forks::begin;
+pub(crate) use returned::Returned;
 
 #[cfg(unix)]
 mod unwinding {
@@ -83,9 +90,24 @@ pub(crate) fn attached(work: impl FnOnce(&Attached)) {
     if unsafe { ffi::Py_IsInitialized() } == 0 {
         return;
     }
+    #[cfg(unix)]
+    let added = forks::add();
     // SAFETY: there is an interpreter. If it shuts down now, PyO3's function blocks the thread.
     let state = unsafe { ffi::PyGILState_Ensure() };
+    // The thread may be releasing an object while an exception is on its way.
+    let mut raised = [ptr::null_mut(); 3];
+    let [kind, value, trace] = &mut raised;
+    // SAFETY: the thread holds the GIL.
+    unsafe { ffi::PyErr_Fetch(kind, value, trace) };
     work(&Attached(PhantomData));
+    let [kind, value, trace] = raised;
+    // SAFETY: the thread holds the GIL, and owns what it has fetched.
+    unsafe { ffi::PyErr_Restore(kind, value, trace) };
+    #[cfg(unix)]
+    if added {
+        // SAFETY: `add` has counted once. The last release removes the thread.
+        unsafe { ffi::PyGILState_Release(ffi::PyGILState_STATE::PyGILState_LOCKED) };
+    }
     // SAFETY: `state` is from the call above. It may run finalizers of thread-local Python objects.
     parked(|| unsafe { unwinding::PyGILState_Release(state as i32) });
 }
@@ -139,49 +161,6 @@ impl Drop for Object<'_> {
         let object = self.0;
         // SAFETY: the reference is owned, and the thread holds the GIL while `Attached` exists.
         parked(|| unsafe { unwinding::Py_DecRef(object) });
-    }
-}
-
-/// Values that were dropped on threads without the GIL, until a thread with it releases them. It has
-/// no lock, which a fork could leave locked. (PyO3's own list of such objects has one.)
-pub(crate) struct Returned<T: Send>(AtomicPtr<Link<T>>);
-
-struct Link<T> {
-    _value: T,
-    next: *mut Link<T>,
-}
-
-impl<T: Send> Returned<T> {
-    pub(crate) const fn new() -> Self {
-        Returned(AtomicPtr::new(ptr::null_mut()))
-    }
-
-    pub(crate) fn put(&self, value: T) {
-        let (value, next) = (value, ptr::null_mut());
-        let link = Box::into_raw(Box::new(Link {
-            _value: value,
-            next,
-        }));
-        let _ = self
-            .0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |first| {
-                // SAFETY: no other thread knows the link before it is in the list.
-                unsafe { (*link).next = first };
-                Some(link)
-            });
-    }
-
-    /// Drops all values.
-    pub(crate) fn take_all(&self) {
-        if self.0.load(Ordering::Relaxed).is_null() {
-            return;
-        }
-        let mut first = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
-        while let Some(link) = NonNull::new(first) {
-            // SAFETY: the list was taken as a whole, so this thread alone has its links, each of
-            // which is a box.
-            first = unsafe { Box::from_raw(link.as_ptr()) }.next;
-        }
     }
 }
 

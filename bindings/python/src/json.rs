@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::Value;
+
+use crate::collector::Paused;
 
 /// Decodes a text with the same result as `json.loads`. Returns `None` if `json.loads` must decode
 /// it: malformed JSON, and values that only `json.loads` accepts, such as integers of any size,
@@ -106,48 +107,6 @@ impl Serialize for Given<'_> {
             out.collect_seq(elements.iter().map(inner))
         } else {
             Err(refused())
-        }
-    }
-}
-
-/// `gc.isenabled`, `gc.disable` and `gc.enable`. They are built-in functions and run no Python
-/// code.
-static COLLECTOR: PyOnceLock<[Py<PyAny>; 3]> = PyOnceLock::new();
-
-pub(crate) fn begin(py: Python<'_>) -> PyResult<()> {
-    let gc = py.import("gc")?;
-    let function = |name| gc.getattr(name).map(Bound::unbind);
-    let _ = COLLECTOR.set(
-        py,
-        [
-            function("isenabled")?,
-            function("disable")?,
-            function("enable")?,
-        ],
-    );
-    Ok(())
-}
-
-/// Disables the garbage collector until it is dropped. Before CPython 3.12, creating a list or dict
-/// may start the collector, which runs finalizers with arbitrary code. The thread holds the GIL all
-/// the time, so no other thread sees the change.
-pub(crate) struct Paused<'py>(bool, Python<'py>);
-
-impl<'py> Paused<'py> {
-    pub(crate) fn new(py: Python<'py>) -> Option<Self> {
-        let [is_enabled, disable, _] = COLLECTOR.get(py)?;
-        let enabled = is_enabled.bind(py).call0().ok()?.is_truthy().ok()?;
-        if enabled {
-            disable.bind(py).call0().ok()?;
-        }
-        Some(Paused(enabled, py))
-    }
-}
-
-impl Drop for Paused<'_> {
-    fn drop(&mut self) {
-        if let (true, Some([_, _, enable])) = (self.0, COLLECTOR.get(self.1)) {
-            let _ = enable.bind(self.1).call0();
         }
     }
 }

@@ -8,6 +8,7 @@ mod answer;
 mod callbacks;
 mod channel;
 mod client;
+mod collector;
 mod dict;
 mod download;
 mod guard;
@@ -78,7 +79,9 @@ fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
     }
     // A panic becomes an exception. The hook keeps its message from standard error.
     std::panic::set_hook(Box::new(|_| {}));
-    json::begin(module.py())?;
+    collector::begin(module.py())?;
+    #[cfg(unix)]
+    guard::begin(module)?;
     module.add("modules", modules(module.py()))?;
     module.add("__version__", fal::VERSION)
 }

@@ -4,6 +4,7 @@ use fal::{Realtime, SocketOptions, WebSocket, WhenFull};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::collector::Paused;
 use crate::dict::{Content, from_dict};
 use crate::op::Op;
 use crate::values::{count, invalid, none_or_failure, parsed, seconds};
@@ -65,19 +66,19 @@ enum Connection {
 
 impl Session {
     pub(crate) fn realtime(py: Python<'_>, session: Realtime) -> PyResult<Self> {
-        let op = Op::of_session(session.op().clone());
-        Ok(Session {
-            connection: Connection::Realtime(session),
-            op: Py::new(py, op)?,
-        })
+        let op = session.op().clone();
+        Session::of(py, Connection::Realtime(session), op)
     }
 
     pub(crate) fn websocket(py: Python<'_>, socket: WebSocket) -> PyResult<Self> {
-        let op = Op::of_session(socket.op().clone());
-        Ok(Session {
-            connection: Connection::WebSocket(socket),
-            op: Py::new(py, op)?,
-        })
+        let op = socket.op().clone();
+        Session::of(py, Connection::WebSocket(socket), op)
+    }
+
+    fn of(py: Python<'_>, connection: Connection, op: fal::Op) -> PyResult<Self> {
+        let _paused = Paused::new(py);
+        let op = Py::new(py, Op::of_session(op))?;
+        Ok(Session { connection, op })
     }
 }
 
@@ -100,11 +101,11 @@ impl Session {
         })
     }
 
-    /// Send bytes on a WebSocket.
+    /// Send bytes as they are.
     #[pyo3(signature = (data, /))]
     fn send_bytes<'py>(&self, py: Python<'py>, data: Content) -> PyResult<Bound<'py, PyAny>> {
         none_or_failure(py, || match &self.connection {
-            Connection::Realtime(_) => Err(invalid("the input of a realtime app must be JSON")),
+            Connection::Realtime(session) => session.send_bytes(data.0),
             Connection::WebSocket(socket) => socket.send_bytes(data.0),
         })
     }

@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 
+use crate::collector::Paused;
 use crate::json::{encode, made};
 use crate::lent;
 
@@ -81,7 +82,7 @@ pub(crate) fn value_or_failure<'py, T: IntoPyObject<'py>>(
 ) -> PyResult<Bound<'py, PyAny>> {
     lent::release(py);
     match caught(work) {
-        Ok(value) => value.into_bound_py_any(py),
+        Ok(value) => object(py, value),
         Err(error) => failed(py, error),
     }
 }
@@ -106,7 +107,16 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> fal::Result<T>) -> fal::Result<T>
 }
 
 pub(crate) fn failed(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
-    Ok(Bound::new(py, Failure { error })?.into_any())
+    object(py, Failure { error })
+}
+
+/// Converts a value of this module.
+pub(crate) fn object<'py>(
+    py: Python<'py>,
+    value: impl IntoPyObject<'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let _paused = Paused::new(py);
+    value.into_bound_py_any(py)
 }
 
 /// Return a value as JSON text, or None if Python's own encoder must convert it.

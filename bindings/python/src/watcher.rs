@@ -7,7 +7,7 @@ use fal::{Code, Dispatcher, Error};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::json::Paused;
+use crate::collector::Paused;
 use crate::op::Op;
 use crate::pair::Pair;
 use crate::values::{caught, failed, none_or_failure, value_or_failure};

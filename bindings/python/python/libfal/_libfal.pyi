@@ -224,6 +224,9 @@ class Answer:
     def is_bytes(self) -> bool:
         """Return whether it is an event with bytes, not with text or JSON."""
 
+    def frame(self) -> bytes | None:
+        """Return the frame of a realtime message as the app sent it, with its secrets; None for any other content."""
+
     def status(self) -> int:
         """Return the HTTP status."""
 
@@ -253,7 +256,7 @@ class Session:
         """Send an input, which is JSON, as MessagePack; on a WebSocket, send a text."""
 
     def send_bytes(self, data: bytes, /) -> None | Failure:
-        """Send bytes on a WebSocket."""
+        """Send bytes as they are, in one binary frame."""
 
     def unsent(self) -> int: ...
     def close(self) -> None:
