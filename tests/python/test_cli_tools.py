@@ -1,4 +1,4 @@
-"""The commands doctor and webhook listen."""
+"""The commands doctor, platform and webhook listen."""
 
 from __future__ import annotations
 
@@ -57,6 +57,24 @@ def test_the_doctor_sees_the_clock_and_hides_passwords(emulator: Emulator) -> No
     assert ended.code == 1 and found["clock"][0][0] == "failed" and "ahead of fal's" in found["clock"][0][1]
     assert ("ok", "HTTPS_PROXY is proxy.example:3128") in found["proxy"]
     assert found["certificates"][0][0] == "failed" and "/nothing.pem" in found["certificates"][0][1]
+
+
+def test_an_operation_of_the_platform_is_called_by_name(emulator: Emulator) -> None:
+    environment = {**emulator.environment(), "FAL_KEY": emulator.admin_key}
+    prices = fal("platform", "models.pricing", "endpoint_id=fal-ai/flux/dev", "--json", env=environment)
+    assert prices.code == 0 and prices.json
+    lines = fal("platform", "models.list", "limit=1", "--max", "3", env=environment)
+    assert lines.code == 0 and len([json.loads(line) for line in lines.out.splitlines()]) == 3
+    assert len(fal("platform", "models.list", "--max", "2", "--json", env=environment).json) == 2
+    listed = fal("platform", "--json").json
+    assert "endpoint_id" in listed["models.pricing"]["parameters"] and listed["models.list"]["is_list"]
+    assert "models.pricing: " in fal("platform").out
+    before = len(emulator.arrivals())
+    wrong = ["models.nothing"], ["models.list", "limit=0"], ["models.list", "--max", "x"], ["models.list", f"q=@{__file__}"], ["keys.create"]
+    for words in wrong:
+        assert fal("platform", *words, env=environment).code == 2
+    assert len(emulator.arrivals()) == before
+    assert fal("platform", "account.billing", env=emulator.environment()).code == 3
 
 
 def listening(emulator: Emulator, *words: str) -> tuple[subprocess.Popen[bytes], str]:

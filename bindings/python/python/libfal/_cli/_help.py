@@ -29,6 +29,7 @@ GROUPS = {
     },
     "tools": {
         "doctor": "look for what could keep calls from working",
+        "platform": "call any operation of fal's Platform API",
         "webhook listen": "receive and verify webhooks on this computer",
     },
 }
