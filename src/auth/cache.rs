@@ -143,12 +143,12 @@ impl CredentialCache {
         refused: &ActiveCredential,
         transport: &Arc<Transport>,
     ) -> Result<Option<Arc<ActiveCredential>>> {
-        let found_another = |now: Resolution| {
+        let found_another = |now: &Resolution| {
             now.provider()
                 .is_some_and(|provider| provider.ready().is_none_or(|it| *it != refused.credential))
         };
-        let now = resolve(self.options.clone(), self.seen.load_full());
-        match refused.renews || found_another(now.await?) {
+        let now = self.resolve(&self.options, self.seen.load_full());
+        match refused.renews || found_another(&*now.await?) {
             true => self.active(Some(refused), transport).await.map(Some),
             false => Ok(None),
         }
@@ -194,6 +194,22 @@ impl CredentialCache {
         Ok(started)
     }
 
+    /// Reads the sources, unless nothing has changed since the credential in use was found.
+    async fn resolve(
+        &self,
+        options: &credentials::Options,
+        environment: Arc<Environment>,
+    ) -> Result<Arc<Resolution>> {
+        if let Some(found) = self.found_in(&environment) {
+            return Ok(found);
+        }
+        let options = options.clone();
+        let resolution = blocking(Kind::Credentials, move || {
+            credentials::resolve(&options, &environment)
+        });
+        resolution.await.map(Arc::new)
+    }
+
     /// Returns the resolution in this environment if it is the one in which the credential in use
     /// was found.
     fn found_in(&self, environment: &Arc<Environment>) -> Option<Arc<Resolution>> {
@@ -211,10 +227,7 @@ impl CredentialCache {
         let mut options = self.options.clone();
         loop {
             let environment = self.seen.load_full();
-            let resolution = match self.found_in(&environment) {
-                Some(found) => found,
-                None => Arc::new(resolve(options.clone(), environment.clone()).await?),
-            };
+            let resolution = self.resolve(&options, environment.clone()).await?;
             let Some(provider) = resolution.provider().cloned() else {
                 return Err(denied::unresolved(&resolution));
             };
@@ -288,14 +301,4 @@ impl CredentialCache {
         self.log
             .write(level, Target::Credentials, &Secrets::default(), line);
     }
-}
-
-async fn resolve(
-    options: credentials::Options,
-    environment: Arc<Environment>,
-) -> Result<Resolution> {
-    blocking(Kind::Credentials, move || {
-        credentials::resolve(&options, &environment)
-    })
-    .await
 }

@@ -142,7 +142,8 @@ impl Environment {
         }
     }
 
-    /// Returns a snapshot without the other variables, whose values may be secrets.
+    /// Returns a snapshot without the other variables, whose values may be secrets, and without
+    /// what else a source could find in this process.
     pub(crate) fn only(&self, names: &[&str]) -> Self {
         let Variables::Snapshot(values) = &self.variables else {
             return self.clone();
@@ -151,6 +152,7 @@ impl Environment {
         let kept = kept.map(|(name, value)| (*name, Value(value.0.clone())));
         Self {
             variables: Variables::Snapshot(kept.collect()),
+            directory: Directory::Unknown,
             ..self.clone()
         }
     }
@@ -210,10 +212,10 @@ impl Environment {
             .raw(name)
             .filter(|home| !home.is_empty())
             .map(PathBuf::from);
-        match self.variables {
+        match (&self.variables, &self.directory) {
+            (Variables::Given(_), _) | (Variables::Snapshot(_), Directory::Unknown) => named,
             // Without the variable, the user database of the system is the source.
-            Variables::Process | Variables::Snapshot(_) => named.or_else(std::env::home_dir),
-            Variables::Given(_) => named,
+            _ => named.or_else(std::env::home_dir),
         }
         .filter(|home| !home.as_os_str().is_empty())
     }
