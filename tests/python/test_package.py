@@ -26,6 +26,8 @@ PACKAGE = Path(libfal.__file__).parent
 def test_the_package_is_the_installed_wheel() -> None:
     assert "site-packages" in PACKAGE.parts
     assert importlib.metadata.version("libfal") == libfal.__version__
+    # The emulator of the same release.
+    assert f"libfal-emulator=={libfal.__version__}; extra" in "".join(importlib.metadata.requires("libfal") or []).replace(" ;", ";")
     metadata = importlib.metadata.metadata("libfal")
     assert metadata["License-Expression"] == "MIT OR Apache-2.0"
     files = {Path(file).name for file in importlib.metadata.files("libfal") or []}
@@ -93,9 +95,10 @@ def test_the_stubs_agree_with_the_module(tmp_path: Path) -> None:
 
 def test_the_package_its_tests_and_its_examples_are_well_typed(tmp_path: Path) -> None:
     tests = Path(__file__).parent
-    examples = sorted((tests.parents[1] / "examples" / "python").glob("*.py"))
+    folder = tests.parents[1] / "examples" / "python"
+    examples = sorted([*folder.glob("*.py"), *folder.glob("testing/*.py")])
     check = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--cache-dir", str(tmp_path / "cache")]
-    environment = {**os.environ, "MYPYPATH": str(tests)}
+    environment = {**os.environ, "MYPYPATH": os.pathsep.join([str(tests), str(folder / "testing")])}
     for what in (["-p", "libfal"], [*map(str, sorted(tests.glob("*.py"))), *map(str, examples)]):
         result = subprocess.run([*check, *what], cwd=tmp_path, env=environment, capture_output=True, text=True)
         assert (result.returncode, result.stdout) == (0, ""), result.stdout + result.stderr

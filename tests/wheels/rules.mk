@@ -7,6 +7,7 @@ WHEELS_USED := $(ROOT)/$(BUILD)/wheels-used
 test-wheels: tools ## after make wheels: the wheels and sdist as a user installs them
 	@tests/wheels/check "$(DISTRIBUTIONS)"/*.whl
 	tests/wheels/sources "$(DISTRIBUTIONS)/libfal-$(VERSION).tar.gz"
+	$(ISOLATED) tests/wheels/installed python3 "$(DISTRIBUTIONS)" "$(WHEELS_USED)"
 	$(ISOLATED_RUST) tests/wheels/from-source "$(DISTRIBUTIONS)/libfal-$(VERSION).tar.gz" "$(DISTRIBUTIONS)" "$(WHEELS_USED)"
 
 # One debug wheel for all. What a version cannot install, such as tools that need a newer Python, it goes without.

@@ -1,0 +1,204 @@
+"""Fixtures of pytest: a local fal for the tests of a program that uses libfal.
+
+    import libfal
+
+    def test_the_picture_is_made_once(fal_emulator):
+        libfal.run("fal-ai/flux/schnell", {"prompt": "a lighthouse"})
+        assert len(fal_emulator.requests(method="POST")) == 1
+
+While a test or a session has such a fixture, libfal finds the emulator and a fake key in the environment, and no key, profile or
+login of the user. pytest loads this module by itself. The program fal-emulator is in the package libfal-emulator.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import threading
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import libfal
+
+# A program that prints nothing for so long is no emulator.
+_PATIENCE = 30.0
+
+
+class Emulator:
+    """A running fal-emulator. The documentation of the emulator lists its models, faults and settings."""
+
+    def __init__(self, address: str, api_key: str, admin_key: str, ca_file: str) -> None:
+        self.address = address
+        """127.0.0.1:PORT, the value for FAL_EMULATOR_HOST."""
+        self.api_key = api_key
+        """A key of scope API. It is fake, as all keys of the emulator are."""
+        self.admin_key = admin_key
+        """A key of scope ADMIN of the same account."""
+        self.ca_file = ca_file
+        """The file with the certificate that clients trust which do not know the emulator."""
+
+    def __repr__(self) -> str:
+        return f"<fal-emulator at {self.address}>"
+
+    def client(self, **options: Any) -> libfal.SyncClient:
+        """Return a client of this emulator, by default with its API key."""
+        return libfal.SyncClient(**self._options(options))
+
+    def async_client(self, **options: Any) -> libfal.AsyncClient:
+        """Return an asyncio client of this emulator, by default with its API key."""
+        return libfal.AsyncClient(**self._options(options))
+
+    def _options(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {"key": self.api_key, "emulator_host": self.address, **options}
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which a program reaches this emulator."""
+        return {"FAL_EMULATOR_HOST": self.address, "FAL_KEY": self.api_key}
+
+    def requests(self, **filters: Any) -> list[dict[str, Any]]:
+        """Return the requests that arrived, in order: requests(method="POST", host="fal.run", path="/fal-ai/*").
+
+        With wait_for=2, wait until two have arrived, for at most five seconds or timeout_ms.
+        """
+        found: list[dict[str, Any]] = self.control("GET", "requests?" + urllib.parse.urlencode(filters))["requests"]
+        return found
+
+    def fault(self, action: dict[str, Any], **match: Any) -> None:
+        """Let a request fail: fault({"type": "status", "status": 503}, method="POST", path="/fal-ai/*", times=1)."""
+        self.control("POST", "faults", {"action": action, **match})
+
+    def settings(self, **settings: Any) -> None:
+        """Replace all settings, such as settings(locked_accounts={"acme": "Exhausted balance"})."""
+        self.control("PUT", "settings", settings)
+
+    def advance(self, seconds: float) -> None:
+        """Advance the emulator's clock. What is due by then happens at once."""
+        self.control("POST", "clock", {"advance_ms": round(seconds * 1000)})
+
+    def create_key(self, scope: str = "API", account: str = "acme") -> str:
+        """Create another key."""
+        key: str = self.control("POST", "keys", {"scope": scope, "account": account})["key"]
+        return key
+
+    def reset(self) -> None:
+        """Make everything as it was at the start. Address and keys stay, and so do open connections, but no WebSockets."""
+        self.control("POST", "reset")
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request to the control API, such as control("GET", "stats")."""
+        connection = http.client.HTTPConnection(self.address, timeout=_PATIENCE)
+        try:
+            connection.request(method, f"/_emulator/{path}", None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        if answer.status >= 400:
+            raise ValueError(f"the emulator refused {method} {path}: {text.decode(errors='replace')}")
+        return json.loads(text) if text else None
+
+
+@pytest.fixture
+def fal_emulator(_fal_emulator_of_tests: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """A local fal that is as new for each test. libfal uses it while the test runs."""
+    _fal_emulator_of_tests.reset()
+    with _leading_to(_fal_emulator_of_tests, tmp_path_factory):
+        yield _fal_emulator_of_tests
+
+
+@pytest.fixture(scope="session")
+def fal_emulator_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """A local fal for the whole session, which keeps what tests do. libfal uses it from the first test that has the fixture on."""
+    with _running() as emulator, _leading_to(emulator, tmp_path_factory):
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def _fal_emulator_of_tests() -> Iterator[Emulator]:
+    # One program for all tests, so that a client which a module made for itself finds it again at its address.
+    with _running() as emulator:
+        yield emulator
+
+
+@contextlib.contextmanager
+def _leading_to(emulator: Emulator, folders: pytest.TempPathFactory) -> Iterator[None]:
+    """Lets libfal find the emulator and its key, and nothing of the user's."""
+    folder = folders.mktemp("fal")
+    config = folder / "config.toml"
+    config.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith("FAL_") and name != "FAL_EMULATOR_BIN":
+                patch.delenv(name)
+        for name, value in emulator.environment().items():
+            patch.setenv(name, value)
+        patch.setenv("FAL_CONFIG_PATH", str(config))
+        patch.setenv("FAL_HOME_DIR", str(folder))
+        _forget_default_clients()
+        yield
+    _forget_default_clients()
+
+
+def _forget_default_clients() -> None:
+    """Lets the functions of the module read the environment again at their next call."""
+    libfal.sync_client._core = libfal.async_client._core = None
+
+
+@contextlib.contextmanager
+def _running() -> Iterator[Emulator]:
+    """Runs an emulator. It ends with this process, however that ends, because its standard input does."""
+    command = [_program(), "serve", "--until-eof"]
+    try:
+        # In a session of its own, so that Ctrl-C ends the tests before the emulator.
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+    except OSError as error:
+        pytest.fail(f"cannot start the emulator {command[0]}: {error}", pytrace=False)
+    # At the end of the block its standard input is closed, and its end is awaited.
+    with process:
+        assert process.stdout
+        overdue = threading.Timer(_PATIENCE, process.kill)
+        overdue.start()
+        try:
+            line = process.stdout.readline()
+        finally:
+            overdue.cancel()
+        try:
+            made = json.loads(line)
+            emulator = Emulator(made["address"], made["api_key"], made["admin_key"], made["ca_file"])
+        except (ValueError, KeyError, TypeError):
+            process.kill()
+            pytest.fail(f"{command[0]} is no fal-emulator of this version: it printed {line!r}", pytrace=False)
+        yield emulator
+
+
+def _program() -> str:
+    """Returns the path of fal-emulator: FAL_EMULATOR_BIN, the one of the package libfal-emulator, or the one in PATH."""
+    named = os.environ.get("FAL_EMULATOR_BIN")
+    found = named or _packaged() or shutil.which("fal-emulator")
+    if found is None:
+        pytest.fail(
+            "cannot find the program fal-emulator: the package libfal-emulator is not installed, and PATH has no such program. "
+            'Install it by pip install "libfal[emulator]", or set FAL_EMULATOR_BIN to the path of the program.',
+            pytrace=False,
+        )
+    return found
+
+
+def _packaged() -> str | None:
+    try:
+        files = importlib.metadata.files("libfal-emulator") or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    programs = [Path(str(file.locate())) for file in files if file.stem == "fal-emulator"]
+    return next((str(program.resolve()) for program in programs if program.is_file()), None)
