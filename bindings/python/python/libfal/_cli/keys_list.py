@@ -16,8 +16,7 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace, out: Output) -> int:
-    client = client_of(args, out)
-    keys = list(getattr(client, "platform_list", client.platform)("keys.list"))
+    keys = list(client_of(args, out).platform.keys.list())
     names = "key_id", "scope", "created_at", "alias"
     out.answer(keys, ["  ".join(str(key.get(name) or "-") for name in names) for key in keys])
     return _codes.OK

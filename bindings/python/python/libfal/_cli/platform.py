@@ -9,6 +9,8 @@ import argparse
 import json
 from itertools import islice
 
+from libfal import Items
+
 from .._platform_methods import _OPERATIONS
 from . import _codes, _fields
 from ._client import client as client_of
@@ -43,11 +45,11 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     parameters = _fields.arguments(args.fields, out)
     if any(word.partition("=")[2].startswith("@") for word in args.fields):
         raise UsageError("an operation of the Platform API takes no file", "Upload it with 'libfal upload', and pass its URL.")
-    if args.name in _OPERATIONS and _OPERATIONS[args.name][1]:
-        elements = getattr(client, "platform_list", client.platform)(args.name, **parameters)
-        _list(islice(elements, args.max), out)
+    found = client.platform(args.name, **parameters)
+    if isinstance(found, Items):
+        _list(islice(found, args.max), out)
     else:
-        out.document(client.platform(args.name, **parameters))
+        out.document(found)
     return _codes.OK
 
 

@@ -15,10 +15,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 
-import libfal
-from libfal._calls import Call
-from libfal._values import dumps
-from libfal._waiting import finish
+import libfal.webhooks
 
 from . import _codes
 from ._client import client as client_of
@@ -91,7 +88,7 @@ class _Server(ThreadingHTTPServer):
     def status_for(self, headers: list[tuple[str, str]], body: bytes) -> int:
         """Returns the HTTP status that answers a request."""
         try:
-            _verify(self.client, headers, body)
+            libfal.webhooks.verify(headers, body, client=self.client)
         except libfal.WebhookInvalidError as error:
             self.out.note(f"refused: {error.message}")
             return 401
@@ -100,12 +97,6 @@ class _Server(ThreadingHTTPServer):
             return 503
         self.deliveries.put(body)
         return 200
-
-
-def _verify(client: libfal.SyncClient, headers: list[tuple[str, str]], body: bytes) -> None:
-    """Raises an error if a request is not from fal."""
-    signed = dumps([pair for pair in headers if pair[0].lower().startswith("x-fal-webhook-")])
-    finish(Call(client._open().verify_webhook, (signed, body), lambda _: None, client.default_timeout))
 
 
 class _Handler(BaseHTTPRequestHandler):
