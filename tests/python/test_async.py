@@ -431,7 +431,7 @@ def test_the_module_has_the_functions_of_its_client(emulator: Emulator) -> None:
 
 
 def test_importing_loads_no_event_loop() -> None:
-    loaded = output("import sys, libfal; print([name for name in ('asyncio', 'trio', 'socket', 'selectors') if name in sys.modules])")
+    loaded = output("import sys, libfal; libfal.run; print([name for name in ('asyncio', 'trio', 'socket', 'selectors') if name in sys.modules])")
     assert loaded == "[]\n"
 
 

@@ -169,6 +169,23 @@ def test_a_child_that_is_forked_during_a_first_use_does_not_hang(emulator: Emula
     assert printed == {"0\n"}
 
 
+def test_a_child_that_is_forked_during_the_first_use_of_a_name_has_all_of_them() -> None:
+    code = """
+        import faulthandler, os, sys, threading, warnings, libfal
+        warnings.simplefilter("ignore", DeprecationWarning)
+        sys.setswitchinterval(1e-5)
+        thread = threading.Thread(target=lambda: libfal.SyncClient)
+        thread.start()
+        if not (child := os.fork()):
+            faulthandler.dump_traceback_later(40, exit=True)
+            os._exit(libfal.async_client.default_timeout != 120 or "run" not in dir(libfal))
+        print(os.waitpid(child, 0)[1])
+        thread.join()
+    """
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: output(code), range(12))) == {"0\n"}
+
+
 def test_a_child_that_is_forked_while_an_answer_is_decoded_decodes_it_too() -> None:
     code = """
         import faulthandler, json, os, sys, threading, warnings, libfal

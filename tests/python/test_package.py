@@ -43,8 +43,8 @@ def test_the_c_abi_is_not_exported() -> None:
 
 def test_all_is_what_is_public() -> None:
     assert sorted(libfal.__all__) == libfal.__all__
-    modules = {name for name, it in vars(libfal).items() if inspect.ismodule(it)}
-    public = {name for name in vars(libfal) if not name.startswith("_")} - modules | {"__version__"}
+    modules = {name for name, it in vars(libfal).items() if inspect.ismodule(it)} - set(libfal.__all__)
+    public = {name for name in dir(libfal) if not name.startswith("_")} - modules | {"__version__"}
     assert public == set(libfal.__all__)
 
 
