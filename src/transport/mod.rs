@@ -34,6 +34,7 @@ pub(crate) use authorize::Authorization;
 pub(crate) use backoff::Attempts;
 pub(crate) use call::Call;
 pub(crate) use network::Network;
+pub(crate) use outgoing::late;
 pub(crate) use payload::{Payload, Pieces, Source};
 pub(crate) use progress::{JobState, Progress};
 pub(crate) use reader::{Opened, Reader};

@@ -28,12 +28,13 @@ use self::status::Status;
 use self::watch::{End, Watch};
 use crate::client::{Client, Exchange, TIMEOUT};
 use crate::codec::json;
-use crate::error::Result;
+use crate::error::{Code, Result};
 use crate::operation::Op;
 use crate::request::Request;
 use crate::response::Response;
 use crate::services::run::run_request;
 use crate::services::storage::resolve_files;
+use crate::transport::late;
 
 /// The default timeout of a wait. The queue has no time limit of its own, and an app may run for an
 /// hour (docs/protocol.md §4, §5.1).
@@ -199,6 +200,12 @@ async fn wait(exchange: &Exchange, mut job: Job, submission: Option<Response>) -
         Ok(End::Result(response)) => {
             guard.ended();
             Box::pin(result::finished(exchange, response, &job, None)).await
+        }
+        // A request that would begin after the deadline notices it before the operation does, for
+        // example after the process was stopped.
+        Err(error) if error.code() == Code::Deadline => {
+            drop(guard);
+            return Err(late(&exchange.task.progress));
         }
         Err(error) => Err(failure::in_between(error, &job)),
     };
