@@ -179,7 +179,9 @@ def test_a_function_that_hangs_holds_neither_the_call_nor_the_end_of_the_program
 
 def test_it_is_asked_in_a_child_process(emulator: Emulator) -> None:
     code = """
-        import os, libfal, logs
+        import os, warnings, libfal, logs
+        # From 3.12 on, Python warns of a fork while the credential's thread runs.
+        warnings.simplefilter("ignore", DeprecationWarning)
         client = logs.client(credential=lambda: os.environ["GIVEN"])
         client.run("emulator/echo", {})
         child = os.fork()
