@@ -269,7 +269,7 @@ class Channel:
     def run(self, request: _Request, /) -> Op | Failure:
         """Start a run. If the app streams, its items are events that wait to be read, or to be discarded."""
 
-    def set_ping(self, idle: float, /) -> None | Failure:
+    def set_ping(self, seconds: float, /) -> None | Failure:
         """Set the time between pings; 0 disables them."""
 
 @final
