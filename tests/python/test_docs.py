@@ -27,7 +27,7 @@ BLOCK = re.compile(
     r"(?:```(?P<language>\w+)\n(?P<code>.*?)^```$|(?<=then\n)(?P<check>.*?)^-->$)",
     re.MULTILINE | re.DOTALL,
 )
-NOT_RUN = 1
+NOT_RUN = 0
 
 # Models that the emulator does not have, the apps that run in their place, and fields that make them return the same.
 FILE = "https://v3b.fal.media/files/sample/FILE"
