@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -35,12 +36,13 @@ def absent(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_function_is_told_directly() -> None:
-    def told(_transferred: int, _total: int | None) -> None: ...
+    told_of: list[int] = []
 
-    with Shown(told, False, "uploading") as function:
-        assert function is told
-    with Shown(None, False, "uploading") as function:
-        assert function is None
+    def told(transferred: int, _total: int | None) -> None:
+        told_of.append(transferred)
+
+    shown = Shown(told, False, "uploading")
+    assert shown.tell(1, 2) is None and shown.tell(2, 2) is None and told_of == [1, 2]
     with pytest.raises(TypeError, match="on_progress must be a callable, not int"):
         Shown(5, False, "uploading")  # type: ignore[arg-type]
 
@@ -50,18 +52,16 @@ def test_a_bar_is_drawn(library: str, other: str, absent: Any, capsys: pytest.Ca
     pytest.importorskip(library)
     absent(other)
     told: list[tuple[int, int | None]] = []
-    with Shown(lambda *facts: told.append(facts), True, "uploading") as function:
-        assert function
+    with closing(Shown(lambda *facts: told.append(facts), True, "uploading")) as shown:
         for transferred in (0, 500_000, 250_000, 1_000_000):
-            function(transferred, 1_000_000)
+            shown.tell(transferred, 1_000_000)
     assert told == [(0, 10**6), (500_000, 10**6), (250_000, 10**6), (10**6, 10**6)]
     printed = capsys.readouterr()
     assert printed.out == "" and "uploading" in printed.err and ("977k/977k" in printed.err or "1.0/1.0 MB" in printed.err)
-    with Shown(None, True, "downloading") as function:
-        assert function
-        function(5, None)
+    with closing(Shown(None, True, "downloading")) as shown:
+        shown.tell(5, None)
     assert "downloading" in capsys.readouterr().err
-    with Shown(None, True, "nothing"):
+    with closing(Shown(None, True, "nothing")):
         pass
     assert capsys.readouterr().err == ""
 
@@ -71,9 +71,8 @@ def test_what_the_function_returns_can_be_awaited() -> None:
 
     async def told(_transferred: int, _total: int | None) -> None: ...
 
-    with Shown(told, True, "uploading") as function:
-        assert function
-        awaited: Any = function(1, 2)
+    with closing(Shown(told, True, "uploading")) as shown:
+        awaited: Any = shown.tell(1, 2)
         assert hasattr(awaited, "__await__")
         awaited.close()
 
@@ -96,14 +95,12 @@ def test_a_broken_standard_error_breaks_no_call(library: str, absent: Any, monke
 
     monkeypatch.setattr(sys, "stderr", Broken())
     told: list[int] = []
-    with Shown(lambda transferred, _: told.append(transferred), True, "uploading") as function:
-        assert function
-        function(1, 2)
-        function(2, 2)
+    with closing(Shown(lambda transferred, _: told.append(transferred), True, "uploading")) as shown:
+        shown.tell(1, 2)
+        shown.tell(2, 2)
     assert told == [1, 2]
     monkeypatch.setattr(sys, "stderr", None)
-    with Shown(None, True, "uploading") as function:
-        assert function is None
+    Shown(None, True, "uploading").tell(1, 2)
 
 
 def test_an_error_of_the_function_is_raised(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,7 +109,6 @@ def test_an_error_of_the_function_is_raised(capsys: pytest.CaptureFixture[str]) 
     def told(_transferred: int, _total: int | None) -> None:
         raise RuntimeError("enough")
 
-    with pytest.raises(RuntimeError, match="enough"), Shown(told, True, "uploading") as function:
-        assert function
-        function(1, 2)
+    with pytest.raises(RuntimeError, match="enough"), closing(Shown(told, True, "uploading")) as shown:
+        shown.tell(1, 2)
     assert "uploading" in capsys.readouterr().err

@@ -26,14 +26,13 @@ def set_get_current_app(func: Callable[[], Any]) -> None:
     _get_current_app = func
 
 
-def _current_request() -> Any:
-    app = _get_current_app() if _get_current_app else None
-    return getattr(app, "current_request", None)
+def _current_request(get_app: Callable[[], Any]) -> Any:
+    return getattr(get_app(), "current_request", None)
 
 
 def passing_on(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Returns the headers of a call with those that the app passes on."""
-    request = _current_request()
+    request = _current_request(_get_current_app) if _get_current_app else None
     if request is None:
         return headers
     passed = {name: request.headers.get(name) for name in _PASSED_ON}
@@ -42,7 +41,7 @@ def passing_on(headers: Mapping[str, str]) -> Mapping[str, str]:
 
 def passing_back(decode: Callable[[Answer], _T]) -> Callable[[Answer], _T]:
     """Returns a function that gives the app the token in a response, and then decodes it."""
-    request = _current_request()
+    request = _current_request(_get_current_app) if _get_current_app else None
     if request is None:
         return decode
 

@@ -10,7 +10,6 @@ from ._errors import FalClientError
 from ._explanation import Explanation, from_report
 from ._handles import AsyncRequestHandle
 from ._platform import NewKey, async_platform
-from ._progress import Shown
 from ._realtime import AsyncChannel, AsyncOpening, AsyncRealtimeConnection, AsyncWebSocketConnection
 from ._response import Response
 from ._storage import falls_back, upload_options
@@ -96,21 +95,21 @@ class AsyncClient(Base):
             on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
             progress: Shows a progress bar, with tqdm or rich.
         """
-        with Shown(on_progress, progress, "uploading") as told:
-            return await self._finish(
-                _calls.run(
-                    self,
-                    application,
-                    await _loop.encoded(arguments),
-                    method=method,
-                    path=path,
-                    timeout=timeout,
-                    start_timeout=start_timeout,
-                    hint=hint,
-                    headers=headers,
-                    on_progress=told,
-                )
+        return await self._finish(
+            _calls.run(
+                self,
+                application,
+                await _loop.encoded(arguments),
+                method=method,
+                path=path,
+                timeout=timeout,
+                start_timeout=start_timeout,
+                hint=hint,
+                headers=headers,
+                on_progress=on_progress,
+                progress=progress,
             )
+        )
 
     async def submit(
         self,
@@ -138,22 +137,22 @@ class AsyncClient(Base):
             on_progress: As in run().
             progress: As in run().
         """
-        with Shown(on_progress, progress, "uploading") as told:
-            return await self._finish(
-                _calls.submit(
-                    self,
-                    application,
-                    await _loop.encoded(arguments),
-                    lambda endpoint, answer: AsyncRequestHandle._submitted(self, endpoint, answer),
-                    path=path,
-                    hint=hint,
-                    webhook_url=webhook_url,
-                    priority=priority,
-                    headers=headers,
-                    start_timeout=start_timeout,
-                    on_progress=told,
-                )
+        return await self._finish(
+            _calls.submit(
+                self,
+                application,
+                await _loop.encoded(arguments),
+                lambda endpoint, answer: AsyncRequestHandle._submitted(self, endpoint, answer),
+                path=path,
+                hint=hint,
+                webhook_url=webhook_url,
+                priority=priority,
+                headers=headers,
+                start_timeout=start_timeout,
+                on_progress=on_progress,
+                progress=progress,
             )
+        )
 
     async def subscribe(
         self,
@@ -192,25 +191,25 @@ class AsyncClient(Base):
             on_progress: As in submit().
             progress: As in run().
         """
-        with Shown(on_progress, progress, "uploading") as told:
-            return await self._finish(
-                _calls.subscribe(
-                    self,
-                    application,
-                    await _loop.encoded(arguments),
-                    path=path,
-                    hint=hint,
-                    with_logs=with_logs,
-                    interval=interval,
-                    on_enqueue=on_enqueue,
-                    on_queue_update=on_queue_update,
-                    priority=priority,
-                    headers=headers,
-                    start_timeout=start_timeout,
-                    client_timeout=client_timeout,
-                    on_progress=told,
-                )
+        return await self._finish(
+            _calls.subscribe(
+                self,
+                application,
+                await _loop.encoded(arguments),
+                path=path,
+                hint=hint,
+                with_logs=with_logs,
+                interval=interval,
+                on_enqueue=on_enqueue,
+                on_queue_update=on_queue_update,
+                priority=priority,
+                headers=headers,
+                start_timeout=start_timeout,
+                client_timeout=client_timeout,
+                on_progress=on_progress,
+                progress=progress,
             )
+        )
 
     async def get_handle(self, application: str, request_id: str) -> AsyncRequestHandle:
         """Return the handle to a job that was submitted before, in this process or another. Sends nothing."""
@@ -322,8 +321,7 @@ class AsyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        with Shown(on_progress, progress, "uploading") as told:
-            return await self._stored(_calls.uploads(self, options, told))
+        return await self._stored(_calls.uploads(self, options, on_progress, progress))
 
     async def upload_file(
         self,
@@ -339,8 +337,7 @@ class AsyncClient(Base):
         options = upload_options(
             path=path, repository=repository, fallback_repository=fallback_repository, lifecycle=lifecycle
         )
-        with Shown(on_progress, progress, "uploading") as told:
-            return await self._stored(_calls.uploads(self, options, told))
+        return await self._stored(_calls.uploads(self, options, on_progress, progress))
 
     async def upload_image(
         self,
@@ -361,8 +358,7 @@ class AsyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        with Shown(on_progress, progress, "uploading") as told:
-            return await self._stored(_calls.uploads(self, options, told))
+        return await self._stored(_calls.uploads(self, options, on_progress, progress))
 
     async def _stored(self, calls: list[Call[str]]) -> str:
         for call in calls[:-1]:
@@ -411,8 +407,7 @@ class AsyncClient(Base):
             progress: As in run().
             timeout: The time limit in seconds. By default there is none.
         """
-        with Shown(on_progress, progress, "downloading") as told:
-            return await _loop.finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, told))
+        return await _loop.finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, on_progress, progress))
 
     async def explain(self) -> Explanation:
         """Search for the key again and report each source, in order. Sends nothing.

@@ -7,6 +7,7 @@ import os
 from . import _app, _inputs
 from ._base import FOREVER
 from ._credential import AppToken, Check, token_from
+from ._progress import Shown
 from ._response import decoded, plain
 from ._status import answered
 from ._typing import imported
@@ -90,6 +91,7 @@ def run(
     hint: str | None = None,
     headers: Mapping[str, str] = {},
     on_progress: _Progress | None = None,
+    progress: bool = False,
 ) -> Call[Any]:
     limit = maybe_seconds("timeout", timeout)
     is_get = text("method", method).upper() == "GET"
@@ -100,7 +102,7 @@ def run(
         del request["body"]
     core = client._open()
     decode = _app.passing_back(decoded)
-    return Call(core.run, (request,), decode, limit, _progress(on_progress), start_and_wait=core.run_wait)
+    return Call(core.run, (request,), decode, limit, _told(on_progress, progress), start_and_wait=core.run_wait)
 
 
 def submit(
@@ -116,13 +118,14 @@ def submit(
     headers: Mapping[str, str] = {},
     start_timeout: _Seconds | None = None,
     on_progress: _Progress | None = None,
+    progress: bool = False,
 ) -> Call[_T]:
     limit = client.default_timeout
     request = _request(application, arguments, path, headers, limit, start_timeout, hint)
     request.update(each(maybe_text, webhook_url=webhook_url, priority=priority))
     endpoint = _inputs.application(text("application", application))
     decode = _app.passing_back(lambda answer: handle(endpoint, answer))
-    return Call(client._open().submit, (request,), decode, limit, _progress(on_progress))
+    return Call(client._open().submit, (request,), decode, limit, _told(on_progress, progress))
 
 
 def subscribe(
@@ -141,6 +144,7 @@ def subscribe(
     start_timeout: _Seconds | None = None,
     client_timeout: _Seconds | None = None,
     on_progress: _Progress | None = None,
+    progress: bool = False,
     is_iterated: bool = False,
 ) -> Call[Any]:
     seconds_of("interval", interval)
@@ -149,9 +153,8 @@ def subscribe(
     request = _request(application, arguments, path, headers, limit, start, hint)
     logs = bool(with_logs) and (on_queue_update is not None or is_iterated)
     request.update(each(maybe_text, priority=priority), logs=logs)
-    notices = None
-    if on_enqueue or on_queue_update or on_progress:
-        notices = Notices(logs, on_enqueue, on_queue_update, on_progress)
+    shown = _shown(on_progress, progress, "uploading")
+    notices = Notices(logs, on_enqueue, on_queue_update, shown) if on_enqueue or on_queue_update or shown else None
     return Call(client._open().subscribe, (request,), _app.passing_back(decoded), limit, notices, is_iterated, is_job=True)
 
 
@@ -245,14 +248,16 @@ def _job(
     return client._open().job, (verb, endpoint, text("request_id", request_id), logs, True, _limit(limit))
 
 
-def uploads(client: _Client, options: list[dict[str, object]], on_progress: _Progress | None) -> list[Call[str]]:
+def uploads(
+    client: _Client, options: list[dict[str, object]], on_progress: _Progress | None, progress: bool
+) -> list[Call[str]]:
     """The first call that is not kept from storing the file by its repository decides."""
     file: Any = options[0].get("path")
     if file is not None:
         # Raises the exception of Python for a file that cannot be read.
         os.stat(file)
     limit, upload = client.default_timeout, client._open().upload
-    return [Call(upload, (option, _limit(limit)), _url, limit, _progress(on_progress)) for option in options]
+    return [Call(upload, (option, _limit(limit)), _url, limit, _told(on_progress, progress)) for option in options]
 
 
 def _url(answer: Answer) -> str:
@@ -268,6 +273,7 @@ def download(
     max_bytes: SupportsIndex | None,
     timeout: _Seconds | None,
     on_progress: _Progress | None,
+    progress: bool,
 ) -> Call[bytes | Path]:
     limit, target = maybe_seconds("timeout", timeout), path_of("path", path)
     parts = {
@@ -278,7 +284,7 @@ def download(
         "timeout": _limit(limit),
     }
     decode: Callable[[Answer], Any] = _content if target is None else lambda answer: _file(answer, target)
-    return Call(client._open().download, (parts,), decode, limit, _progress(on_progress))
+    return Call(client._open().download, (parts,), decode, limit, _told(on_progress, progress, "downloading"))
 
 
 def _content(answer: Answer) -> bytes:
@@ -382,5 +388,10 @@ def _limit(limit: float | None) -> float:
     return FOREVER if limit is None else limit
 
 
-def _progress(on_progress: _Progress | None) -> Notices | None:
-    return Notices(False, on_progress=on_progress) if on_progress else None
+def _told(on_progress: _Progress | None, progress: bool, what: str = "uploading") -> Notices | None:
+    shown = _shown(on_progress, progress, what)
+    return Notices(False, shown=shown) if shown else None
+
+
+def _shown(on_progress: _Progress | None, progress: bool, what: str) -> Shown | None:
+    return Shown(on_progress, progress, what) if progress or on_progress is not None else None

@@ -11,7 +11,6 @@ from ._explanation import Explanation, from_report
 from ._handles import SyncRequestHandle
 from ._operation import Operation
 from ._platform import NewKey, platform
-from ._progress import Shown
 from ._realtime import Channel, Opening, RealtimeConnection, WebSocketConnection
 from ._response import Response
 from ._storage import falls_back, upload_options
@@ -97,21 +96,21 @@ class SyncClient(Base):
             on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
             progress: Shows a progress bar, with tqdm or rich.
         """
-        with Shown(on_progress, progress, "uploading") as told:
-            return self._finish(
-                _calls.run(
-                    self,
-                    application,
-                    arguments,
-                    method=method,
-                    path=path,
-                    timeout=timeout,
-                    start_timeout=start_timeout,
-                    hint=hint,
-                    headers=headers,
-                    on_progress=told,
-                )
+        return self._finish(
+            _calls.run(
+                self,
+                application,
+                arguments,
+                method=method,
+                path=path,
+                timeout=timeout,
+                start_timeout=start_timeout,
+                hint=hint,
+                headers=headers,
+                on_progress=on_progress,
+                progress=progress,
             )
+        )
 
     def submit(
         self,
@@ -139,22 +138,22 @@ class SyncClient(Base):
             on_progress: As in run().
             progress: As in run().
         """
-        with Shown(on_progress, progress, "uploading") as told:
-            return self._finish(
-                _calls.submit(
-                    self,
-                    application,
-                    arguments,
-                    lambda endpoint, answer: SyncRequestHandle._submitted(self, endpoint, answer),
-                    path=path,
-                    hint=hint,
-                    webhook_url=webhook_url,
-                    priority=priority,
-                    headers=headers,
-                    start_timeout=start_timeout,
-                    on_progress=told,
-                )
+        return self._finish(
+            _calls.submit(
+                self,
+                application,
+                arguments,
+                lambda endpoint, answer: SyncRequestHandle._submitted(self, endpoint, answer),
+                path=path,
+                hint=hint,
+                webhook_url=webhook_url,
+                priority=priority,
+                headers=headers,
+                start_timeout=start_timeout,
+                on_progress=on_progress,
+                progress=progress,
             )
+        )
 
     def subscribe(
         self,
@@ -193,25 +192,25 @@ class SyncClient(Base):
             on_progress: As in submit().
             progress: As in run().
         """
-        with Shown(on_progress, progress, "uploading") as told:
-            return self._finish(
-                _calls.subscribe(
-                    self,
-                    application,
-                    arguments,
-                    path=path,
-                    hint=hint,
-                    with_logs=with_logs,
-                    interval=interval,
-                    on_enqueue=on_enqueue,
-                    on_queue_update=on_queue_update,
-                    priority=priority,
-                    headers=headers,
-                    start_timeout=start_timeout,
-                    client_timeout=client_timeout,
-                    on_progress=told,
-                )
+        return self._finish(
+            _calls.subscribe(
+                self,
+                application,
+                arguments,
+                path=path,
+                hint=hint,
+                with_logs=with_logs,
+                interval=interval,
+                on_enqueue=on_enqueue,
+                on_queue_update=on_queue_update,
+                priority=priority,
+                headers=headers,
+                start_timeout=start_timeout,
+                client_timeout=client_timeout,
+                on_progress=on_progress,
+                progress=progress,
             )
+        )
 
     def get_handle(self, application: str, request_id: str) -> SyncRequestHandle:
         """Return the handle to a job that was submitted before, in this process or another. Sends nothing."""
@@ -323,8 +322,7 @@ class SyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        with Shown(on_progress, progress, "uploading") as told:
-            return self._stored(_calls.uploads(self, options, told))
+        return self._stored(_calls.uploads(self, options, on_progress, progress))
 
     def upload_file(
         self,
@@ -340,8 +338,7 @@ class SyncClient(Base):
         options = upload_options(
             path=path, repository=repository, fallback_repository=fallback_repository, lifecycle=lifecycle
         )
-        with Shown(on_progress, progress, "uploading") as told:
-            return self._stored(_calls.uploads(self, options, told))
+        return self._stored(_calls.uploads(self, options, on_progress, progress))
 
     def upload_image(
         self,
@@ -362,8 +359,7 @@ class SyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        with Shown(on_progress, progress, "uploading") as told:
-            return self._stored(_calls.uploads(self, options, told))
+        return self._stored(_calls.uploads(self, options, on_progress, progress))
 
     def _stored(self, calls: list[Call[str]]) -> str:
         for call in calls[:-1]:
@@ -412,8 +408,7 @@ class SyncClient(Base):
             progress: As in run().
             timeout: The time limit in seconds. By default there is none.
         """
-        with Shown(on_progress, progress, "downloading") as told:
-            return finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, told))
+        return finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, on_progress, progress))
 
     def run_start(
         self,

@@ -24,12 +24,7 @@ _PAUSE = 0.1
 
 
 class Shown:
-    """The function that a call tells its progress: on_progress and, if asked for, a bar.
-
-        with Shown(on_progress, progress, "uploading") as function: ...
-
-    The bar is closed at the end of the block. Without either, the function is None.
-    """
+    """What a call tells its progress: the function of the program and, if asked for, a bar."""
 
     def __init__(self, on_progress: _OnProgress | None, progress: bool, what: str) -> None:
         """Raises before anything is sent."""
@@ -38,15 +33,7 @@ class Shown:
         self._function = on_progress
         self._bar = _bar(what) if progress else None
 
-    def __enter__(self) -> _OnProgress | None:
-        return self._tell if self._bar else self._function
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            with imported("contextlib").suppress(OSError, ValueError):
-                self._bar.close()
-
-    def _tell(self, transferred: int, total: int | None) -> object:
+    def tell(self, transferred: int, total: int | None) -> object:
         """Returns what the function returns, because the caller may have to await it."""
         if self._bar:
             try:
@@ -55,6 +42,12 @@ class Shown:
                 # Standard error is closed. The call goes on.
                 self._bar = None
         return self._function(transferred, total) if self._function else None
+
+    def close(self) -> None:
+        """Ends the bar."""
+        if self._bar:
+            with imported("contextlib").suppress(OSError, ValueError):
+                self._bar.close()
 
 
 def _bar(what: str) -> _Tqdm | _Rich | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, TypeVar
 
     from ._libfal import Answer
+    from ._progress import Shown
     from ._status import Status
 
     _T_co = TypeVar("_T_co", covariant=True)
@@ -115,17 +116,17 @@ class Notices:
         with_logs: bool,
         on_enqueue: Callable[[str], object] | None = None,
         on_queue_update: Callable[[Status], object] | None = None,
-        on_progress: Callable[[int, int | None], object] | None = None,
+        shown: Shown | None = None,
     ) -> None:
         self._statuses = Statuses(with_logs)
-        self._on_enqueue, self._on_queue_update, self._on_progress = on_enqueue, on_queue_update, on_progress
+        self._on_enqueue, self._on_queue_update, self.shown = on_enqueue, on_queue_update, shown
 
     def of(self, event: Answer | None) -> Iterator[tuple[Callable[..., object], tuple[Any, ...]]]:
         """Yields functions with their arguments. None means that no event waits."""
         if event and event.kind() == "progress":
-            if self._on_progress:
+            if self.shown:
                 facts = decoded(event)
-                yield self._on_progress, (facts["transferred"], facts.get("total"))
+                yield self.shown.tell, (facts["transferred"], facts.get("total"))
             return
         status = self._statuses.of(event)
         request_id = self._statuses.request_id
@@ -134,3 +135,8 @@ class Notices:
             yield enqueued, (request_id,)
         if self._on_queue_update and status:
             yield self._on_queue_update, (status,)
+
+    def close(self) -> None:
+        """Ends what is shown, after the call."""
+        if self.shown:
+            self.shown.close()

@@ -78,13 +78,15 @@ class Started:
             if call.notices is None and not call.is_iterated:
                 op.discard_events()
             return op
-        except BaseException:
-            self.cancel()
+        except BaseException as raised:
+            self.__exit__(type(raised), raised, None)
             raise
 
     def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         if kind is not None:
             self.cancel()
+        if self._call.notices:
+            self._call.notices.close()
 
     def cancel(self) -> None:
         for op in self._held:
