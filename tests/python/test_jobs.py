@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -9,12 +10,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import logs
 import pytest
 from conftest import Emulator, output, script
 
 import libfal
 
 LONG = {"ms": 600_000, "honour_cancel": True}
+
+
+def async_client(emulator: Emulator) -> libfal.AsyncClient:
+    return logs.async_client(emulator.api_key, emulator_host=emulator.address)
 
 
 def ended(emulator: Emulator, path: str, wait_for: int = 1) -> list[str]:
@@ -111,6 +117,16 @@ def test_each_option_of_a_run_arrives(emulator: Emulator) -> None:
     put, get = emulator.arrivals()
     assert put["headers"]["x-fal-request-timeout"] == "2.5" and put["headers"]["x-fal-runner-hint"] == "this one"
     assert put["headers"]["x-mine"] == "yes" and get["body_length"] == 0
+
+
+@pytest.mark.parametrize("name", ["on_enqueue", "on_queue_update", "on_progress"])
+def test_a_function_that_cannot_be_called_sends_nothing(emulator: Emulator, name: str) -> None:
+    for wrong in ("x", 3, 0):
+        with pytest.raises(TypeError, match=f"{name} must be a callable, not (str|int)"):
+            emulator.client().subscribe("emulator/job", {}, **{name: wrong})
+        with pytest.raises(TypeError, match=f"{name} must be a callable, not (str|int)"):
+            asyncio.run(async_client(emulator).subscribe("emulator/job", {}, **{name: wrong}))
+    assert emulator.arrivals() == []
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,8 @@ def test_wrong_parameters_are_told_before_anything_is_sent(emulator: Emulator) -
         client.platform.assets.uploads.create(url=b"bytes", type="image")  # type: ignore[arg-type]
     with pytest.raises(libfal.InvalidArgumentError, match="create_key"):
         client.platform("keys.create", alias="x")  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="parse_float must be a callable, not str"):
+        client.platform("assets.tags.create", name="mine", parse_float="Decimal")  # type: ignore[call-overload]
     assert emulator.arrivals() == []
 
 

@@ -143,7 +143,7 @@ def test_a_later_answer_may_be_good(emulator: Emulator) -> None:
 def test_what_is_no_function_is_refused_at_once(emulator: Emulator) -> None:
     makers: list[Callable[..., object]] = [libfal.SyncClient, libfal.explain, emulator.client().set_credentials]
     for make in makers:
-        with pytest.raises(TypeError, match="credential is a callable, not str"):
+        with pytest.raises(TypeError, match="credential must be a callable, not str"):
             make(credential="fake-id:fake-secret")
 
 

@@ -110,6 +110,15 @@ def test_a_refused_connection_raises_its_error_at_once(emulator: Emulator, use_j
             raise AssertionError("it is open")
 
 
+@pytest.mark.parametrize("name", ["encode_message", "decode_message"])
+def test_a_codec_that_cannot_be_called_sends_nothing(emulator: Emulator, name: str) -> None:
+    clients: list[Any] = [emulator.client(), async_client(emulator)]
+    for client in clients:
+        with pytest.raises(TypeError, match=f"{name} must be a callable, not str"):
+            client.realtime("emulator/realtime", **{name: "msgpack"})
+    assert emulator.arrivals() == []
+
+
 @pytest.mark.parametrize("options", [{"max_buffering": 0}, {"max_buffering": 61}, {"token_expiration": 0}, {"path": ".."}])
 def test_a_wrong_option_sends_nothing(emulator: Emulator, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):

@@ -269,7 +269,8 @@ class AsyncClient(Base):
                 that breaks is not opened again.
         """
         verb = "websocket" if encode_message or decode_message else "realtime"
-        start = _calls.session(self, verb, application, path, use_jwt, max_buffering, token_expiration)
+        codecs = {"encode_message": encode_message, "decode_message": decode_message}
+        start = _calls.session(self, verb, application, path, use_jwt, max_buffering, token_expiration, **codecs)
         return AsyncOpening(start, lambda session: AsyncRealtimeConnection(session, encode_message, decode_message))
 
     def ws_connect(

@@ -8,7 +8,7 @@ from . import _callbacks, _colab, _credential, _libfal
 from ._callbacks import Held
 from ._credential import AppToken, _Delivered
 from ._errors import failed
-from ._values import _Path, _Seconds, each, maybe_count, maybe_seconds, maybe_text, path, text
+from ._values import _Path, _Seconds, each, maybe_count, maybe_function, maybe_seconds, maybe_text, path, text
 from ._waiting import value_of
 
 TYPE_CHECKING = False
@@ -253,8 +253,7 @@ def credential_options(
     token = app_token.text if isinstance(app_token, AppToken) else app_token
     if token is not None and not isinstance(token, str):
         raise TypeError(f"app_token is a str or a libfal.AppToken, not {type(token).__name__}")
-    if credential is not None and not callable(credential):
-        raise TypeError(f"credential is a callable, not {type(credential).__name__}")
+    maybe_function("credential", credential)
     asked = None if credential is None else Held(lambda question: _credential.answer(credential, question))
     notebook = Held(_colab.answer) if _colab.is_here() else None
     options = {

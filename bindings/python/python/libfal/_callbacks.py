@@ -14,6 +14,7 @@ from _weakref import ref
 
 from . import _libfal
 from ._libfal import Task
+from ._values import maybe_function
 
 TYPE_CHECKING = False
 
@@ -64,8 +65,7 @@ def hold_log(function: Callable[..., Any] | None) -> Held | None:
     global _logs
     if function is None:
         return None
-    if not callable(function):
-        raise TypeError(f"log is a callable, not {type(function).__name__}")
+    maybe_function("log", function)
     _logs = True
     return Held(function)
 

@@ -12,8 +12,8 @@ from ._response import decoded, plain
 from ._status import answered
 from ._typing import imported
 from ._updates import Notices
-from ._values import content as content_of, count, dumps, each, invalid, maybe_count, maybe_seconds, maybe_text, pairs, path as path_of
-from ._values import seconds as seconds_of, text
+from ._values import content as content_of, count, dumps, each, invalid, maybe_count, maybe_function, maybe_seconds, maybe_text
+from ._values import pairs, path as path_of, seconds as seconds_of, text
 from ._waiting import value_of
 
 TYPE_CHECKING = False
@@ -148,6 +148,7 @@ def subscribe(
     is_iterated: bool = False,
 ) -> Call[Any]:
     seconds_of("interval", interval)
+    each(maybe_function, on_enqueue=on_enqueue, on_queue_update=on_queue_update)
     limit = maybe_seconds("client_timeout", client_timeout)
     start = _start_timeout(maybe_seconds("start_timeout", start_timeout), limit)
     request = _request(application, arguments, path, headers, limit, start, hint)
@@ -196,8 +197,10 @@ def session(
     use_jwt: bool,
     max_buffering: SupportsIndex | None,
     token_expiration: _Seconds,
+    **codecs: Callable[..., object] | None,
 ) -> Callable[[], Session | Failure]:
     """Returns what opens a connection: a realtime one, or a plain WebSocket."""
+    each(maybe_function, **codecs)
     start = getattr(client._open(), verb)
     request = _request(application, None, path, {}, None)
     request["path"] = text("path", path)

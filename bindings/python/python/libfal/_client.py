@@ -270,7 +270,8 @@ class SyncClient(Base):
                 that breaks is not opened again.
         """
         verb = "websocket" if encode_message or decode_message else "realtime"
-        start = _calls.session(self, verb, application, path, use_jwt, max_buffering, token_expiration)
+        codecs = {"encode_message": encode_message, "decode_message": decode_message}
+        start = _calls.session(self, verb, application, path, use_jwt, max_buffering, token_expiration, **codecs)
         return Opening(start, lambda session: RealtimeConnection(session, encode_message, decode_message))
 
     def ws_connect(

@@ -7,7 +7,7 @@ from ._calls import Call
 from ._inputs import dumps
 from ._response import element
 from ._typing import imported
-from ._values import _Path, path, text
+from ._values import _Path, maybe_function, path, text
 
 TYPE_CHECKING = False
 
@@ -129,7 +129,7 @@ class Platform(_Operations):
     """
 
     def __call__(self, name: str, /, *, parse_float: Callable[[str], Any] | None = None, **params: Any) -> Any:
-        return self._call(name, params, parse_float)
+        return self._call(name, params, maybe_function("parse_float", parse_float))
 
     def __repr__(self) -> str:
         return "<libfal: the Platform API>"

@@ -7,6 +7,7 @@ import time
 
 from ._errors import failed
 from ._typing import imported
+from ._values import maybe_function
 
 TYPE_CHECKING = False
 
@@ -28,9 +29,7 @@ class Shown:
 
     def __init__(self, on_progress: _OnProgress | None, progress: bool, what: str) -> None:
         """Raises before anything is sent."""
-        if on_progress is not None and not callable(on_progress):
-            raise TypeError(f"on_progress must be a callable, not {type(on_progress).__name__}")
-        self._function = on_progress
+        self._function = maybe_function("on_progress", on_progress)
         self._bar = _bar(what) if progress else None
 
     def tell(self, transferred: int, total: int | None) -> object:
