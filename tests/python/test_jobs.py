@@ -218,6 +218,34 @@ def test_ctrl_c_cancels_the_job_even_if_the_program_ends_then(emulator: Emulator
     assert ended(emulator, "*/cancel") == ["PUT"]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        'client.subscribe("emulator/job", LONG, client_timeout=0.5)',
+        'asyncio.run(twin.subscribe("emulator/job", LONG, client_timeout=0.5))',
+        'client.subscribe_start("emulator/job", LONG, client_timeout=0.5).result()',
+        'client.subscribe_start("emulator/job", LONG, client_timeout=0.5).wait()',
+        "operation.cancel()",
+    ],
+)
+def test_the_end_of_the_program_waits_for_the_cancellation_of_a_job(emulator: Emulator, call: str) -> None:
+    """The first request for it fails."""
+    emulator.fault({"type": "status", "status": 503}, method="PUT", path="*/cancel", times=1)
+    code = f"""
+        import asyncio, time, libfal, logs
+        LONG = {{"ms": 600_000, "honour_cancel": True}}
+        client, twin = logs.client(), logs.async_client()
+        if "operation" in {call!r}:
+            operation = client.subscribe_start("emulator/job", LONG)
+            while not operation.updates():
+                time.sleep(0.01)
+        {call}
+    """
+    with script(code, **emulator.environment()) as process:
+        process.communicate(timeout=30)
+    assert ended(emulator, "*/cancel") == ["PUT", "PUT"]
+
+
 def test_ctrl_c_in_a_wait_of_a_handle_leaves_the_job_alone(emulator: Emulator) -> None:
     code = """
         import libfal, logs

@@ -11,7 +11,7 @@ from ._libfal import Failure
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from ._libfal import Op
+    from ._libfal import Answer, Op
 
 # How many seconds after the cancellation of an operation a request for it may still be under way, and how many seconds the end of the
 # program waits for it.
@@ -23,10 +23,22 @@ _last = float("-inf")
 
 def cancel(op: Op, is_job: bool) -> None:
     """Cancels an operation. The core then cancels its job at fal in the background."""
-    global _last
-    if is_job and not op.ended():
-        _last = time.monotonic()
+    if is_job and op.ended() is False:
+        _begin()
     op.cancel()
+
+
+def outcome(op: Op, is_job: bool) -> Answer | Failure:
+    """Returns the outcome of an ended operation. The core also cancels a job whose time limit is over."""
+    found = op.outcome()
+    if is_job and isinstance(found, Failure) and found.facts()["code"] == "FAL_E_DEADLINE":
+        _begin()
+    return found
+
+
+def _begin() -> None:
+    global _last
+    _last = time.monotonic()
 
 
 def _wait() -> None:

@@ -7,7 +7,7 @@ import sys
 import time
 from itertools import count
 
-from . import _inputs, _libfal
+from . import _ending, _inputs, _libfal
 from ._errors import FalClientTimeoutError
 from ._typing import imported
 from ._waiting import Started, value_of
@@ -224,7 +224,7 @@ async def _beside(function: Callable[[], _T]) -> _T:
 
 async def finish(call: Call[_T]) -> _T:
     """Makes a call and returns its result. Cancelling the task cancels the call."""
-    return call.decode(value_of((await ended(call)).outcome(), call.limit))
+    return call.decode(value_of(_ending.outcome(await ended(call), call.is_job), call.limit))
 
 
 async def ended(call: Call[Any]) -> Op:

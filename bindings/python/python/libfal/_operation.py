@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import _waiting
+from . import _ending, _waiting
 from ._status import Status
 from ._updates import Statuses
 from ._values import _Seconds, waiting
@@ -30,6 +30,7 @@ class Operation:
     _op: Op
     _decode: Callable[[Answer], Any]
     _limit: float | None
+    _is_job: bool
     _statuses: Statuses
     _result: Any
 
@@ -41,21 +42,27 @@ class Operation:
         operation = object.__new__(cls)
         with Started(call) as operation._op:
             # Without the arguments, which may be large.
-            operation._decode, operation._limit = call.decode, call.limit
+            operation._decode, operation._limit, operation._is_job = call.decode, call.limit, call.is_job
             operation._statuses = Statuses(with_logs)
         return operation
 
     def done(self) -> bool:
         """Whether the call has ended. Never blocks."""
-        return value_of(self._op.done())
+        return self._ended(value_of(self._op.done()))
 
     def wait(self, timeout: _Seconds | None = None) -> bool:
         """Wait until the call has ended, at most timeout seconds. Return whether it has ended."""
-        return _waiting.wait(self._op, waiting("timeout", timeout))
+        return self._ended(_waiting.wait(self._op, waiting("timeout", timeout)))
+
+    def _ended(self, has_ended: bool) -> bool:
+        if has_ended and self._is_job:
+            self._is_job = False
+            _ending.outcome(self._op, True)
+        return has_ended
 
     def cancel(self) -> None:
         """Cancel the call, which then raises CancelledError. Thread-safe; repeated calls have no effect."""
-        self._op.cancel()
+        _ending.cancel(self._op, self._is_job)
 
     def updates(self) -> list[Status]:
         """Return the new states of the job of subscribe_start() since the last call. Never blocks."""

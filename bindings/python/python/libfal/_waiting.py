@@ -98,7 +98,7 @@ def finish(call: Call[_T]) -> _T:
     """Makes a call and returns its result. Starts nothing if this thread must not wait. Ctrl-C cancels the call."""
     if call.start_and_wait and call.notices is None:
         return call.decode(value_of(_at_once(call, call.start_and_wait), call.limit))
-    return call.decode(value_of(ended(call).outcome(), call.limit))
+    return call.decode(value_of(_ending.outcome(ended(call), call.is_job), call.limit))
 
 
 def _at_once(call: Call[Any], start_and_wait: Callable[..., Answer | Op | Failure]) -> Answer | Failure:
