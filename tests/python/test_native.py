@@ -211,6 +211,18 @@ def test_bytes_that_are_lent_come_back(core: Core) -> None:
     raise AssertionError("the core keeps the bytes")
 
 
+def test_bytes_that_are_lent_come_back_to_a_program_that_only_runs(core: Core) -> None:
+    content = b'"' + b"x" * 1_000_000 + b'"'
+    parts: _libfal._Request = {"endpoint": "emulator/echo", "body": content}
+    before = sys.getrefcount(content)
+    kept = []
+    for _ in range(20):
+        assert isinstance(given(core.run_wait(parts, PATIENCE)), Answer)
+        kept.append(sys.getrefcount(content) - before)
+    # The core may drop the body of a run shortly after its end.
+    assert max(kept) < 10, kept
+
+
 def test_a_webhook_that_is_not_signed_is_invalid(core: Core) -> None:
     op = core.verify_webhook(json.dumps([["x-fal-webhook-request-id", "r"]]).encode(), b"{}")
     assert code(given(op).finish(PATIENCE)) == "FAL_E_WEBHOOK_INVALID"

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
 use serde_json::Value;
 
+use crate::answer::Answer;
 use crate::channel::Channel;
 use crate::dict::{Content, from_dict};
 use crate::download::Given as GivenDownload;
@@ -83,6 +84,13 @@ impl Sent {
     }
 }
 
+/// A run after the first step of its wait.
+#[derive(IntoPyObject)]
+enum Waited {
+    Ended(Answer),
+    Running(Op),
+}
+
 #[pymethods]
 impl Core {
     /// Start a run.
@@ -104,20 +112,15 @@ impl Core {
         request: Given,
         seconds: f64,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let started = caught(|| {
+        value_or_failure(py, || {
             fal::runtime::may_wait()?;
             let reports = request.has_files();
             let op = answering(self.inner.run_start(request.request()?)?, reports);
             match op.waited(py, step(seconds))? {
-                true => op.taken().map(Ok),
-                false => Ok(Err(op)),
+                true => op.taken().map(Waited::Ended),
+                false => Ok(Waited::Running(op)),
             }
-        });
-        match started {
-            Ok(Ok(answer)) => object(py, answer),
-            Ok(Err(op)) => object(py, op),
-            Err(error) => failed(py, error),
-        }
+        })
     }
 
     /// Start to submit a job.

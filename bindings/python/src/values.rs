@@ -75,13 +75,15 @@ pub(crate) fn codes() -> String {
     .to_string()
 }
 
-/// Calls `work` and returns its value, or a [`Failure`] for an error or a panic.
+/// Calls `work` and returns its value, or a [`Failure`] for an error or a panic. Releases what the
+/// core has dropped until then, also for a program that calls one method only.
 pub(crate) fn value_or_failure<'py, T: IntoPyObject<'py>>(
     py: Python<'py>,
     work: impl FnOnce() -> fal::Result<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let outcome = caught(work);
     lent::release(py);
-    match caught(work) {
+    match outcome {
         Ok(value) => object(py, value),
         Err(error) => failed(py, error),
     }
