@@ -14,8 +14,6 @@ import threading
 from pathlib import Path
 
 SEPARATOR = "\x1e"
-# What an app of the emulator returns in the place of a model that the emulator does not have. The emulator's file host has the file.
-STAND_IN: list[object] = []
 # The webhooks that arrived: their headers and bodies.
 DELIVERED: list[tuple[list[tuple[str, str]], bytes]] = []
 _ARRIVED = threading.Semaphore(0)
@@ -60,12 +58,10 @@ def main() -> None:
 
     # What a sample defines is found by pickle.
     names = __main__.__dict__
-    job = json.load(sys.stdin)
-    STAND_IN.extend(job["stand_in"])
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     hook = f"http://127.0.0.1:{server.server_port}/fal"
-    for language, place, code in job["samples"]:
+    for language, place, code in json.load(sys.stdin):
         code = code.replace("https://example.com/fal", hook)
         if language == "sh":
             shell(code)

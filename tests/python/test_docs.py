@@ -29,16 +29,6 @@ BLOCK = re.compile(
 )
 NOT_RUN = 0
 
-# Models that the emulator does not have, the apps that run in their place, and fields that make them return the same.
-FILE = "https://v3b.fal.media/files/sample/FILE"
-MODELS = {
-    "fal-ai/veo3": ("emulator/job", {"video": {"url": FILE}}),
-    "fal-ai/esrgan": ("emulator/job", {"image": {"url": FILE}}),
-    "fal-ai/flux-pro/v1/fill": ("emulator/job", {"images": []}),
-    "fal-ai/any-llm": ("emulator/llm", None),
-    "fal-ai/fast-lcm-diffusion": ("emulator/realtime", None),
-}
-
 
 class Sample(NamedTuple):
     language: str
@@ -60,16 +50,6 @@ def samples(page: Path) -> list[Sample]:
     return found
 
 
-def stood_in(code: str) -> str:
-    """Returns the code with apps of the emulator in the place of other models."""
-    for number, (model, (app, output)) in enumerate(MODELS.items()):
-        if output is not None:
-            begin = re.compile(rf'"{re.escape(model)}",(\s*)((?:arguments=)?){{')
-            code = begin.sub(rf'"{app}",\1\2{{**__import__("samples").STAND_IN[{number}], ', code)
-        code = code.replace(f'"{model}"', f'"{app}"')
-    return code
-
-
 def expected(shown: str) -> re.Pattern[str]:
     return re.compile(re.escape(shown.strip()).replace("…", ".*"))
 
@@ -79,20 +59,12 @@ RUN = [page for page in PAGES if any(sample.language != "text" for sample in sam
 
 @pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
 def test_samples_run_and_print_what_the_page_shows(page: Path, emulator: Emulator, tmp_path: Path) -> None:
-    file = emulator.client().upload(b"a file", "application/octet-stream")
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 a photo")
     (tmp_path / "scene.mp4").write_bytes(b"a scene " * 1000)
-    stand_in = [
-        {"ms": 100, "logs": ["loading", "drawing"], "output": json.loads(json.dumps(output).replace(FILE, file))}
-        for _, output in MODELS.values()
-    ]
     name = str(page.relative_to(ROOT))
     run = [sample for sample in samples(page) if sample.language != "text" and sample.is_run]
-    job = {
-        "stand_in": stand_in,
-        # The lines of a traceback are those of the page.
-        "samples": [(one.language, name, "\n" * (one.line - 1) * (one.language == "python") + stood_in(one.code)) for one in run],
-    }
+    # The lines of a traceback are those of the page.
+    job = [(one.language, name, "\n" * (one.line - 1) * (one.language == "python") + one.code) for one in run]
     environment = {**os.environ, **emulator.environment(), "FAL_EMULATOR_ADMIN_KEY": emulator.admin_key, "FAL_EMULATOR_BIN": EMULATOR}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [environment.get("PYTHONPATH"), str(Path(__file__).parent)]))
     done = subprocess.run(

@@ -1,4 +1,4 @@
-//! `fal-ai/flux/…`, `fal-ai/fast-sdxl/…`: a picture for a prompt.
+//! `fal-ai/flux/…`, `fal-ai/flux-pro/…`, `fal-ai/fast-sdxl/…`: a picture for a prompt.
 
 use std::time::Instant;
 
@@ -77,8 +77,7 @@ async fn image(
         let content = storage::draw(picture).await?;
         format!("data:image/png;base64,{}", STANDARD.encode(content))
     } else {
-        let owner = call.caller.as_ref().map(|caller| caller.account.as_str());
-        storage::store_output(call.state, Content::Picture(picture), owner, lifecycle)
+        call.store(Content::Picture(picture), "image/png", lifecycle)
     };
     Ok(json!({ "url": url, "width": width, "height": height, "content_type": "image/png" }))
 }

@@ -57,7 +57,7 @@ pub(super) fn startup(request: &Request) -> Option<Duration> {
 }
 
 /// The app framework's response to a cancellation (docs/protocol.md §5.6).
-fn cancelled() -> Answer {
+pub(super) fn cancelled() -> Answer {
     let status = StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST);
     Answer::detail(status, "Request cancelled by the client.")
 }

@@ -2,11 +2,13 @@
 
 mod bytes;
 mod echo;
+mod esrgan;
 mod fail;
 mod flux;
 mod job;
 mod slow;
 mod stream;
+mod veo;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use crate::queue::Job;
 use crate::server::Request;
 use crate::sockets;
 use crate::state::State;
+use crate::storage::{self, Content, Lifecycle};
 
 /// `app_auth` (docs/protocol.md §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,7 @@ pub(crate) enum Access {
 enum Program {
     Bytes,
     Echo,
+    Esrgan,
     Fail,
     Flux,
     Job,
@@ -48,6 +52,7 @@ enum Program {
     Realtime,
     Slow,
     Stream,
+    Veo,
     Workflow,
     /// A stored workflow.
     Stored,
@@ -99,6 +104,18 @@ pub(crate) static APPS: &[App] = &[
     ] },
     App { owner: "fal-ai", alias: "any-llm", access: Access::Shared, program: Program::LanguageModel, endpoints: &[
         endpoint("fal-ai/any-llm", "Any LLM", "llm", "Streams a text that grows word by word"),
+    ] },
+    App { owner: "fal-ai", alias: "flux-pro", access: Access::Shared, program: Program::Flux, endpoints: &[
+        endpoint("fal-ai/flux-pro/v1/fill", "Fill", "image-to-image", "A picture from a prompt; the pictures of the input are not used"),
+    ] },
+    App { owner: "fal-ai", alias: "esrgan", access: Access::Shared, program: Program::Esrgan, endpoints: &[
+        endpoint("fal-ai/esrgan", "Upscale", "image-to-image", "A picture of 512 pixels, enlarged; the picture of the input is not used"),
+    ] },
+    App { owner: "fal-ai", alias: "veo3", access: Access::Shared, program: Program::Veo, endpoints: &[
+        endpoint("fal-ai/veo3", "Veo 3", "text-to-video", "An MP4 file without a track, after 0.1 s"),
+    ] },
+    App { owner: "fal-ai", alias: "fast-lcm-diffusion", access: Access::Shared, program: Program::Realtime, endpoints: &[
+        endpoint("fal-ai/fast-lcm-diffusion", "Fast LCM", "realtime", "Echoes MessagePack messages"),
     ] },
     App { owner: "emulator", alias: "echo", access: Access::Shared, program: Program::Echo, endpoints: &[
         endpoint("emulator/echo", "Echo", "json", "Returns the request"),
@@ -232,12 +249,14 @@ impl Call<'_> {
             _ if sockets::is_handshake(self.request) => Err(self.path_not_found()),
             Program::Bytes => bytes::run(self),
             Program::Echo => Ok(echo::run(self)),
+            Program::Esrgan => esrgan::run(self),
             Program::Fail => fail::run(self),
             Program::Flux => flux::run(self).await,
             Program::Job => job::run(self).await,
             Program::LanguageModel => stream::language_model(self),
             Program::Slow => slow::run(self).await,
             Program::Stream => stream::run(self),
+            Program::Veo => veo::run(self).await,
             Program::Workflow => stream::workflow(self),
             Program::Stored => match platform::play(self) {
                 Ok(player) => Ok(player.answer().await),
@@ -286,6 +305,12 @@ impl Call<'_> {
             job.log(message, level, now);
         }
         self.state.history.log(self.request_id, message, level, now);
+    }
+
+    /// Stores a file of the output and returns its URL.
+    fn store(&self, content: Content, content_type: &'static str, lifecycle: &Lifecycle) -> String {
+        let owner = self.caller.as_ref().map(|caller| caller.account.as_str());
+        storage::store_output(self.state, content, content_type, owner, lifecycle)
     }
 
     /// Resolves when the caller cancels the request; for a direct run, never: its client

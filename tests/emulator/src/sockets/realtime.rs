@@ -20,7 +20,7 @@ const DEFAULT_BUFFERING: usize = 60;
 /// The seconds without an input after which a session ends, unless the settings say otherwise.
 const DEFAULT_SESSION_SECONDS: u64 = 60;
 
-/// `emulator/realtime`: echoes each input, unless the input asks for something else.
+/// `emulator/realtime`, `fal-ai/fast-lcm-diffusion`: echoes each input, unless the input asks for something else.
 pub(crate) fn realtime(
     state: &Arc<State>,
     request: &Request,

@@ -23,6 +23,8 @@ pub(crate) enum Content {
     /// A picture, which is drawn when it is downloaded, so that a run costs neither time nor
     /// memory.
     Picture(Picture),
+    /// A file of the emulator's own.
+    Bytes(&'static [u8]),
     /// An uploaded file.
     Stored(Stored),
 }
@@ -31,7 +33,7 @@ impl Content {
     /// An identifier that differs for any other content.
     pub(crate) fn tag(&self) -> String {
         match self {
-            Self::Picture(_) => Uuid::new_v4().simple().to_string(),
+            Self::Picture(_) | Self::Bytes(_) => Uuid::new_v4().simple().to_string(),
             Self::Stored(stored) => stored.sha256[..32].to_owned(),
         }
     }
@@ -43,6 +45,7 @@ impl Content {
                 to: stored.size,
                 stored,
             }),
+            Self::Bytes(bytes) => Ok(Payload::Bytes(Bytes::from_static(bytes))),
             Self::Picture(picture) => Ok(Payload::Bytes(draw(picture).await?)),
         }
     }
@@ -51,6 +54,7 @@ impl Content {
 /// The whole content in memory.
 pub(crate) async fn bytes(content: Content) -> Result<Bytes, Answer> {
     match content {
+        Content::Bytes(bytes) => Ok(Bytes::from_static(bytes)),
         Content::Picture(picture) => draw(picture).await,
         Content::Stored(stored) => stored.read(0, stored.size).map_err(|_| {
             Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")

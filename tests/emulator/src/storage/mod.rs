@@ -112,16 +112,17 @@ pub(crate) fn with_known_users(state: &State, acl: Acl) -> Acl {
 pub(crate) fn store_output(
     state: &State,
     content: Content,
+    content_type: &'static str,
     owner: Option<&str>,
     lifecycle: &Lifecycle,
 ) -> String {
     let form = state.settings().file_url_form.unwrap_or(FileUrlForm::V3b);
-    let place = state.storage.files.place(form, None, "image/png");
+    let place = state.storage.files.place(form, None, content_type);
     store(
         state,
         &place,
         content,
-        HeaderValue::from_static("image/png"),
+        HeaderValue::from_static(content_type),
         owner,
         None,
         lifecycle,

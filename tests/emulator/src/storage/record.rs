@@ -38,10 +38,8 @@ pub(crate) fn file_records(state: &State) -> Vec<StoredFile> {
     let record = |file: &super::File| {
         let (size, sha256) = match &file.content {
             Content::Stored(stored) => (stored.size, stored.sha256.clone()),
-            Content::Picture(picture) => {
-                let bytes = picture.png().unwrap_or_default();
-                (bytes.len() as u64, disk::hex(&digest(&SHA256, &bytes)))
-            }
+            Content::Bytes(bytes) => hashed(bytes),
+            Content::Picture(picture) => hashed(&picture.png().unwrap_or_default()),
         };
         StoredFile {
             url: file.url.clone(),
@@ -55,6 +53,10 @@ pub(crate) fn file_records(state: &State) -> Vec<StoredFile> {
         }
     };
     files.iter().map(|file| record(file)).collect()
+}
+
+fn hashed(bytes: &[u8]) -> (u64, String) {
+    (bytes.len() as u64, disk::hex(&digest(&SHA256, bytes)))
 }
 
 /// All uploads except direct ones, in the order in which they started.

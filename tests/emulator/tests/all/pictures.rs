@@ -269,3 +269,37 @@ fn only_get_and_head_reach_a_file() {
     let other_host = Request::get("v3.fal.media", path).send(&emulator);
     assert_eq!(other_host.status, 200);
 }
+
+#[test]
+fn models_of_the_guides_make_files() {
+    let emulator = Emulator::start().unwrap();
+    let made = |model: &str, input: &Value, file: &str| {
+        let output = Request::run(model, input)
+            .key(emulator.api_key())
+            .send(&emulator)
+            .json();
+        let url = output
+            .pointer(file)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("{output}"));
+        let file = Request::get("v3b.fal.media", url.strip_prefix(CDN).unwrap()).send(&emulator);
+        (file.header("content-type").unwrap().to_owned(), file.body)
+    };
+    let (kind, video) = made("fal-ai/veo3", &json!({"prompt": "x"}), "/video/url");
+    assert_eq!((kind.as_str(), &video[4..8]), ("video/mp4", &b"ftyp"[..]));
+    assert_eq!(video.len(), usize::from(video[3]));
+    for scale in [1_u32, 2] {
+        let input = json!({"image_url": "https://a.example/x.png", "scale": scale});
+        let (kind, picture) = made("fal-ai/esrgan", &input, "/image/url");
+        assert_eq!(
+            (kind.as_str(), &picture[16..20]),
+            ("image/png", &(512 * scale).to_be_bytes()[..])
+        );
+    }
+    let filled = json!({"prompt": "x", "image_url": "u", "mask_url": "u"});
+    assert_eq!(
+        made("fal-ai/flux-pro/v1/fill", &filled, "/images/0/url").0,
+        "image/png"
+    );
+    assert_eq!(emulator.files().len(), 4);
+}

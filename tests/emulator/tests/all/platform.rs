@@ -282,8 +282,8 @@ fn the_catalogue_is_filtered_and_paged() {
     let emulator = Emulator::start().unwrap();
     let flux = ["fal-ai/flux/schnell", "fal-ai/flux/dev"];
     for query in [
-        "?q=FLUX",
-        "?category=text-to-image&q=flux",
+        "?q=FLUX.1",
+        "?category=text-to-image&q=flux.1",
         "?endpoint_id=fal-ai/flux/dev,fal-ai%2Fflux%2Fschnell",
         "?endpoint_id=fal-ai/flux/dev&endpoint_id=fal-ai/flux/schnell",
     ] {
@@ -291,13 +291,13 @@ fn the_catalogue_is_filtered_and_paged() {
     }
     assert!(ids(&models(&emulator, "?status=deprecated")).is_empty());
     assert!(ids(&models(&emulator, "?q=nothing-like-it")).is_empty());
-    let first = models(&emulator, "?q=flux&limit=1");
+    let first = models(&emulator, "?q=flux.1&limit=1");
     assert_eq!(
         (ids(&first), &first["has_more"]),
         (vec![flux[0]], &json!(true))
     );
     let cursor = first["next_cursor"].as_str().unwrap().replace('=', "%3D");
-    let second = models(&emulator, &format!("?q=flux&limit=1&cursor={cursor}"));
+    let second = models(&emulator, &format!("?q=flux.1&limit=1&cursor={cursor}"));
     assert_eq!(
         (ids(&second), &second["has_more"]),
         (vec![flux[1]], &json!(false))
