@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
+import os
 import pickle
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import logs
@@ -51,6 +55,43 @@ def test_classes_are_public_and_their_instances_travel(name: str, status: int | 
         assert type(twin) is type(error) and isinstance(twin, cls)
         assert {fact: getattr(twin, fact) for fact in facts} == facts
         assert str(twin) == str(error) and twin.message == "it failed"
+
+
+def test_a_refused_file_is_the_exception_of_python(emulator: Emulator, tmp_path: Path) -> None:
+    client, path = emulator.client(), tmp_path / "there"
+    url = client.upload(b"content", "text/plain")
+    path.write_bytes(b"mine")
+    calls: list[tuple[type[OSError], int, Path, Callable[[], object]]] = [
+        (FileExistsError, errno.EEXIST, path, lambda: client.download(url, path)),
+        (FileNotFoundError, errno.ENOENT, tmp_path / "no", lambda: client.download(url, tmp_path / "no" / "file")),
+        (FileNotFoundError, errno.ENOENT, tmp_path / "no", lambda: client.run("emulator/echo", {"a": [tmp_path / "no"]})),
+        (IsADirectoryError, errno.EISDIR, tmp_path, lambda: client.subscribe("emulator/echo", {"a": [tmp_path]})),
+    ]
+    for cls, number, place, call in calls:
+        with pytest.raises(cls) as caught:
+            call()
+        error: Any = caught.value
+        assert isinstance(error, libfal.ResourceError) and str(place) in error.message and error.code == "FAL_E_IO"
+        for it in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+            assert (it.errno, it.filename, it.strerror) == (number, str(place), os.strerror(number))
+            assert type(it) is type(error) and str(it) == str(error) and repr(it).startswith("ResourceError(")
+    with pytest.raises(IsADirectoryError):
+        client.upload_file(tmp_path)
+    assert not [it for it in emulator.arrivals() if it["path"].startswith("/emulator/echo")] and path.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("message", "refusal"),
+    [
+        ('cannot write "/a b": No space left on device (os error 28)', (errno.ENOSPC, "/a b")),
+        ('cannot rename "/a" to "/b": Permission denied (os error 13)', (errno.EACCES, None)),
+        ('cannot read the file "a\\\\b": No such file or directory (os error 2)', (errno.ENOENT, None)),
+        ('the file "a (os error 2)" changed before all of it was sent', None),
+        ("the reader failed: (os error x)", None),
+    ],
+)
+def test_the_number_of_a_refusal_is_that_of_the_message(message: str, refusal: object) -> None:
+    assert _errors._refusal(message) == refusal
 
 
 def test_no_name_hides_a_builtin() -> None:

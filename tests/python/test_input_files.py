@@ -65,6 +65,13 @@ def test_an_input_arrives_with_the_urls_of_its_files(emulator: Emulator, tmp_pat
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_a_path_that_cannot_be_read_is_named_with_its_place(emulator: Emulator, tmp_path: pathlib.Path, name: str) -> None:
+    with pytest.raises(libfal.ResourceError, match=r'^arguments\["images"\]\[1\]: cannot read the file '):
+        emulator.client().submit("emulator/echo", {"images": [b"x", tmp_path / name]})
+    assert emulator.arrivals() == []
+
+
 @pytest.mark.parametrize("library", ["asyncio", "trio"])
 def test_an_event_loop_goes_on_while_an_input_is_encoded(library: str, emulator: Emulator) -> None:
     anyio = pytest.importorskip("anyio")

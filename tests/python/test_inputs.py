@@ -299,7 +299,10 @@ def test_the_text_is_that_of_json_dumps() -> None:
     assert accepted > 1000 and refused > 200
 
 
-def test_paths_become_uploads(tmp_path: pathlib.Path) -> None:
+def test_paths_become_uploads(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.PNG", "a.webp", "a.tar.gz", "a.mp4", "data:,a.png", "a.unknown"):
+        pathlib.Path(name).touch()
     assert upload(tmp_path / "a.PNG") == {"path": str(tmp_path / "a.PNG"), "content_type": "image/png"}
     kinds = {"a.webp": "image/webp", "a.tar.gz": "application/gzip", "a.mp4": "video/mp4", "data:,a.png": "image/png"}
     for name, kind in kinds.items():

@@ -121,6 +121,7 @@ def test_each_option_of_a_run_arrives(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("name", ["on_enqueue", "on_queue_update", "on_progress"])
 def test_a_function_that_cannot_be_called_sends_nothing(emulator: Emulator, name: str) -> None:
+    wrong: Any
     for wrong in ("x", 3, 0):
         with pytest.raises(TypeError, match=f"{name} must be a callable, not (str|int)"):
             emulator.client().subscribe("emulator/job", {}, **{name: wrong})

@@ -172,7 +172,10 @@ def test_numbers_of_numpy_that_json_lacks_are_refused() -> None:
         _inputs.encode({"it": circle})
 
 
-def test_models_are_objects() -> None:
+def test_models_are_objects(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("a.png").touch()
+
     class Inner(pydantic.BaseModel):  # type: ignore[misc, name-defined]
         price: decimal.Decimal
         page: pydantic.HttpUrl  # type: ignore[name-defined]

@@ -84,6 +84,7 @@ def test_options_are_those_of_the_core(tmp_path: pathlib.Path) -> None:
         "expires_in": "3600", "access": "hide", "rules": '[["jürgen","allow"]]'.encode(),
     }  # fmt: skip
     path = tmp_path / "a.webp"
+    path.touch()
     [made] = _storage.upload_options(path=path, fallback_repository=[], lifecycle=StorageSettings())
     assert made == {"path": str(path), "content_type": "image/webp", "way": "automatic"}
     [made] = _storage.upload_options(data=path, content_type="image/x-own", fallback_repository=[])

@@ -255,10 +255,6 @@ def uploads(
     client: _Client, options: list[dict[str, object]], on_progress: _Progress | None, progress: bool
 ) -> list[Call[str]]:
     """The first call that is not kept from storing the file by its repository decides."""
-    file: Any = options[0].get("path")
-    if file is not None:
-        # Raises the exception of Python for a file that cannot be read.
-        os.stat(file)
     limit, upload = client.default_timeout, client._open().upload
     return [Call(upload, (option, _limit(limit)), _url, limit, _told(on_progress, progress)) for option in options]
 

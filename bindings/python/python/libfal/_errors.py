@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from . import _libfal
 from ._explanation import Explanation, from_report
 from ._headers import Headers
@@ -63,7 +66,7 @@ class FalClientError(Exception):
         return "\n".join(part for part in (self.message, self.remedy) if part)
 
     def __reduce__(self) -> tuple[Callable[..., FalClientError], tuple[type[FalClientError], tuple[Any, ...], dict[str, Any]]]:
-        return _made, (getattr(type(self), "_without_status", type(self)), self.args, self.__dict__)
+        return _made, (getattr(type(self), "_plain", type(self)), self.args, self.__dict__)
 
 
 class FalClientHTTPError(FalClientError):
@@ -202,7 +205,9 @@ class ShutDownError(FalClientError):
 
 
 class ResourceError(FalClientError, OSError):
-    """The operating system refused a thread, a file or a socket."""
+    """The operating system refused a thread, a file or a socket. It is also a FileNotFoundError, FileExistsError and so on by its errno."""
+
+    _refusal: tuple[int, str | None] | None = None
 
 
 class WebhookInvalidError(FalClientError):
@@ -266,34 +271,67 @@ def error(failure: _libfal.Failure, limit: float | None = None) -> FalClientErro
         facts["explanation"] = from_report(*facts["explanation"])
     if cls is FalClientTimeoutError:
         facts["timeout"] = limit
+    if cls is ResourceError:
+        facts["_refusal"] = _refusal(message)
     return _made(cls, (message,), facts)
 
 
 def _made(cls: type[FalClientError], args: tuple[Any, ...], facts: dict[str, Any]) -> FalClientError:
     """Returns an exception with these attributes."""
-    made = _with_status(cls) if facts.get("status_code") is not None else cls
-    error = made.__new__(made, *args)
+    refusal: tuple[int, str | None] | None = facts.get("_refusal")
+    made = _both(cls, FalClientHTTPError) if facts.get("status_code") is not None else cls
+    # The class of Python for the number.
+    made = _both(made, type(OSError(refusal[0], ""))) if refusal else made
+    error: Any = made.__new__(made, *args)
     error.args = args
     error.__dict__.update(facts)
-    return error
+    if refusal:
+        (error.errno, error.filename), error.strerror = refusal, os.strerror(refusal[0])
+    found: FalClientError = error
+    return found
 
 
-_twins: dict[type[FalClientError], type[FalClientError]] = {}
+_twins: dict[tuple[type[FalClientError], type[Exception]], type[FalClientError]] = {}
 
 
-def _with_status(cls: type[FalClientError]) -> type[FalClientError]:
-    """Returns the class of the errors of a class that have an HTTP status."""
-    if issubclass(cls, FalClientHTTPError):
+def _both(cls: type[FalClientError], other: type[Exception]) -> type[FalClientError]:
+    """Returns the class of the errors of a class that are also of the other one."""
+    if issubclass(cls, other):
         return cls
-    if cls not in _twins:
-        names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "__qualname__": cls.__qualname__, "_without_status": cls}
-        _twins.setdefault(cls, type(cls.__name__, (cls, FalClientHTTPError), names))
-    return _twins[cls]
+    if (cls, other) not in _twins:
+        names = {"__module__": cls.__module__, "__doc__": cls.__doc__, "__qualname__": cls.__qualname__, "_plain": getattr(cls, "_plain", cls)}
+        _twins.setdefault((cls, other), type(cls.__name__, (cls, other), names))
+    return _twins[cls, other]
 
 
-def failed(code: str, message: str, cause: BaseException | None = None) -> FalClientError:
-    """Returns the exception for a failure of the Python half."""
+def _refusal(message: str) -> tuple[int, str | None] | None:
+    """Returns the number of the refusal of the operating system that a message of the core tells, and the file."""
+    told = [number for end, number in _ENDS.items() if message.endswith(end)]
+    number = message.rpartition(" (os error ")[2][:-1]
+    if not told and not (message.endswith(")") and number.isdecimal()):
+        return None
+    quoted = message.split('"')
+    # A name with a backslash is not as the core quotes it.
+    name = quoted[1] if len(quoted) == 3 and "\\" not in message else None
+    # Windows has numbers of its own, which OSError converts.
+    return told[0] if told else OSError(0, "", None, int(number)).errno or int(number), name
+
+
+_ENDS = {" exists already": errno.EEXIST, " does not exist": errno.ENOENT}
+
+
+def failed(code: str, message: str, cause: BaseException | None = None, remedy: str = "") -> FalClientError:
+    """Returns the exception for a failure of the Python half. By default its remedy is that of the code."""
     made = error(_libfal.failure(code, message.encode(errors="backslashreplace").decode()))
+    made.__cause__ = cause
+    made.remedy = remedy or made.remedy
+    return made
+
+
+def refused(message: str, cause: OSError) -> FalClientError:
+    """Returns the exception for a file that the operating system refused."""
+    told = failed("FAL_E_IO", message)
+    made = _made(ResourceError, told.args, {**vars(told), "_refusal": (cause.errno or errno.EIO, cause.filename)})
     made.__cause__ = cause
     return made
 

@@ -11,6 +11,7 @@ from _collections_abc import Mapping, Sequence, Set
 from itertools import islice
 
 from . import _libfal, _media
+from ._errors import refused
 from ._typing import imported
 from ._values import invalid
 
@@ -149,7 +150,11 @@ class _Encoder:
             self._written.append(self._take(upload, place))
         except TypeError as error:
             raise self._wrong(place, str(error)) from error
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            if error.filename is None:
+                raise self._invalid(place, str(error).partition("\n")[0], error)
+            raise refused(f'{_path(self._name, place)}: cannot read the file "{error.filename}": {error.strerror}', error)
+        except ValueError as error:
             raise self._invalid(place, str(error).partition("\n")[0], error)
         # The object, so that no other one gets its id.
         self._uploads[id(it)] = it, upload
@@ -320,6 +325,8 @@ _CONVERTERS: list[tuple[str, str, Callable[[_Encoder, Any, _Place], None]]] = [
 
 def _added(files: list[_File], upload: dict[str, object], place: _Place) -> bytes:
     """Adds a file to an input. The core puts its URL into its place."""
+    if place:
+        _media.check_file(upload)
     files.append((_pointer(place), upload))
     return b'""'
 

@@ -5,8 +5,10 @@ Classes of other packages are looked up in sys.modules, so that nothing is impor
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import stat
 import sys
 
 from ._typing import imported
@@ -73,6 +75,17 @@ def upload(it: Any) -> dict[str, object] | None:
     if _is(it, "numpy", "ndarray") and it.ndim:
         return made(data=_png_of_array(it), content_type="image/png")
     return open_file(it) if isinstance(it, io.IOBase) else None
+
+
+def check_file(upload: dict[str, object]) -> None:
+    """Raises the exception of Python for a path that is no file that can be read."""
+    path: Any = upload.get("path")
+    if path is None:
+        return
+    kind = os.stat(path).st_mode
+    refusal = errno.EISDIR if stat.S_ISDIR(kind) else 0 if os.access(path, os.R_OK) else errno.EACCES
+    if refusal:
+        raise OSError(refusal, os.strerror(refusal), path)
 
 
 def open_file(it: Any) -> dict[str, object] | None:

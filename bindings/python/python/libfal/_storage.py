@@ -176,6 +176,7 @@ def upload_options(
         **{name: value for name, value in given.items() if value is not None},
         **_lifecycle(lifecycle),
     }
+    _media.check_file(upload)
     return [{**upload, "way": _WAYS[name]} for name in names]
 
 
