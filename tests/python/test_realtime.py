@@ -82,6 +82,45 @@ def test_the_end_of_the_app_is_the_end(emulator: Emulator) -> None:
             connection.send({})
 
 
+@pytest.mark.parametrize("kind", ["realtime", "ws_connect"])
+@pytest.mark.parametrize(("code", "reason"), [(1011, "the app crashed"), (4001, '{"a": 1}'), (1011, "")])
+def test_a_close_with_a_code_has_its_code_and_reason(emulator: Emulator, kind: str, code: int, reason: str) -> None:
+    message = f"the server closed the connection with code {code}" + (f": {reason}" if reason else "")
+
+    def check(caught: pytest.ExceptionInfo[libfal.RealtimeError]) -> None:
+        error = caught.value
+        assert (error.error, error.reason, error.may_have_executed) == ("CONNECTION_CLOSED", message, True)
+        assert error.code == "FAL_E_SERVICE_FAILED" and error.payload == {}
+
+    async def main() -> None:
+        client: Any = async_client(emulator)
+        async with getattr(client, kind)("emulator/realtime", path="/realtime") as connection:
+            await connection.send(closing)
+            with pytest.raises(libfal.RealtimeError) as caught:
+                await connection.recv()
+            check(caught)
+
+    closing: Any = {"emulator": {"close": code, "reason": reason, "outputs": 0}}
+    if kind == "ws_connect":
+        text = reason.encode()
+        closing = b"\x81\xa8emulator\x83\xa5close\xcd%b\xa6reason\xd9%c%b\xa7outputs\x00" % (code.to_bytes(2, "big"), len(text), text)
+    client: Any = emulator.client()
+    with getattr(client, kind)("emulator/realtime", path="/realtime") as connection:
+        connection.send(closing)
+        with pytest.raises(libfal.RealtimeError) as caught:
+            connection.recv()
+        check(caught)
+    asyncio.run(main())
+
+
+def test_a_refusal_that_is_no_json_is_its_error(emulator: Emulator) -> None:
+    emulator.fault({"type": "status", "status": 500, "body": "no runner"}, path="/emulator/realtime/realtime")
+    with pytest.raises(libfal.ServiceError) as caught:
+        with emulator.client().realtime("emulator/realtime"):
+            raise AssertionError("it is open")
+    assert caught.value.status_code == 500 and caught.value.response and caught.value.response.text == "no runner"
+
+
 def test_a_connection_that_breaks_is_told_and_used_again(emulator: Emulator) -> None:
     with emulator.client().realtime("emulator/realtime") as connection:
         connection.send({"emulator": {"drop": True, "outputs": 0}})

@@ -78,11 +78,13 @@ def _ended(failure: Failure) -> BaseException:
     cause = error(failure)
     payload: dict[str, Any] = {}
     if cause.code == "FAL_E_SERVICE_FAILED" and cause.response:
-        found = cause.response.json()
+        # The reason of a close, and the body of a refusal, need not be JSON.
+        found = cause.response._answer.json()
         payload = found if isinstance(found, dict) else {}
     if payload.get("type") == "x-fal-error":
         raised = _told(payload)
-    elif cause.code in ("FAL_E_CONNECTION_LOST", "FAL_E_CONNECT", "FAL_E_PROTOCOL"):
+    # The status of a connection that was open.
+    elif cause.status_code == 101 or cause.code in ("FAL_E_CONNECTION_LOST", "FAL_E_CONNECT", "FAL_E_PROTOCOL"):
         raised = RealtimeError("CONNECTION_CLOSED", cause.message)
     else:
         return cause
