@@ -64,6 +64,24 @@ def test_importing_and_making_a_client_read_no_key_and_start_no_thread(home: Pat
         os.close(watch)
 
 
+def test_a_replaced_function_stays_and_a_method_is_named() -> None:
+    code = """
+        import libfal
+        libfal.run = "mine"
+        libfal.SyncClient
+        print(libfal.run)
+        for name in ("download", "platform", "request", "channel", "close", "nonsense", "_x"):
+            try:
+                getattr(libfal, name)
+            except AttributeError as error:
+                print(error)
+    """
+    known = "download platform request channel close".split()
+    told = [f"module 'libfal' has no attribute '{name}': it is one of SyncClient, as in libfal.SyncClient().{name}" for name in known]
+    unknown = [f"module 'libfal' has no attribute '{name}'" for name in ("nonsense", "_x")]
+    assert output(code).splitlines() == ["mine", *told, *unknown]
+
+
 # Modules of Python that would take most of the time of the import.
 HEAVY = """asyncio ast collections contextlib copyreg dataclasses datetime dis enum functools inspect json linecache logging operator
     pathlib random re reprlib socket ssl subprocess tempfile threading tokenize traceback types typing urllib weakref""".split()

@@ -48,10 +48,13 @@ def _attribute(name: str) -> object:
     public = vars(_imported("libfal._public"))
     _libfal.modules.update({name: module for name, module in _sys.modules.items() if name.startswith("libfal.")})
     # _Any is for typing.get_type_hints() of the classes.
-    globals().update({name: public[name] for name in ("__all__", *public["__all__"])}, _Any=_Any)
-    if name not in globals():
-        raise AttributeError(f"module 'libfal' has no attribute {name!r}")
-    return globals()[name]
+    # A name that the program has replaced stays.
+    for public_name, value in {"_Any": _Any, "__all__": public["__all__"], **{it: public[it] for it in public["__all__"]}}.items():
+        globals().setdefault(public_name, value)
+    if name in globals():
+        return globals()[name]
+    hint = f": it is one of SyncClient, as in libfal.SyncClient().{name}" if hasattr(public["SyncClient"], name) else ""
+    raise AttributeError(f"module 'libfal' has no attribute {name!r}{hint}")
 
 
 def _names() -> list[str]:

@@ -104,7 +104,7 @@ def each(check: Callable[[str, _T], object], **values: _T) -> dict[str, object]:
     return {name: check(name, value) for name, value in values.items()}
 
 
-def maybe_function(name: str, value: _T | None) -> _T | None:
+def maybe_function(name: str, value: Any) -> Any:
     """Checks a function of the program, which is called later, when something may have been sent."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be a callable, not {type(value).__name__}")
