@@ -158,8 +158,9 @@ unsafe extern "C" fn end<const SLOT: usize>(value: *mut c_void) {
 
 /// Runs when the library is unloaded or the process exits.
 extern "C" fn unload() {
-    // The process exits while threads of the library run, which may still use the keys.
-    if module::is_held() {
+    // The process exits while threads of the library run, which may still use the keys. Nothing holds the library in a program
+    // that it is linked into, where a destructor may still shut it down.
+    if module::is_held() || !runtime::has_ended() {
         return;
     }
     runtime::free();

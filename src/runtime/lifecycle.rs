@@ -140,6 +140,16 @@ impl Lifecycle {
         Ok(())
     }
 
+    /// Whether there is no thread. Never blocks: at the end of a process a lock may stay locked.
+    #[allow(dead_code, reason = "only the shared library is unloaded")]
+    fn has_ended(&self) -> bool {
+        let is_stopped = self
+            .state
+            .try_lock()
+            .is_ok_and(|state| matches!(*state, State::Stopped));
+        is_stopped && self.threads.try_lock().is_ok_and(|all| all.is_empty())
+    }
+
     /// Lets the library be unloaded, unless an instance has started meanwhile.
     fn release_module(&self) {
         let state = self.lock();
@@ -193,6 +203,12 @@ pub(crate) async fn run_to_completion<T: Send + 'static>(
 #[allow(dead_code, reason = "only the shared library is unloaded")]
 pub(crate) fn free() {
     LIFECYCLE.free();
+}
+
+/// Whether no thread of the library runs.
+#[allow(dead_code, reason = "only the shared library is unloaded")]
+pub(crate) fn has_ended() -> bool {
+    LIFECYCLE.made().is_none_or(|made| made.has_ended())
 }
 
 /// Leaks an instance of the parent process: a drop would join threads that do not exist here.

@@ -117,6 +117,17 @@ static void *call_on(void *client)
     return NULL;
 }
 
+static bool is_destructor_due;
+
+/* Shuts the library down in a destructor of the program. The one of a static library may have run before. */
+__attribute__((destructor)) static void shut_down_at_the_end(void)
+{
+    if (!is_destructor_due)
+        return;
+    fal_status status = fal_shutdown(10000, NULL);
+    _exit(status == FAL_OK && threads_alive() == 1 ? 7 : 8);
+}
+
 /* Exits after some microseconds, while other threads are in calls and operations are running. */
 static int exit_soon(unsigned us)
 {
@@ -128,6 +139,14 @@ static int exit_soon(unsigned us)
     }
     usleep(us);
     exit(0);
+}
+
+/* Exits while an operation runs, and leaves the shutdown to a destructor. */
+static int exit_into_a_destructor(void)
+{
+    start(new_client(), slow_of(60000));
+    is_destructor_due = true;
+    return 0;
 }
 
 /* Returns the status of this program, run with an argument. */
@@ -153,6 +172,11 @@ static void the_process_exits_while_calls_run(void)
         if (!CHECK_INT(status_of("--exit", value), 0))
             break;
     }
+}
+
+static void a_destructor_shuts_the_library_down(void)
+{
+    CHECK_INT(status_of("--destructor", ""), 7);
 }
 
 /* ---- Forks and descriptors ------------------------------------------------------------------------------------------- */
@@ -281,10 +305,13 @@ int main(int argc, char **argv)
         TEST(objects_are_freed_in_any_order),
         TEST(references_are_released_by_many_threads),
         TEST(the_process_exits_while_calls_run),
+        TEST(a_destructor_shuts_the_library_down),
         TEST(a_callback_forks),
         TEST(a_daemon_closes_what_it_inherits),
     };
     if (argc == 3 && strcmp(argv[1], "--exit") == 0)
         return exit_soon((unsigned)atoi(argv[2]));
+    if (argc == 3 && strcmp(argv[1], "--destructor") == 0)
+        return exit_into_a_destructor();
     return RUN_TESTS(tests, control_reset);
 }
