@@ -223,6 +223,8 @@ impl Attempt<'_> {
         match self.request(hop, &second).await {
             // If neither can be reached, the first error names the cause (§13.4).
             Err(again) if again.error.code() == Code::Connect => Err(failure),
+            // Nothing is known about a host that this process had no descriptor for.
+            Err(again) if again.error.code() == Code::Io => Err(again),
             outcome => {
                 self.transport.backups.prefer(backup, !is_first);
                 outcome

@@ -83,7 +83,8 @@ pub(super) fn broken(
         progress.unsent();
         let message = format!("cannot connect to {from}: {reason}");
         if has_cause(&error, descriptors::are_used_up) {
-            // Another attempt a moment later takes time only. A wait for a job may ask again.
+            // Another attempt a moment later takes time only. What has to be done for a job is
+            // asked again (services/queue).
             let error = Error::new(Code::Io, message).with_source(error);
             return Failure::last(error.with_remedy(descriptors::REMEDY).with_retryable(true));
         }

@@ -129,11 +129,55 @@ static void calls_of_a_running_runtime(void)
     fal_client_release(client);
 }
 
+static volatile int is_eating;
+
+/* Takes each descriptor that becomes free, such as that of a connection which a cancelled wait closes. */
+static void *eat(void *unused)
+{
+    while (is_eating) {
+        int fd = held < LIMIT ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+        if (fd >= 0)
+            taken[held++] = fd;
+        else
+            sleep_ms(1);
+    }
+    return unused;
+}
+
+static void a_cancellation_waits_for_descriptors(void)
+{
+    fal_error *err = NULL;
+    fal_client *client = logged_client();
+    fal_request *job = run_of("emulator/job");
+    CHECK_OK(fal_request_set_int(job, "ms", FAL_NUL, 3600000, &err));
+    fal_op *op = NULL;
+    CHECK_OK(fal_client_subscribe_start(client, job, &op, &err));
+    fal_event *event = NULL;
+    CHECK_OK(fal_op_next_event(op, PATIENCE_MS, &event, &err));
+    fal_event_free(event);
+    is_eating = 1;
+    pthread_t eater;
+    pthread_create(&eater, NULL, eat, NULL);
+    while (held < LIMIT / 2)
+        sleep_ms(1);
+    fal_op_cancel(op);
+    CHECK_OK(fal_op_wait(op, PATIENCE_MS, &err));
+    sleep_ms(500);
+    is_eating = 0;
+    pthread_join(eater, NULL);
+    free_all();
+    CHECK_INT(arrived("method=PUT&wait_for=1&timeout_ms=10000"), 1);
+    fal_op_release(op);
+    fal_request_free(job);
+    fal_client_release(client);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST(the_first_call),
         TEST(calls_of_a_running_runtime),
+        TEST(a_cancellation_waits_for_descriptors),
     };
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::ask::ask;
 use super::job::{Ask, Job};
+use super::readiness::lacks_descriptors;
 use super::result::Patience;
 use crate::client::Exchange;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::log::{Level, Target};
 use crate::response::Response;
 use crate::runtime::{self, Instance};
@@ -78,17 +79,16 @@ impl Drop for Guard {
     }
 }
 
-/// Cancels a job. A job that was just submitted may be unknown to fal for a moment: it would run,
-/// and cost money, if the cancellation were not retried.
+/// Cancels a job. It would run, and cost money, if the cancellation were not retried while fal does
+/// not know a job that was just submitted, and while the process may open no more files.
 async fn cancel(exchange: &Exchange, job: &mut Job, is_known: bool) -> Result<Response> {
     let mut patience = Patience::new();
     loop {
-        match ask(exchange, job, Ask::Cancel).await {
-            Err(error)
-                if is_known
-                    && error.http_status() == Some(404)
-                    && patience.pause(exchange).await => {}
-            outcome => return outcome,
+        let outcome = ask(exchange, job, Ask::Cancel).await;
+        let is_unknown = |error: &Error| is_known && error.http_status() == Some(404);
+        let may_pass = outcome.as_ref().is_err_and(is_unknown) || lacks_descriptors(&outcome);
+        if !may_pass || !patience.pause(exchange).await {
+            return outcome;
         }
     }
 }

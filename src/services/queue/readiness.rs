@@ -1,6 +1,6 @@
 //! What a response to a request for a result reveals about the job (docs/protocol.md §5.5).
 
-use crate::error::{Error, RefusalReason, Result};
+use crate::error::{Code, Error, RefusalReason, Result};
 use crate::response::{Response, lacking};
 use crate::service_error;
 
@@ -11,6 +11,12 @@ pub(super) fn is_doubtful(response: &Result<Response>) -> bool {
         Ok(response) => lacking(response.status()).is_some(),
         Err(error) => matches!(error.http_status(), Some(400 | 404)) && !is_the_jobs_own(error),
     }
+}
+
+/// Whether the request was not sent because the process may open no more files for a while.
+pub(super) fn lacks_descriptors(response: &Result<Response>) -> bool {
+    let is_passing = |error: &Error| error.code() == Code::Io && error.is_retryable();
+    response.as_ref().is_err_and(is_passing)
 }
 
 /// Whether a response says that there is no result yet.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::ask::ask;
 use super::failure;
 use super::job::{Ask, Job};
-use super::readiness::{is_doubtful, is_early, is_empty};
+use super::readiness::{is_doubtful, is_early, is_empty, lacks_descriptors};
 use super::status::{Phase, Status};
 use crate::client::Exchange;
 use crate::codec::json;
@@ -96,6 +96,9 @@ pub(super) async fn of_ended(
     let mut patience = Patience::new();
     loop {
         let response = ask(exchange, job, Ask::Result).await;
+        if lacks_descriptors(&response) && patience.pause(exchange).await {
+            continue;
+        }
         if !is_doubtful(&response) {
             return finished(exchange, response, job, Some(status)).await;
         }
