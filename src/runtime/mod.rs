@@ -32,10 +32,10 @@ pub use config::Config;
 pub(crate) use failure::{shut_down, task_error};
 pub use hooks::ThreadHook;
 pub(crate) use instance::Instance;
-#[allow(unused_imports, reason = "only the shared library is unloaded")]
-pub(crate) use lifecycle::{free, has_ended};
 pub(crate) use lifecycle::{current, current_or_closing, run_to_completion};
 pub use lifecycle::{flush_log, shutdown};
+#[allow(unused_imports, reason = "only the shared library is unloaded")]
+pub(crate) use lifecycle::{free, has_ended};
 pub(crate) use shares::permit;
 pub use thread_role::may_wait;
 pub(crate) use thread_role::{carries_calls, in_callback};
