@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import copy
+import datetime
+import inspect
+import itertools
 import pickle
+import sys
 from typing import Any, Union
 
 import logs
@@ -11,6 +15,7 @@ import pytest
 from conftest import Emulator, output
 
 import libfal
+from libfal._base import Base
 
 _Client = Union[libfal.SyncClient, libfal.AsyncClient]
 KEY = "fake-id:fake-secret-of-a-client"
@@ -97,6 +102,33 @@ def test_a_default_client_is_made_anew_for_another_environment(emulator: Emulato
         print(asyncio.run(libfal.run_async("emulator/echo", {"a": 2}), debug=False)["body"])
     """
     assert output(code, RIGHT=emulator.api_key, **emulator.environment()) == "fake-id fake-id\n{'a': 1}\n{'a': 2}\n"
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_wrong_option_is_named(cls: type[Any]) -> None:
+    with pytest.raises(TypeError, match="api_key") as caught:
+        cls(api_key=KEY)
+    assert sys.version_info < (3, 10) or str(caught.value).startswith(f"{cls.__name__}.__init__() got an unexpected keyword argument")
+    values: list[Any] = [datetime.timedelta(seconds=5), "5", [], {}]
+    for name in ("default_timeout", "max_attempts"):
+        for wrong in values:
+            kind = "a number of seconds" if name == "default_timeout" else "an integer"
+            with pytest.raises(TypeError, match=f"^{name} is {kind}, not {type(wrong).__name__}$"):
+                cls(**{name: wrong})
+    assert inspect.signature(cls) == inspect.signature(Base)
+
+
+def test_a_client_has_one_credential() -> None:
+    options: dict[str, Any] = {"key": KEY, "profile": "zz", "app_token": "fake-token", "credential": lambda: KEY}
+    for one, other in itertools.combinations(options, 2):
+        two = {one: options[one], other: options[other]}
+        calls: list[Any] = [*CLASSES, libfal.explain, libfal.SyncClient().set_credentials, libfal.AsyncClient().set_credentials]
+        for call in calls:
+            with pytest.raises(libfal.InvalidArgumentError, match=f"not {one} and {other}\n") as caught:
+                call(**two)
+            assert "fake" not in str(caught.value)
+    for name, value in options.items():
+        libfal.SyncClient(**{name: value})
 
 
 def test_each_option_of_fal_client_is_taken_by_position() -> None:

@@ -8,7 +8,7 @@ from . import _callbacks, _colab, _credential, _libfal
 from ._callbacks import Held
 from ._credential import AppToken, _Delivered
 from ._errors import failed
-from ._values import _Path, _Seconds, each, maybe_count, maybe_function, maybe_seconds, maybe_text, path, text
+from ._values import _Path, _Seconds, each, invalid, maybe_count, maybe_function, maybe_seconds, maybe_text, path, text
 from ._waiting import value_of
 
 TYPE_CHECKING = False
@@ -97,6 +97,11 @@ class Base:
     _queue_host: str | None = None
     # For log lines, the credential, and the secret of a notebook.
     _functions: tuple[Held | None, ...] = (None, None, None)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__bases__ == (Base,):
+            cls.__init__ = _copied(cls.__init__, f"{cls.__qualname__}.__init__")  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -228,6 +233,13 @@ class Base:
         raise TypeError(f"a libfal.{type(self).__name__} may hold a key and cannot be pickled; make one where it is needed")
 
 
+def _copied(function: Any, name: str) -> Any:
+    """Returns a function with another name, which Python shows in the error for a wrong argument."""
+    copied = type(function)(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+    copied.__kwdefaults__, copied.__annotations__, copied.__qualname__ = function.__kwdefaults__, function.__annotations__, name
+    return copied
+
+
 def _digest(value: object) -> int:
     return id(value) if callable(value) else hash(value)
 
@@ -250,6 +262,10 @@ def credential_options(
     config_path: _Path | None,
 ) -> tuple[dict[str, object], tuple[Held | None, Held | None]]:
     """Returns the options of the credential for the core, and the functions that the core may call."""
+    named = {"key": key, "profile": profile, "app_token": app_token, "credential": credential}
+    given = [name for name, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise invalid(f"a client has one of key, profile, app_token and credential, not {' and '.join(given)}")
     token = app_token.text if isinstance(app_token, AppToken) else app_token
     if token is not None and not isinstance(token, str):
         raise TypeError(f"app_token is a str or a libfal.AppToken, not {type(token).__name__}")

@@ -233,6 +233,8 @@ def _read(file: Any) -> bytes:
     while True:
         try:
             part = file.read(_CHUNK)
+        except io.UnsupportedOperation as cause:
+            raise TypeError('the file is open for writing; open it with "rb"') from cause
         except (OSError, ValueError) as cause:
             raise ValueError(f"cannot read the open file: {cause}") from cause
         if not isinstance(part, (bytes, bytearray, memoryview)):

@@ -56,12 +56,14 @@ def maybe_text(name: str, value: str | None) -> str | None:
 
 def seconds(name: str, value: _Seconds) -> float:
     """Converts a number of seconds. The core checks the range."""
-    if isinstance(value, (str, bytes, bytearray)):
-        raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
     try:
-        return float(value)
+        if not isinstance(value, (str, bytes, bytearray)):
+            return float(value)
     except OverflowError as cause:
         raise invalid(f"{name} is out of range", cause)
+    except TypeError:
+        pass
+    raise TypeError(f"{name} is a number of seconds, not {type(value).__name__}")
 
 
 def maybe_seconds(name: str, value: _Seconds | None) -> float | None:
@@ -80,7 +82,10 @@ def waiting(name: str, value: _Seconds | None) -> float | None:
 
 def count(name: str, value: SupportsIndex) -> int:
     """Converts an integer of 64 bits. The core checks the exact range."""
-    number = index(value)
+    try:
+        number = index(value)
+    except TypeError as cause:
+        raise TypeError(f"{name} is an integer, not {type(value).__name__}") from cause
     if not _LEAST <= number <= _MOST:
         raise invalid(f"{name} is out of range")
     return number
