@@ -409,6 +409,44 @@ def test_calls_that_are_cancelled_at_random_leave_nothing(emulator: Emulator) ->
     assert [op for op in gc.get_objects() if type(op).__name__ in ("Iteration", "_Waker")] == []
 
 
+@pytest.mark.parametrize("library", ["asyncio", "trio"])
+def test_a_program_ends_whose_input_is_never_read(emulator: Emulator, library: str) -> None:
+    """Nobody writes to the pipe. Other inputs are read meanwhile, more than there are threads."""
+    pytest.importorskip(library)
+    code = f"""
+        import asyncio, io, os, sys, libfal, logs
+        client = logs.async_client()
+        reading, writing = os.pipe()
+        os.dup2(reading, 0)
+        pipe = sys.stdin.buffer
+
+        async def with_asyncio():
+            try:
+                await asyncio.wait_for(client.run("emulator/echo", {{"image": pipe}}), 0.3)
+            except asyncio.TimeoutError:
+                print("over")
+            await asyncio.gather(*(client.run("emulator/echo", {{"image": io.BytesIO(b"abc")}}) for _ in range(60)))
+
+        async def with_trio():
+            import trio
+            with trio.move_on_after(0.3) as scope:
+                await client.run("emulator/echo", {{"image": pipe}})
+            print("over" * scope.cancelled_caught)
+            async with trio.open_nursery() as nursery:
+                for _ in range(60):
+                    nursery.start_soon(client.run, "emulator/echo", {{"image": io.BytesIO(b"abc")}})
+
+        if {library!r} == "asyncio":
+            asyncio.run(with_asyncio(), debug=False)
+        else:
+            import trio
+            trio.run(with_trio)
+        print("done")
+    """
+    assert output(code, **emulator.environment()) == "over\ndone\n"
+    assert len(arrived(emulator, method="POST", path="/emulator/echo*")) == 60
+
+
 def test_without_a_loop_nothing_is_sent(emulator: Emulator) -> None:
     coroutine = client(emulator).run("emulator/echo", {})
     with pytest.raises(RuntimeError, match="no running event loop"):

@@ -7,7 +7,7 @@ import sys
 import time
 from itertools import count
 
-from . import _ending, _inputs, _libfal
+from . import _ending, _inputs, _libfal, _threads
 from ._errors import FalClientTimeoutError
 from ._typing import imported
 from ._waiting import Started, value_of
@@ -54,8 +54,11 @@ class _Waker:
 
     def wake(self) -> None:
         for number in value_of(self._watcher.ready()):
-            for signal in self._signals.get(number, ()):
-                signal()
+            self._signal(number)
+
+    def _signal(self, number: int) -> None:
+        for signal in self._signals.get(number, ()):
+            signal()
 
     def _add(self, number: int, signal: Callable[[], object]) -> None:
         self._signals.setdefault(number, []).append(signal)
@@ -69,6 +72,31 @@ class _Waker:
     async def changed(self, number: int, seconds: float | None = None) -> None:
         """Waits until an operation has news, at most this long. May return early."""
         raise NotImplementedError
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        """Calls a function in the loop. May be called by any thread."""
+        raise NotImplementedError
+
+    async def beside(self, function: Callable[[], _T]) -> _T:
+        """Calls a function that may block on another thread. Cancelling the task ends the wait, not the function."""
+        number = next(_numbers)
+        future = imported("concurrent.futures").Future()
+
+        def work() -> None:
+            try:
+                future.set_result(function())
+            except BaseException as raised:
+                future.set_exception(raised)
+            self.call_soon(lambda: self._signal(number))
+
+        _threads.start(work)
+        try:
+            while not future.done():
+                await self.changed(number)
+        finally:
+            _threads.forget(work)
+        result: _T = future.result()
+        return result
 
     async def pause(self, seconds: float) -> None:
         await self.changed(next(_numbers), seconds)
@@ -116,6 +144,14 @@ class _AsyncioWaker(_Waker):
                 self._task.cancel()
                 self._task = None
 
+    def call_soon(self, function: Callable[[], object]) -> None:
+        loop = self._loop()
+        if loop is not None:
+            try:
+                loop.call_soon_threadsafe(function)
+            except RuntimeError:  # The loop was closed.
+                pass
+
     async def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         sockets = imported("socket")
         # A descriptor of its own, because a task that the loop forgets closes it.
@@ -157,6 +193,13 @@ class _TrioWaker(_Waker):
                 await event.wait()
         finally:
             self._remove(number, signal)
+
+
+    def call_soon(self, function: Callable[[], object]) -> None:
+        try:
+            self._token.run_sync_soon(function)
+        except self._trio.RunFinishedError:
+            pass
 
 
 # By the identity of the loop.
@@ -209,17 +252,7 @@ async def encoded(arguments: Any) -> _inputs.Encoded:
     text = _inputs.plain(arguments) if type(arguments) is dict else None
     if text is not None:
         return _inputs.Encoded(text, [])
-    return _inputs.Encoded(*await _beside(lambda: _inputs.encode(arguments)))
-
-
-async def _beside(function: Callable[[], _T]) -> _T:
-    """Calls a function that may block on another thread."""
-    trio = sys.modules.get("trio")
-    if trio and _is_running(trio):
-        result: _T = await trio.to_thread.run_sync(function)
-        return result
-    done: _T = await imported("asyncio").get_running_loop().run_in_executor(None, function)
-    return done
+    return _inputs.Encoded(*await current().beside(lambda: _inputs.encode(arguments)))
 
 
 async def finish(call: Call[_T]) -> _T:
