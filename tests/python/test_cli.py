@@ -70,6 +70,16 @@ def test_the_overview_names_every_command_and_exit_code() -> None:
     assert fal("help", "run").out == fal("run", "--help").out
 
 
+def test_the_help_of_a_group_lists_its_commands() -> None:
+    keys = fal("keys", "--help")
+    assert (keys.code, keys.err) == (0, "") and [line.split()[:2] for line in keys.out.splitlines() if line.startswith("  ")] == [
+        ["keys", "list"],
+        ["keys", "create"],
+        ["keys", "revoke"],
+    ]
+    assert fal("help", "webhook").out == fal("webhook", "-h").out and "webhook listen" in fal("webhook", "-h").out
+
+
 @pytest.mark.skipif("site-packages" not in Path(libfal.__file__).parts, reason="libfal is not installed")
 def test_the_command_is_installed() -> None:
     ended = subprocess.run([Path(sys.executable).parent / "libfal", "--version"], capture_output=True, text=True, timeout=60)
@@ -94,8 +104,10 @@ def test_a_command_imports_its_own_modules_alone() -> None:
         ([], "a command is missing"),
         (["rnu"], "Did you mean 'libfal run'"),
         (["keys"], "libfal keys create"),
+        (["login"], "libfal profiles store default --use"),
+        (["auth", "login"], "libfal profiles store default --use"),
         (["fal-ai/flux/dev", "prompt=x"], "libfal run MODEL"),
-        (["run"], "MODEL"),
+        (["run"], "are required: MODEL\n"),
         (["run", "a/b", "prompt"], "KEY=VALUE"),
         (["run", "a/b", "--timeout", "0"], "above 0"),
         (["run", "a/b", "--nothing", "fake-secret"], "no option is named --nothing"),
@@ -106,12 +118,17 @@ def test_a_command_imports_its_own_modules_alone() -> None:
         (["status", "--json", "a/b"], "ID"),
         (["run", "a/b", "--priority", KEY], "an argument looks like a key"),
         (["run", "a/b", "--prof", "x"], "no option is named --prof"),
+        (["--json", "rnu"], "no command is named"),
     ],
 )
 def test_a_wrong_command_line_is_explained(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     ended = here(words, capsys)
     assert ended.code == 2 and said in ended.err and "\ndo:" in ended.err
-    assert ended.out == "" or "--json" in words and said in ended.json["error"]["message"]
+    if "--json" in words:
+        error = ended.json["error"]
+        assert said in error["message"] and error["code"] == "FAL_E_INVALID_ARGUMENT"
+    else:
+        assert ended.out == ""
 
 
 @pytest.mark.parametrize("words", [[f"--key={KEY}"], ["--key", KEY], ["--api-key", "x"], ["--TOKEN=x"], [KEY], ["run", "a/b", KEY]])
@@ -127,6 +144,8 @@ def test_no_key_is_code_3_and_says_what_to_do() -> None:
     assert (error["code"], error["exit_code"]) == ("FAL_E_NO_CREDENTIALS", 3) and error["remedy"] in ended.err
     explained = fal("explain", "--json")
     assert explained.code == 3 and explained.json["used"] is None
+    # Where a key was looked for is a part of the error.
+    assert error["explanation"] == explained.json and "FAL_KEY_COMMAND " in ended.err
     assert fal("explain", env={"FAL_KEY": "fake-secret-half"}).code == 3
     assert "using FAL_KEY" in fal("explain", env={"FAL_KEY": KEY}).out
 
@@ -134,6 +153,8 @@ def test_no_key_is_code_3_and_says_what_to_do() -> None:
 def test_the_key_of_the_environment_is_checked(emulator: Emulator) -> None:
     ended = fal("check", "-v", env=emulator.environment())
     assert ended.code == 0 and emulator.key_id in ended.out and "API" in ended.out and "debug: " in ended.err
+    # A user of the command has no page of the repository.
+    assert "docs/" not in fal("run", "no/app", "-v", env=emulator.environment()).err
     refused = fal("check", "--json", env={**emulator.environment(), "FAL_KEY": KEY})
     assert refused.code == 3 and refused.json["accepted"] is False
 

@@ -59,6 +59,12 @@ def test_the_doctor_sees_the_clock_and_hides_passwords(emulator: Emulator) -> No
     assert found["certificates"][0][0] == "failed" and "/nothing.pem" in found["certificates"][0][1]
 
 
+def test_the_doctor_says_which_key_is_not_used(emulator: Emulator) -> None:
+    fal("profiles", "store", "other", "--use", stdin=b"fake-id2:fake-secret-two")
+    warnings = [one for one in fal("doctor", "--json", env=emulator.environment()).json["findings"] if one["state"] == "warning" and one["name"] == "key"]
+    assert len(warnings) == 1 and "fake-id2" in warnings[0]["text"] and "Unset FAL_KEY" in warnings[0]["remedy"]
+
+
 def test_an_operation_of_the_platform_is_called_by_name(emulator: Emulator) -> None:
     environment = {**emulator.environment(), "FAL_KEY": emulator.admin_key}
     prices = fal("platform", "models.pricing", "endpoint_id=fal-ai/flux/dev", "--json", env=environment)
@@ -69,6 +75,8 @@ def test_an_operation_of_the_platform_is_called_by_name(emulator: Emulator) -> N
     listed = fal("platform", "--json").json
     assert "endpoint_id" in listed["models.pricing"]["parameters"] and listed["models.list"]["is_list"]
     assert "models.pricing: " in fal("platform").out
+    shown = fal("platform", "models.pricing", "--help", env=environment)
+    assert shown.code == 0 and listed["models.pricing"]["parameters"] in shown.out and "usage: libfal platform" in shown.out
     before = len(emulator.arrivals())
     wrong = ["models.nothing"], ["models.list", "limit=0"], ["models.list", "--max", "x"], ["models.list", f"q=@{__file__}"], ["keys.create"]
     for words in wrong:
@@ -105,11 +113,14 @@ def test_a_silent_or_broken_client_holds_up_no_delivery(emulator: Emulator) -> N
     for head, status in (
         (b"POST / HTTP/1.1\r\n\r\n", b" 411 "),
         (b"POST / HTTP/1.1\r\ncontent-length: 99999999999\r\n\r\n", b" 413 "),
-        (b"GET / HTTP/1.1\r\n\r\n", b" 501 "),
+        (b"GET / HTTP/1.1\r\n\r\n", b" 405 "),
+        (b"BREW / HTTP/1.1\r\n\r\n", b" 501 "),
     ):
         with socket.create_connection(address) as odd:
             odd.sendall(head)
-            assert status in odd.recv(100)
+            with odd.makefile("rb") as file:
+                answer = file.read()
+            assert status in answer and b"<html" not in answer.lower()
     fal("submit", "emulator/job", "--webhook", url, env=emulator.environment())
     ended = end(process)
     assert ended.code == 0 and json.loads(ended.out)["status"] == "OK"
@@ -122,5 +133,7 @@ def test_listening_ends_by_a_signal_a_limit_or_a_used_port(emulator: Emulator) -
     used = fal("webhook", "listen", "--port", url.rstrip("/").rpartition(":")[2], env=emulator.environment())
     assert used.code == 1 and "cannot listen at port" in used.err
     process.send_signal(signal.SIGINT)
-    assert end(process).code == 130
-    assert fal("webhook", "listen", "--port", "0", "--timeout", "0.1", env=emulator.environment()).code == 5
+    ended = end(process)
+    assert (ended.code, ended.err) == (130, "")
+    late = fal("webhook", "listen", "--port", "0", "--timeout", "0.1", "--json", env=emulator.environment())
+    assert (late.code, late.json["error"]["code"]) == (5, "FAL_E_DEADLINE")

@@ -43,20 +43,24 @@ def _run(words: list[str], out: Output) -> int:
         before, rest = ["--help"], rest[1:]
     if not rest:
         return _without_command(before, out)
+    wants_help = not _HELP.isdisjoint([*before, *rest])
+    if wants_help and _help.is_group(rest[0]) and " ".join(rest[:2]) not in _help.COMMANDS:
+        out.text(_help.group(rest[0]))
+        return _codes.OK
     name, rest = _named(rest)
     command = import_module(f".{name.replace(' ', '_')}", __name__)
-    parser = _parser(name, command)
-    if _HELP.intersection([*before, *rest]):
+    parser = _parser(name, command, rest)
+    if wants_help:
         out.text(parser.format_help())
         return _codes.OK
     code: int = command.execute(parser.parse([*before, *rest]), out)
     return code
 
 
-def _parser(name: str, command: ModuleType) -> Parser:
+def _parser(name: str, command: ModuleType, words: list[str]) -> Parser:
     parser = Parser(f"libfal {name}", command.__doc__ or "", command.EXAMPLES)
     command.define(parser)
-    parser.explain(*getattr(command, "NOTES", ()))
+    parser.explain(*(command.notes(words) if hasattr(command, "notes") else ()))
     return parser
 
 
@@ -71,6 +75,8 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 def _named(words: list[str]) -> tuple[str, list[str]]:
     """Returns the name of the command, which is one word or two, and the words after it."""
     two = " ".join(words[:2])
+    if two in _help.ALIASES:
+        return _help.ALIASES[two], words[2:]
     if two in _help.COMMANDS:
         return two, words[2:]
     if words[0] in _help.COMMANDS:

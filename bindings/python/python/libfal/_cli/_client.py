@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+import re
+
 import libfal
 
 from ._output import Output
@@ -20,7 +22,12 @@ def client(args: argparse.Namespace, out: Output, **options: Any) -> libfal.Sync
         "profile": args.profile,
         "default_timeout": args.timeout or 120.0,
         "user_agent": "libfal-command",
-        "log": (lambda level, line: out.note(f"{level}: {line}")) if args.verbose else None,
+        "log": (lambda level, line: out.note(f"{level}: {_without_pages(line)}")) if args.verbose else None,
         "log_level": "debug",
     }
     return libfal.SyncClient(**{**every, **options})
+
+
+def _without_pages(line: str) -> str:
+    """Returns a line of the log without the page that explains it: a user of the command has only the command."""
+    return re.sub(r" \(docs/[^)]*\)", "", line)

@@ -33,6 +33,7 @@ GROUPS = {
         "webhook listen": "receive and verify webhooks on this computer",
     },
 }
+ALIASES = {"profiles list": "profiles"}
 COMMANDS = {name: summary for group in GROUPS.values() for name, summary in group.items()}
 
 
@@ -74,16 +75,33 @@ def _table(rows: dict[str, str], width: int = 17) -> str:
     return "".join(f"  {name:<{width}} {text}\n" for name, text in rows.items())
 
 
+def is_group(word: str) -> bool:
+    """Whether only two words name a command: this one and another."""
+    return word not in COMMANDS and any(_below(word))
+
+
+def group(word: str) -> str:
+    """Returns the help text of the commands that begin with a word."""
+    commands = _table({name: COMMANDS[name] for name in _below(word)})
+    return f"usage: libfal {word} COMMAND [ARGUMENT ...]\n\n{commands}\n'libfal {word} COMMAND --help' shows the arguments of a command and an example.\n"
+
+
+def _below(word: str) -> list[str]:
+    return [name for name in COMMANDS if name.startswith(f"{word} ")]
+
+
 def unknown(words: list[str]) -> tuple[str, str]:
     """Returns what is wrong with a name that no command has, and what to do."""
     from difflib import get_close_matches
 
     word = words[0]
-    below = [name for name in COMMANDS if name.startswith(f"{word} ")]
-    if below:
-        return f"a command after {word!r} is missing", f"Write one of: {', '.join(f'libfal {name}' for name in below)}."
+    if is_group(word):
+        return f"a command after {word!r} is missing", f"Write one of: {', '.join(f'libfal {name}' for name in _below(word))}."
     if "/" in word:
         return f"no command is named {word!r}", "To run a model write: libfal run MODEL."
+    if word in ("auth", "login"):
+        what = "Store a key with 'libfal profiles store default --use'. libfal also uses the login of fal's own command, 'fal auth login'."
+        return f"no command is named {word!r}", what
     near = get_close_matches(word, COMMANDS, 1)
     found = f"Did you mean 'libfal {near[0]}'? " if near else ""
     return f"no command is named {word!r}", f"{found}Run 'libfal --help' for the list."

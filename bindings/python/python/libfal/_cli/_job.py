@@ -19,7 +19,7 @@ _NAMES = {"Queued": "IN_QUEUE", "InProgress": "IN_PROGRESS", "Completed": "COMPL
 
 def define_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="the model, such as fal-ai/flux/schnell")
-    parser.add_argument("fields", metavar="KEY=VALUE", nargs="*", help="the input, see below")
+    parser.add_argument("fields", metavar="KEY=VALUE", nargs="*", default=[], help="the input, see below")
 
 
 def define_job(parser: argparse.ArgumentParser) -> None:

@@ -113,9 +113,9 @@ class Output:
                     self._write(f"\r{cut:<{self._shown}}" + ("" if cut else "\r"))
                 self._shown = len(cut)
 
-    def error(self, message: str, remedy: str, document: dict[str, Any]) -> None:
+    def error(self, message: str, remedy: str, more: str, document: dict[str, Any]) -> None:
         """Prints an error: for people, and with --json as the document, if there is none yet."""
-        self.note(f"error: {message}" + (f"\ndo:    {remedy}" if remedy else ""))
+        self.note("\n".join(filter(None, [f"error: {message}", remedy and f"do:    {remedy}", more.rstrip("\n")])))
         if self.json and not self._has_document and sys.stdout is not None:
             try:
                 self.document({"error": document})

@@ -103,8 +103,9 @@ def _key(profile: str | None, client: libfal.SyncClient, findings: Findings) -> 
     for source in found.sources:
         if source.state == "used":
             findings.add("key", f"{source.key_id or 'no id'}, from {source.location or source.source}")
-        for note in source.notes if source.state in ("used", "shadowed") else ():
-            findings.warn("key", f"{source.source}: {note}")
+        elif source.state == "shadowed" and found.used and source.key_id != found.used.key_id:
+            unused = f"{source.source} has another key, {source.key_id or 'no id'}, which is not used"
+            findings.warn("key", unused, f"{_remove(found.used)} if you mean that one. 'libfal explain' shows all sources.")
     try:
         check = client.check()
     except FalClientError as error:
@@ -112,6 +113,10 @@ def _key(profile: str | None, client: libfal.SyncClient, findings: Findings) -> 
         findings.fail("key", error.message, error.remedy, code if code == _codes.CREDENTIALS else _codes.FAILED)
         return
     _checked(check, findings)
+
+
+def _remove(source: libfal.Source) -> str:
+    return f"Unset {source.source}" if source.source.startswith("FAL_") else f"Remove the key of {source.source}"
 
 
 def _checked(check: libfal.Check, findings: Findings) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from itertools import islice
+from itertools import chain, islice
 
 from libfal import Items
 
@@ -27,12 +27,16 @@ EXAMPLES = """
 libfal platform models.pricing endpoint_id=fal-ai/flux/dev
 libfal platform models.list q=lighthouse --max 5
 """
-NOTES = (_fields.RULE, "No parameter takes a file.")
+
+
+def notes(words: list[str]) -> tuple[str, ...]:
+    named = ["\n".join(_lines(word)) for word in words if word in _OPERATIONS]
+    return (*named, _fields.RULE, "No parameter takes a file.")
 
 
 def define(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="the operation, such as models.pricing")
-    parser.add_argument("fields", metavar="KEY=VALUE", nargs="*", help="its parameters, see below")
+    parser.add_argument("fields", metavar="KEY=VALUE", nargs="*", default=[], help="its parameters, see below")
     parser.add_argument("--max", metavar="NUMBER", type=_count, help="print at most this many elements of a list")
 
 
@@ -55,13 +59,16 @@ def execute(args: argparse.Namespace, out: Output) -> int:
 
 def _show_operations(out: Output) -> int:
     members = "summary", "is_list", "parameters"
-    lines = []
-    for name, (summary, _, parameters) in _OPERATIONS.items():
-        lines += [f"{name}: {summary}"] + [f"    {parameters}"] * bool(parameters)
+    lines = chain.from_iterable(map(_lines, _OPERATIONS))
     out.answer({name: dict(zip(members, facts)) for name, facts in _OPERATIONS.items()}, lines)
     if not out.json:
         out.note("Parameters with ? are optional.")
     return _codes.OK
+
+
+def _lines(name: str) -> list[str]:
+    summary, _, parameters = _OPERATIONS[name]
+    return [f"{name}: {summary}"] + [f"    {parameters}"] * bool(parameters)
 
 
 def _list(elements: Iterator[Any], out: Output) -> None:

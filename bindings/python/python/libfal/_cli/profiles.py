@@ -11,7 +11,10 @@ EXAMPLES = """
 libfal profiles
 libfal profiles store work --use
 """
-NOTES = ("'libfal profiles store', 'use' and 'remove' change the list.",)
+
+
+def notes(_words: list[str]) -> tuple[str, ...]:
+    return ("'libfal profiles store', 'use' and 'remove' change the list.",)
 
 
 def define(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,10 @@ EXAMPLES = """
 id=$(libfal submit fal-ai/flux/dev prompt="a lighthouse")
 libfal result fal-ai/flux/dev "$id" --out pictures
 """
-NOTES = (_fields.RULE,)
+
+
+def notes(_words: list[str]) -> tuple[str, ...]:
+    return (_fields.RULE,)
 
 
 def define(parser: argparse.ArgumentParser) -> None:

@@ -41,12 +41,15 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     try:
         server = _Server(args.port, client_of(args, out, default_timeout=_PATIENCE), out)
     except OSError as error:
-        raise CommandError(f"cannot listen at port {args.port}: {error.strerror}", "Choose another --port; 0 is any free one.")
+        raise CommandError(f"cannot listen at port {args.port}: {error.strerror}", "Choose another --port; 0 is any free one.", "FAL_E_IO")
     with server:
         threading.Thread(target=server.serve_forever, args=(_STEP,), daemon=True).start()
         try:
             out.note(f"listening at http://127.0.0.1:{server.server_port}/")
             _print(server.deliveries, args, out)
+        except KeyboardInterrupt:
+            # The end that is meant.
+            return _codes.INTERRUPTED
         finally:
             server.shutdown()
     return _codes.OK
@@ -57,7 +60,7 @@ def _print(deliveries: queue.Queue[bytes], args: argparse.Namespace, out: Output
     printed = 0
     while args.count is None or printed < args.count:
         if end is not None and time.monotonic() >= end:
-            raise CommandError(f"{printed} deliveries arrived in {args.timeout:g} s", exit_code=_codes.LATER)
+            raise CommandError(f"{printed} deliveries arrived in {args.timeout:g} s", "", "FAL_E_DEADLINE")
         try:
             out.document(json.loads(deliveries.get(timeout=_STEP)))
             printed += 1
@@ -125,10 +128,18 @@ class _Handler(BaseHTTPRequestHandler):
             body += part
         return bytes(body)
 
-    def _answer(self, status: int) -> None:
+    def do_GET(self) -> None:
+        self._answer(405, b"This is 'libfal webhook listen': it takes the webhooks that fal sends with POST.\n")
+
+    def send_error(self, code: int, _message: str | None = None, _explain: str | None = None) -> None:
+        """Answers what is no request that this server knows."""
+        self._answer(code)
+
+    def _answer(self, status: int, text: bytes = b"") -> None:
         self.send_response(status)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(text)))
         self.end_headers()
+        self.wfile.write(text)
 
     def log_message(self, _format: str, *_args: object) -> None:
         """Prints nothing."""
