@@ -31,6 +31,9 @@ def test_a_key_is_created_stored_used_listed_and_revoked(emulator: Emulator, hom
     assert key in listed.out and "for ci" in listed.out
     assert key in [one["key_id"] for one in fal("keys", "list", "--json", env=admin(emulator)).json]
     assert fal("profiles").out == f"* ci  {key}\n"
+    # fal answers 204 for an unknown id, too: after a slip the key would live on.
+    slip = fal("keys", "revoke", f"{key[:-1]}x", "--json", env=admin(emulator))
+    assert slip.code == 4 and slip.json["error"]["code"] == "FAL_E_NOT_FOUND" and "keys list" in slip.err
     assert fal("keys", "revoke", key, env=admin(emulator)).code == 0
     assert fal("check", env=without_key).code == 3
     assert fal("keys", "list", env=emulator.environment()).code == 3
@@ -79,18 +82,31 @@ def test_profiles_are_stored_listed_chosen_and_removed(home: Path) -> None:
     assert "libfal profiles store" in fal("profiles").err and fal("profiles", "--json").json == []
     stored = fal("profiles", "store", "one", "--use", "--json", stdin=KEY.encode())
     assert stored.code == 0 and stored.json["active"] == "one"
-    assert fal("profiles", "store", "two", stdin=b"fake-id2:fake-secret-two\n").code == 0
-    assert fal("profiles").out == "* one  fake-id\n  two  fake-id2\n"
-    assert fal("profiles", "use", "two").code == 0
+    assert stored.err == ""
+    added = fal("profiles", "store", "two", stdin=b"fake-id2:fake-secret-two\n")
+    assert added.code == 0 and "libfal profiles use two" in added.err
+    assert fal("profiles").out == fal("profiles", "list").out == "* one  fake-id\n  two  fake-id2\n"
+    used = fal("profiles", "use", "two")
+    assert (used.code, used.err) == (0, "")
+    hidden = fal("profiles", "use", "two", env={"FAL_KEY": "fake-id3:fake-secret-three"})
+    assert hidden.code == 0 and "FAL_KEY" in hidden.err and "fake-id3" in hidden.err
     assert fal("explain", "--json").json["used"]["key_id"] == "fake-id2"
     assert fal("explain", "--json", "--profile", "one").json["used"]["key_id"] == "fake-id"
-    assert fal("profiles", "remove", "two").code == 0
+    removed = fal("profiles", "remove", "two")
+    assert removed.code == 0 and "no profile is active now" in removed.err and "libfal profiles use one" in removed.err
+    keyless = fal("run", "a/b")
+    assert keyless.code == 3 and "libfal profiles use one" in keyless.err
+    again = fal("profiles", "remove", "two")
+    assert again.code == 2 and "'libfal profiles' lists" in again.err
+    unknown = fal("run", "a/b", "--profile", "two")
+    assert unknown.code == 3 and "'libfal profiles' lists" in unknown.err
     assert [one["name"] for one in fal("profiles", "--json").json] == ["one"]
     assert fal("profiles", "use", "none").code == 2
     assert fal("profiles", "store", "\u65e5", "--replace", stdin=KEY.encode()).code == 0
     assert fal("profiles", env={"PYTHONIOENCODING": "ascii"}).out.endswith("  \\u65e5  fake-id\n")
     assert fal("profiles", "store", "bad", stdin=b"fake-secret-half").code == 3
-    assert fal("profiles", "store", "bad", stdin=b"").code == 3
+    empty = fal("profiles", "store", "bad", stdin=b"")
+    assert empty.code == 2 and "libfal profiles store bad" in empty.err
 
 
 def test_a_typed_key_is_not_shown(home: Path) -> None:

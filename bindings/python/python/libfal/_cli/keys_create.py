@@ -44,8 +44,9 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     document: dict[str, object] = {"key_id": key.id, "alias": args.alias, "stored_in": None}
     lines = []
     if args.store is not None:
-        document["stored_in"] = _stored(client, key, args, out)
-        lines.append(f"created {key.id}, and stored it as {args.store!r} in {document['stored_in']}")
+        change = _stored(client, key, args, out)
+        document["stored_in"] = change.path
+        lines.append(f"created {key.id}, and stored it as {args.store!r} in {change.path}")
     if args.store is None or args.show_secret:
         document["key"] = key.secret()
         lines.append(key.secret())
@@ -55,10 +56,10 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     return _codes.OK
 
 
-def _stored(client: libfal.SyncClient, key: libfal.NewKey, args: argparse.Namespace, out: Output) -> str:
+def _stored(client: libfal.SyncClient, key: libfal.NewKey, args: argparse.Namespace, out: Output) -> libfal.Change:
     """Stores the key. A key that cannot be stored is revoked, because nothing has its secret."""
     try:
-        return key.store(args.store, activate=args.use).path
+        return key.store(args.store, activate=args.use)
     except BaseException:
         out.note(f"the key {key.id} was created and cannot be stored; it is revoked")
         client.revoke_key(key.id)

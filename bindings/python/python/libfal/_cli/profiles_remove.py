@@ -17,6 +17,10 @@ def define(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace, out: Output) -> int:
     from .. import remove_key
 
-    change = remove_key(args.name)
+    with _change.known(args.name):
+        change = remove_key(args.name)
     _change.show(change, f"removed {args.name!r}, the key {change.previous_key_id or '-'}", out)
+    another = _change.choice()
+    if change.active is None and another:
+        out.note(f"note: no profile is active now\ndo:    {another}")
     return _codes.OK

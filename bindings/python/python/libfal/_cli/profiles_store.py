@@ -28,8 +28,12 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     from .. import store_key
 
     _change.refuse_another(args.name, args.replace)
-    change = store_key(args.name, _key(), activate=args.use)
+    key = _key()
+    if not key:
+        raise UsageError("no key was given", f"Run 'libfal profiles store {args.name}' in a terminal, or lead the key into standard input.")
+    change = store_key(args.name, key, activate=args.use)
     _change.show(change, f"stored as {args.name!r} in {change.path}", out)
+    _change.note_use(args.name, change.active, out)
     return _codes.OK
 
 

@@ -17,5 +17,8 @@ def define(parser: argparse.ArgumentParser) -> None:
 def execute(args: argparse.Namespace, out: Output) -> int:
     from .. import set_active_profile
 
-    _change.show(set_active_profile(args.name), f"programs use {args.name!r}", out)
+    with _change.known(args.name):
+        change = set_active_profile(args.name)
+    _change.show(change, f"{args.name!r} is active", out)
+    _change.note_use(args.name, change.active, out)
     return _codes.OK
