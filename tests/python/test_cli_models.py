@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -74,19 +75,46 @@ def test_a_file_inside_the_result_is_saved_in_a_folder_of_any_name(emulator: Emu
     assert fal(*words, "--json", cwd=tmp_path, env=emulator.environment()).json["files"][0]["path"].startswith(f"{folder}/")
     none = fal("run", "emulator/job", 'output={"a": 1}', "--out", "in", cwd=tmp_path, env=emulator.environment())
     assert (none.code, json.loads(none.out)) == (0, {"a": 1}) and "names no file" in none.err
+    assert not (tmp_path / "in").exists()
 
 
 def test_a_file_that_cannot_be_saved_is_no_success(emulator: Emulator, tmp_path: Path) -> None:
     emulator.fault({"type": "status", "status": 404}, method="GET", host="v3b.fal.media", times=1)
     ended = fal("run", "fal-ai/flux/schnell", "prompt=x", "num_images=2", "--out", ".", "--json", cwd=tmp_path, env=emulator.environment())
     assert ended.code == 1 and "1 of 2 files are missing" in ended.err and "libfal result fal-ai/flux/schnell" in ended.err
+    assert "the model does not run again" in ended.err
     assert sorted(file["path"] is None for file in ended.json["files"]) == [False, True]
+
+
+def test_a_result_that_is_not_json_can_be_read_again(emulator: Emulator, tmp_path: Path) -> None:
+    ended = fal("run", "emulator/bytes", "size=10", "--out", "bytes", "--json", cwd=tmp_path, env=emulator.environment())
+    error = ended.json["error"]
+    assert ended.code == 1 and error["request_id"] and error["request_id"] in error["remedy"]
+    assert not (tmp_path / "bytes").exists()
+    ended = fal("result", "emulator/bytes", error["request_id"], "--json", env=emulator.environment())
+    assert (ended.code, ended.json["error"]["remedy"]) == (1, error["remedy"])
+    call = f"import libfal; print(libfal.{error['remedy'].partition('libfal.')[2].rstrip('.')})"
+    shown = subprocess.run([sys.executable, "-c", call], env={**os.environ, **emulator.environment()}, capture_output=True, timeout=60)
+    assert shown.stdout == b"b'\\x00\\x01\\x02\\x03\\x04\\x05\\x06\\x07\\x08\\t'\n"
+
+
+def test_each_wrong_field_of_an_input_is_named(emulator: Emulator) -> None:
+    ended = fal("run", "fal-ai/flux/schnell", "seed=x", "num_images=9", env=emulator.environment())
+    assert ended.code == 4 and "body lists" not in ended.err
+    for field in ("prompt", "seed", "num_images"):
+        assert f"body.{field}: " in ended.err
 
 
 def test_a_folder_that_cannot_be_made_costs_nothing(emulator: Emulator, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ended = fal("run", "fal-ai/flux/schnell", "prompt=x", "--out", "file/pictures", cwd=tmp_path, env=emulator.environment())
-    assert ended.code == 1 and "file/pictures" in ended.err and emulator.arrivals() == []
+    assert ended.code == 2 and "file/pictures" in ended.err and emulator.arrivals() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_folder_that_cannot_be_written_costs_nothing(emulator: Emulator) -> None:
+    ended = fal("run", "fal-ai/flux/schnell", "prompt=x", "--out", "/proc", env=emulator.environment())
+    assert ended.code == 2 and "/proc" in ended.err and emulator.arrivals() == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +147,8 @@ def test_a_signal_cancels_the_job_at_fal(emulator: Emulator, number: signal.Sign
     submitted(emulator)
     process.send_signal(number)
     ended = end(process)
-    assert ended.code == code and ended.json["error"]["exit_code"] == code
+    error = ended.json["error"]
+    assert ended.code == code and (error["exit_code"], error["code"]) == (code, "FAL_E_CANCELLED")
     assert cancellations(emulator) == [202]
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import re
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import _codes
-from ._errors import Terminated
+from ._errors import Terminated, UsageError
 from ._output import Output
 
 TYPE_CHECKING = False
@@ -33,9 +36,52 @@ def define(parser: argparse.ArgumentParser) -> None:
 
 
 def prepare(folder: Path | None) -> None:
-    """Makes the folder before anything is paid for."""
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    """Raises an error if the folder cannot be made or written, before anything is paid for."""
+    if folder is None:
+        return
+    try:
+        there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot save files in {str(folder)!r}: {error.strerror}", "Choose another folder.") from None
+
+
+@contextlib.contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Makes the folder, and removes it again if nothing is saved in it."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            for path in new:
+                path.rmdir()
+
+
+def fetch(client: libfal.SyncClient, url: str, target: str | Path | None, **options: Any) -> bytes | Path:
+    """Downloads a file. An error says what a user of the command can do."""
+    from .. import ForeignOriginError, NotFoundError
+
+    try:
+        return client.download(url, target, **options)
+    except NotFoundError as error:
+        error.remedy = "Check the URL: fal deletes a file when its time is over."
+        raise
+    except ForeignOriginError as error:
+        if url.startswith("http:"):
+            error.remedy = "Write https:// in the place of http://."
+        raise
+
+
+def unreadable(error: libfal.DecodeError, model: str, request_id: str | None) -> libfal.DecodeError:
+    """Completes the error about a result that is not JSON."""
+    error.request_id = error.request_id or request_id
+    error.remedy = "Run the model without --direct: the error then has the id of the job, which leads to the result."
+    if request_id:
+        error.remedy = f"Read the bytes in Python: libfal.SyncClient().with_raw_response.result({model!r}, {request_id!r}).content."
+    return error
 
 
 def show(client: libfal.SyncClient, result: Any, folder: Path | None, again: str, out: Output) -> int:
@@ -43,8 +89,10 @@ def show(client: libfal.SyncClient, result: Any, folder: Path | None, again: str
     if folder is None:
         out.document(result)
         return _codes.OK
+    found = list(files_of(result))
     try:
-        files = [_saved(client, pointer, url, folder, out) for pointer, url in files_of(result)]
+        with made(folder) if found else contextlib.nullcontext():
+            files = [_saved(client, pointer, url, folder, out) for pointer, url in found]
     except (KeyboardInterrupt, Terminated):
         out.note(f"the result is there, its files are not\ndo:    {again}")
         raise
@@ -68,7 +116,7 @@ def _saved(client: libfal.SyncClient, pointer: str, url: str, folder: Path, out:
 
     shown = url if url.startswith("https:") else "data:"
     try:
-        saved = client.download(url, folder, on_progress=progress)
+        saved = fetch(client, url, folder, on_progress=progress)
     except (FalClientError, OSError) as error:
         out.note(f"error: cannot save {pointer} of the result: {error}")
         return {"pointer": pointer, "url": shown, "path": None}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 
+import libfal
+
 from . import _job, _results
 from ._client import client as client_of
 from ._output import Output
@@ -23,5 +25,8 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     _results.prepare(args.out)
     client = client_of(args, out)
     out.progress(f"waiting for job {args.request_id}")
-    result = client.result(args.model, args.request_id)
+    try:
+        result = client.result(args.model, args.request_id)
+    except libfal.DecodeError as error:
+        raise _results.unreadable(error, args.model, args.request_id)
     return _results.show(client, result, args.out, "Run the same command again.", out)

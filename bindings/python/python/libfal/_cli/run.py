@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 
+import libfal
+
 from . import _fields, _job, _results
 from ._client import client as client_of
 from ._errors import Terminated
@@ -16,7 +18,10 @@ EXAMPLES = """
 libfal run fal-ai/flux/schnell prompt="a lighthouse" image_size.width=512
 libfal run fal-ai/flux/schnell @input.json seed=7 --out pictures
 """
-NOTES = (_fields.RULE,)
+
+
+def notes(_words: list[str]) -> tuple[str, ...]:
+    return (_fields.RULE,)
 
 
 def define(parser: argparse.ArgumentParser) -> None:
@@ -46,10 +51,12 @@ def execute(args: argparse.Namespace, out: Output) -> int:
                 on_queue_update=watch.updated,
                 on_progress=watch.progressed,
             )
+    except libfal.DecodeError as error:
+        raise _results.unreadable(error, args.model, watch.request_id)
     except (KeyboardInterrupt, Terminated):
         out.note("the call is cancelled" + (f"; fal was asked to cancel job {watch.request_id}" if watch.request_id else ""))
         raise
     again = "Their URLs are above; 'libfal download URL' saves one of them."
     if watch.request_id:
-        again = f"'libfal result {args.model} {watch.request_id} --out FOLDER' tries again for nothing."
+        again = f"'libfal result {args.model} {watch.request_id} --out FOLDER' fetches the files again; the model does not run again."
     return _results.show(client, result, args.out, again, out)

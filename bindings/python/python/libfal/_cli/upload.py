@@ -35,8 +35,12 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     for name in args.files:
         if name != "-" and not Path(name).is_file():
             raise UsageError(f"{name!r} is no file")
-    if args.files.count("-") != (args.name is not None):
-        raise UsageError("--name goes with one - among the files")
+    if args.files.count("-") > 1:
+        raise UsageError("there is only one standard input", "Write - once.")
+    if "-" in args.files and args.name is None:
+        raise UsageError("- needs --name", "Add the name that the file shall have: --name photo.png.")
+    if "-" not in args.files and args.name is not None:
+        raise UsageError("--name is the name of standard input", "Write - for it, or leave --name out.")
     client = client_of(args, out)
     made = []
     for name in args.files:
