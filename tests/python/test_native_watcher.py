@@ -324,3 +324,30 @@ def test_children_that_are_forked_while_threads_call_neither_hang_nor_mix_answer
     with script(program, **emulator.environment()) as process:
         printed, complaints = process.communicate(timeout=60 + FORKS)
     assert (process.returncode, printed, complaints) == (0, "{7} []\n", "")
+
+
+def test_forks_do_not_hang_while_tracemalloc_is_on(emulator: Emulator) -> None:
+    """A thread that calls the log function for the first time then takes the GIL before a fork may go on."""
+    program = """
+        import os, signal, threading, warnings
+        import libfal, logs
+        client = logs.client()
+        ended = threading.Event()
+        def work():
+            while not ended.is_set():
+                client.run("emulator/slow", {"ms": 0})
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        [thread.start() for thread in threads]
+        # From 3.12 on, a fork of a process with threads warns.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        # A hang ends the process.
+        signal.alarm(60)
+        for n in range(100):
+            if not (child := os.fork()):
+                os._exit(0)
+            os.waitpid(child, 0)
+        ended.set()
+        [thread.join() for thread in threads]
+        print("ended")
+    """
+    assert output(program, PYTHONTRACEMALLOC="1", **emulator.environment()) == "ended\n"

@@ -2,7 +2,8 @@
 //!
 //! A thread without the GIL adds itself, under a lock. Before CPython 3.12, a child takes this lock
 //! before it makes a new one, and waits for ever if it was locked during the fork. So a fork waits
-//! until no thread adds itself, and a thread adds itself when no fork is under way.
+//! until no thread adds itself, and a thread adds itself when no fork is under way. The fork waits
+//! without the GIL, because a thread that adds itself takes it while tracemalloc is on.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::SeqCst};
@@ -39,8 +40,14 @@ pub(crate) fn begin(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 #[pyfunction]
-fn before() {
+fn before(py: Python<'_>) {
     FORKS.fetch_add(1, SeqCst);
+    if ADDING.load(SeqCst) > 0 {
+        py.detach(none_adds_itself);
+    }
+}
+
+fn none_adds_itself() {
     while ADDING.load(SeqCst) > 0 {
         thread::yield_now();
     }
@@ -48,7 +55,8 @@ fn before() {
 
 #[pyfunction]
 fn after_in_parent() {
-    FORKS.fetch_sub(1, SeqCst);
+    // A fork that began before the hooks were registered was not counted.
+    let _ = FORKS.fetch_update(SeqCst, SeqCst, |forks| forks.checked_sub(1));
 }
 
 #[pyfunction]
