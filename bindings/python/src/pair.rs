@@ -30,9 +30,13 @@ impl Pair {
         number
     }
 
-    /// Writes a byte. If there is no space for it, the other end is readable already.
-    pub(crate) fn write(&self) {
-        let _ = (&self.write).write(&[1]);
+    /// Writes a byte, and returns whether the other end is readable. It is readable already if there
+    /// is no space for the byte.
+    pub(crate) fn write(&self) -> bool {
+        match (&self.write).write_all(&[1]) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        }
     }
 
     pub(crate) fn drain(&self) {

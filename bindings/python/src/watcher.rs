@@ -28,6 +28,9 @@ struct Open {
     ready: Arc<Mutex<Vec<u64>>>,
 }
 
+/// How many notices are taken at once: while more arrive, an event loop does other work, too.
+const MOST: usize = 4096;
+
 /// Makes the descriptor readable. Both ends live as long as anything can ring, so no end is written
 /// to whose other end is closed.
 struct Alarm {
@@ -38,8 +41,8 @@ struct Alarm {
 
 impl Alarm {
     fn ring(&self) {
-        if !self.is_rung.swap(true, Ordering::AcqRel) {
-            self.pair.write();
+        if !self.is_rung.swap(true, Ordering::AcqRel) && !self.pair.write() {
+            self.is_rung.store(false, Ordering::Release);
         }
     }
 
@@ -80,7 +83,9 @@ impl Open {
 
     fn ready(&self) -> fal::Result<Vec<u64>> {
         self.alarm.reset();
-        self.dispatcher.run(usize::MAX, None)?;
+        if self.dispatcher.run(MOST, None)? == MOST {
+            self.alarm.ring();
+        }
         Ok(std::mem::take(&mut *lock(&self.ready)))
     }
 }
