@@ -75,15 +75,12 @@ pub(crate) fn codes() -> String {
     .to_string()
 }
 
-/// Calls `work` and returns its value, or a [`Failure`] for an error or a panic. Releases what the
-/// core has dropped until then, also for a program that calls one method only.
+/// Calls `work` and returns its value, or a [`Failure`] for an error or a panic.
 pub(crate) fn value_or_failure<'py, T: IntoPyObject<'py>>(
     py: Python<'py>,
     work: impl FnOnce() -> fal::Result<T>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let outcome = caught(work);
-    lent::release(py);
-    match outcome {
+    match caught(work) {
         Ok(value) => object(py, value),
         Err(error) => failed(py, error),
     }
@@ -112,11 +109,13 @@ pub(crate) fn failed(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>>
     object(py, Failure { error })
 }
 
-/// Converts a value of this module.
+/// Converts a value of this module, and releases what the core has dropped: each method that lends
+/// it something ends here.
 pub(crate) fn object<'py>(
     py: Python<'py>,
     value: impl IntoPyObject<'py>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    lent::release(py);
     let _paused = Paused::new(py);
     value.into_bound_py_any(py)
 }
