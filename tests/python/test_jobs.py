@@ -339,6 +339,9 @@ def test_a_stream_yields_its_items(emulator: Emulator) -> None:
     assert list(client.stream("emulator/stream", {"events": events})) == events
     odd = {"events": ["hello", {"a": 1}, "[DONE]"], "text": True, "comments": True}
     assert list(client.stream("emulator/stream", odd)) == ["hello", {"a": 1}]
+    numbers: list[Any] = ['{"a": NaN, "b": 1e400}', "[-Infinity]", "NaN", "{no json"]
+    found: list[Any] = list(client.stream("emulator/stream", {"events": numbers, "text": True}))
+    assert repr(found) == "[{'a': nan, 'b': inf}, [-inf], 'NaN', '{no json']"
     quoted: list[Any] = list(client.stream("emulator/stream", {"events": ["[DONE]"]}))
     assert quoted == ["[DONE]"]
     assert b"".join(client.stream("emulator/stream", {"events": ["ab", "cd"], "not_sse": True, "text": True})) == b"abcd"  # type: ignore[arg-type]

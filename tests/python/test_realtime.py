@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from typing import Any
@@ -46,6 +47,41 @@ def test_bytes_are_bytes_both_ways(emulator: Emulator) -> None:
         assert (result["image"], result["list"]) == (b"\x00\xff", [b"abc"])
         connection.send({"emulator": {"bytes": 100_000, "outputs": 0}})
         assert [len(value) for value in connection.recv().values() if isinstance(value, bytes)] == [100_000]
+
+
+def test_values_that_a_message_cannot_hold_are_refused_or_stay(emulator: Emulator) -> None:
+    whole: dict[str, Any] = {"least": -(2**63), "most": 2**64 - 1, "text": "1" * 30}
+    alike: dict[str, Any] = {"a": {"$bytes": "not base64!"}, "b": {"$bytes": "QQ"}, "c": {"$bytes": "QQ==", "d": 1}}
+    with emulator.client().realtime("emulator/realtime") as connection:
+        for large in (2**64, -(2**63) - 1, 10**100):
+            with pytest.raises(libfal.InvalidArgumentError, match=r'^arguments\["a"\]\[0\]: the integer has more than 64 bits\n'):
+                connection.send({"a": [large]})
+        connection.send({**whole, "emulator": {"outputs": 1}})
+        assert whole.items() <= connection.recv().items()
+        for name, value in alike.items():
+            connection.send({"emulator": {"text": json.dumps({name: value}), "outputs": 0}})
+            while name not in (found := connection.recv()):
+                pass
+            assert found == {name: value}
+
+
+def test_a_message_is_encoded_once(emulator: Emulator) -> None:
+    encoded: list[int] = []
+
+    def encode(message: int) -> bytes:
+        encoded.append(message)
+        return FRAME
+
+    async def main() -> None:
+        async with async_client(emulator).realtime("emulator/realtime", encode_message=encode, decode_message=len) as connection:
+            for n in range(1000):
+                await connection.send(n)
+
+    with emulator.client().realtime("emulator/realtime", encode_message=encode, decode_message=len) as connection:
+        for n in range(1000):
+            connection.send(n)
+    asyncio.run(main())
+    assert encoded == [*range(1000), *range(1000)]
 
 
 def test_messages_of_the_platform_are_not_results(emulator: Emulator) -> None:

@@ -35,7 +35,9 @@ _CONVERSIONS = 2 * _DEPTH
 """The objects that may stand for each other, one inside another."""
 _DIGITS = 308
 """The digits of an integer that the core reads."""
-_WHOLE = 10**_DIGITS
+_WHOLE = range(1 - 10**_DIGITS, 10**_DIGITS)
+_INTEGERS = range(-(2**63), 2**64)
+"""The integers of MessagePack."""
 _KEY = 60
 """The characters of a key in an error."""
 _PARTS = 8
@@ -81,9 +83,10 @@ def dumps(value: Any, name: str) -> bytes:
 
 
 def message(value: Any, name: str = "arguments") -> bytes:
-    """Returns the JSON text of a realtime message. The core sends its files as binary values."""
+    """Returns the JSON text of a realtime message. The core sends its files as binary values, and integers of up to 64 bits."""
     text = plain(value)
-    return _Encoder(name, _binary).encode(value) if text is None else text
+    is_done = text is not None and not imported("re").search(rb"[0-9]{19}", text)
+    return text if text and is_done else _Encoder(name, _binary, _INTEGERS).encode(value)
 
 
 def application(text: str) -> str:
@@ -102,9 +105,10 @@ def application(text: str) -> str:
 class _Encoder:
     """Writes one value."""
 
-    def __init__(self, name: str, take: _Take) -> None:
+    def __init__(self, name: str, take: _Take, integers: range = _WHOLE) -> None:
         self._name = name
         self._take = take
+        self._integers = integers
         self._written: list[bytes] = []
         self._uploads: dict[int, tuple[object, dict[str, object]]] = {}
         self._depth = 0
@@ -120,7 +124,7 @@ class _Encoder:
 
     def _value(self, it: Any, place: _Place) -> None:
         """Writes a value: what json.dumps accepts in the order of its checks, then files, then other classes."""
-        text = plain(it) if place and place[0] is None else None
+        text = plain(it) if place and place[0] is None and self._integers is _WHOLE else None
         if text is not None:
             self._written.append(text)
         elif isinstance(it, str):
@@ -195,8 +199,9 @@ class _Encoder:
 
     def _integer(self, it: int, place: _Place) -> bytes:
         # int() makes no use of the methods of a subclass.
-        if not -_WHOLE < int.__int__(it) < _WHOLE:
-            raise self._invalid(place, f"the integer has more than {_DIGITS} digits")
+        if int.__int__(it) not in self._integers:
+            most = f"{_DIGITS} digits" if self._integers is _WHOLE else "64 bits"
+            raise self._invalid(place, f"the integer has more than {most}")
         return int.__repr__(it).encode()
 
     def _number(self, text: str, place: _Place) -> bytes:

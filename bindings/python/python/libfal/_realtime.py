@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     _Message = Union[str, bytes, bytearray, memoryview]
     _Encode = Callable[[Any], bytes]
     _Decode = Callable[[bytes], Any]
+    _Send = Callable[[], Union[None, Failure]]
     _C = TypeVar("_C")
 else:
     from ._libfal import Session
@@ -59,9 +60,9 @@ class _Session:
         if isinstance(found, Failure):
             raise _ended(found)
 
-    def _sent(self, message: object) -> bool:
+    def _sent(self, send: _Send) -> bool:
         """Sends a message. Returns False if too many messages wait."""
-        found = self._send(message)
+        found = send()
         if isinstance(found, Failure):
             raised = error(found)
             if raised.code != "FAL_E_QUEUE_FULL":
@@ -69,7 +70,8 @@ class _Session:
             return False
         return True
 
-    def _send(self, message: Any) -> None | Failure:
+    def _encoded(self, message: Any) -> _Send:
+        """Returns what sends a message. It may be called again, because the message is encoded only once."""
         raise NotImplementedError
 
 
@@ -124,10 +126,12 @@ class _Realtime(_Session):
         self._is_plain = bool(encode_message or decode_message)
         self._encode_message, self._decode_message = encode_message or _pack, decode_message or _unpack
 
-    def _send(self, message: Any) -> None | Failure:
+    def _encoded(self, message: Any) -> _Send:
         if self._is_plain:
-            return self._session.send_bytes(bytes(self._encode_message(message)))
-        return self._session.send(_inputs.message(message))
+            data = bytes(self._encode_message(message))
+            return lambda: self._session.send_bytes(data)
+        text = _inputs.message(message)
+        return lambda: self._session.send(text)
 
     def _read(self, event: Answer) -> Any:
         if event.kind() == "connection":
@@ -166,8 +170,19 @@ def _with_bytes(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if [*value] == ["$bytes"] and isinstance(value["$bytes"], str):
-        return imported("binascii").a2b_base64(value["$bytes"])
+        return _bytes_of(value)
     return {name: _with_bytes(member) for name, member in value.items()}
+
+
+def _bytes_of(value: dict[str, str]) -> bytes | dict[str, str]:
+    """Returns the bytes that an object stands for. The object of an app that only looks alike stays."""
+    binascii = imported("binascii")
+    text = value["$bytes"].encode()
+    try:
+        data: bytes = binascii.a2b_base64(text)
+    except ValueError:
+        return value
+    return data if binascii.b2a_base64(data, newline=False) == text else value
 
 
 class _WebSocket(_Session):
@@ -176,11 +191,13 @@ class _WebSocket(_Session):
             return _NOTHING
         return event.body() if event.is_bytes() else value_of(event.text())
 
-    def _send(self, message: Any) -> None | Failure:
+    def _encoded(self, message: Any) -> _Send:
         if isinstance(message, str):
-            return self._session.send(message.encode())
+            text = message.encode()
+            return lambda: self._session.send(text)
         if isinstance(message, (bytes, bytearray, memoryview)):
-            return self._session.send_bytes(bytes(message))
+            data = bytes(message)
+            return lambda: self._session.send_bytes(data)
         raise TypeError(f"a message must be a str or bytes, not {type(message).__name__}")
 
     def _closed(self) -> RealtimeError:
@@ -205,7 +222,8 @@ class _Waiting(_Session):
 
     def _put(self, message: object) -> None:
         value_of(_libfal.may_wait())
-        while not self._sent(message):
+        send = self._encoded(message)
+        while not self._sent(send):
             wait(self._op, _FULL)
 
     def _opened(self) -> None:
@@ -293,7 +311,8 @@ class _Awaiting(_Session):
         return _NOTHING
 
     async def _put(self, message: object) -> None:
-        while not self._sent(message):
+        send = self._encoded(message)
+        while not self._sent(send):
             await self._waker.pause(_FULL)
 
     async def _opened(self) -> None:

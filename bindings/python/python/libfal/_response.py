@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._errors import failed
+from ._errors import DecodeError, failed
 from ._headers import Headers
 from ._libfal import Answer
 from ._typing import imported
@@ -111,7 +111,13 @@ def item(answer: Answer) -> Any:
     if answer.is_bytes():
         return answer.body()
     value = answer.json()
-    return element(answer, None) if value is NotImplemented else value
+    if value is not NotImplemented:
+        return value
+    # Python's decoder reads NaN, and numbers of any size. The word NaN alone is a text.
+    if answer.body()[:1] in (b"{", b"["):
+        with imported("contextlib").suppress(DecodeError):
+            return _loads(answer, None)
+    return element(answer, None)
 
 
 def element(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
