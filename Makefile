@@ -18,7 +18,8 @@ ifneq ($(words $(CURDIR) $(CARGO_TARGET_DIR)),$(if $(CARGO_TARGET_DIR),2,1))
 $(error make cannot handle a path with a space: move the sources, or set CARGO_TARGET_DIR to another folder)
 endif
 
-SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs="$(shell nproc)" APART=1
+# The inner make knows no override of the outer one.
+SIDE_BY_SIDE = $(MAKE) --no-print-directory --jobs="$(shell nproc)" APART=1 BUILD="$(BUILD)" CLANG="$(CLANG)"
 
 CC ?= cc
 CXX ?= c++

@@ -41,6 +41,7 @@ bench-peers:
 .PHONY: bench-build
 bench-build: tools
 	@$(MAKE) --no-print-directory bench-peers & peers=$$!
+	trap 'kill $$peers 2>/dev/null || true' EXIT
 	$(MAKE) --no-print-directory wheel bench-programs
 	wait $$peers
 

@@ -141,7 +141,6 @@ fn a_redirect_to_where_nobody_is_leaves_the_outcome_open() {
     }
 }
 
-/// A page that exists elsewhere does not confirm a change.
 /// A name and a password in a URL would be sent, and shown in errors.
 #[test]
 fn a_redirect_with_a_password_is_not_followed() {
@@ -161,6 +160,7 @@ fn a_redirect_with_a_password_is_not_followed() {
     }
 }
 
+/// A page that exists elsewhere does not confirm a change.
 #[test]
 fn no_change_is_made_by_a_get_elsewhere() {
     let job = || Job::new("emulator/job", "r-1").unwrap();
