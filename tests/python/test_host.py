@@ -301,7 +301,7 @@ def test_a_closed_client_starts_nothing_and_what_is_under_way_goes_on(emulator: 
     for call in calls:
         with pytest.raises(libfal.UsageError, match="closed") as caught:
             call()
-        assert caught.value.code == "FAL_E_CLOSED"
+        assert (caught.value.code, caught.value.remedy) == ("FAL_E_CLOSED", "Make another client.")
     assert len(emulator.arrivals()) == 1
 
 

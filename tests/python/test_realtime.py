@@ -194,6 +194,29 @@ def test_a_codec_that_cannot_be_called_sends_nothing(emulator: Emulator, name: s
     assert emulator.arrivals() == []
 
 
+def test_what_opens_a_connection_says_how(emulator: Emulator) -> None:
+    opening: Any = emulator.client().realtime("emulator/realtime")
+    with pytest.raises(AttributeError, match=r"'Opening' object has no attribute 'send': .* `with client\.realtime\(…\) as connection:`"):
+        opening.send({})
+    assert not hasattr(opening, "recv") and emulator.arrivals() == []
+    with opening:
+        pass
+    with pytest.raises(libfal.UsageError, match="the connection was opened by another with statement"), opening:
+        pass
+
+    async def main() -> None:
+        opening: Any = async_client(emulator).ws_connect("emulator/ws")
+        with pytest.raises(AttributeError, match="`async with client"):
+            await opening.send("")
+        async with opening:
+            pass
+        with pytest.raises(libfal.UsageError, match="opened by another"):
+            async with opening:
+                pass
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("options", [{"max_buffering": 0}, {"max_buffering": 61}, {"token_expiration": 0}, {"path": ".."}])
 def test_a_wrong_option_sends_nothing(emulator: Emulator, options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):

@@ -164,7 +164,7 @@ class Base:
         if core is not None:
             return core
         if self._is_closed:
-            raise failed("FAL_E_CLOSED", "the client was closed")
+            raise failed("FAL_E_CLOSED", "the client was closed", remedy="Make another client.")
         core, functions = _made(*_DEFAULTS)
         # Of two threads that come here at the same time, each has a core with its own functions.
         _callbacks.let_go(functions)

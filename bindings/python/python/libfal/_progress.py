@@ -61,9 +61,8 @@ def _bar(what: str) -> _Tqdm | _Rich | None:
 
 
 def _missing() -> FalClientError:
-    error = failed("FAL_E_INVALID_ARGUMENT", "cannot show the progress: neither tqdm nor rich is installed")
-    error.remedy = "Run `pip install tqdm`, or pass on_progress instead of progress=True."
-    return error
+    remedy = "Run `pip install tqdm`, or pass on_progress instead of progress=True."
+    return failed("FAL_E_INVALID_ARGUMENT", "cannot show the progress: neither tqdm nor rich is installed", remedy=remedy)
 
 
 class _Tqdm:

@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from types import TracebackType
-    from typing import Any, Generic, TypeVar, Union
+    from typing import Any, Generic, NoReturn, TypeVar, Union
 
     from typing_extensions import Self
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     _C = TypeVar("_C")
 else:
     from ._libfal import Session
-    from ._typing import Any, AsyncIterator, Callable, Generic, Iterator, Self, TracebackType
+    from ._typing import Any, AsyncIterator, Callable, Generic, Iterator, NoReturn, Self, TracebackType
     from ._values import _Seconds
     _Message = bytes
     _C = object
@@ -381,18 +381,34 @@ class AsyncWebSocketConnection(_Awaiting, _WebSocket):
         return found
 
 
-class Opening(Generic[_C]):
-    """Opens a connection for a with statement."""
+class _Opening(Generic[_C]):
+    """Opens a connection once."""
+
+    _connection: Any
 
     def __init__(self, start: Callable[[], Session | Failure], make: Callable[[Session], _C]) -> None:
-        self._open: Callable[[], Any] = lambda: make(value_of(start()))
-        self._connection: Any
+        self._open: Callable[[], Any] | None = lambda: make(value_of(start()))
+
+    def _begun(self) -> Any:
+        if self._open is None:
+            remedy = "Call the method of the client again for another connection."
+            raise failed("FAL_E_TAKEN", "the connection was opened by another with statement", remedy=remedy)
+        self._connection = self._open()
+        # The connection has what it needs. A client whose last reference is here is deleted when the statement goes on.
+        self._open = None
+        return self._connection
+
+    def __getattr__(self, name: str) -> NoReturn:
+        begin = "async with" if isinstance(self, AsyncOpening) else "with"
+        hint = f"a statement such as `{begin} client.realtime(…) as connection:` opens the connection"
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}: {hint}")
+
+
+class Opening(_Opening[_C]):
+    """Opens a connection for a with statement."""
 
     def __enter__(self) -> _C:
-        connection: Any = self._open()
-        self._connection = connection
-        # The connection has what it needs. A client whose last reference is here is deleted now.
-        del self._open
+        connection = self._begun()
         try:
             connection._opened()
         except BaseException:
@@ -409,18 +425,11 @@ class Opening(Generic[_C]):
         self._connection.close()
 
 
-class AsyncOpening(Generic[_C]):
+class AsyncOpening(_Opening[_C]):
     """Opens a connection for an async with statement."""
 
-    def __init__(self, start: Callable[[], Session | Failure], make: Callable[[Session], _C]) -> None:
-        self._open: Callable[[], Any] = lambda: make(value_of(start()))
-        self._connection: Any
-
     async def __aenter__(self) -> _C:
-        connection: Any = self._open()
-        self._connection = connection
-        # The connection has what it needs. A client whose last reference is here is deleted now.
-        del self._open
+        connection = self._begun()
         try:
             await connection._opened()
         except BaseException:
@@ -446,7 +455,7 @@ class _Channel:
 
     def _call(self, arguments: object, timeout: _Seconds | None, is_iterated: bool) -> _calls.Call[Any]:
         if self._channel is None:
-            raise failed("FAL_E_CLOSED", "the channel was closed")
+            raise failed("FAL_E_CLOSED", "the channel was closed", remedy="Call the client's channel() again.")
         return _calls.channel_run(self._channel, self._application, arguments, timeout, is_iterated)
 
     def _close(self) -> None:
