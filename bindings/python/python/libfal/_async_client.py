@@ -175,6 +175,8 @@ class AsyncClient(Base):
         """Submit a job, wait until it has ended, and return its result.
 
         An exception that ends the wait, such as the cancellation of the task or one of the functions below, cancels the job.
+        The id of the job is not known until fal has answered the submission. If the wait ends before, also by client_timeout,
+        the job is not cancelled and may run on at fal.
 
         Args:
             with_logs: Whether on_queue_update gets the lines of the log.
