@@ -314,6 +314,33 @@ def test_a_loop_that_is_closed_with_calls_under_way(emulator: Emulator) -> None:
     assert len(arrived(emulator, path="*/cancel", wait_for=1)) == 1
 
 
+@pytest.mark.parametrize("loop", ["asyncio.new_event_loop()", "WithoutReaders()"])
+@pytest.mark.parametrize("end", ["loop.close()", ""])
+def test_a_loop_that_is_forgotten_goes_with_its_calls(emulator: Emulator, loop: str, end: str) -> None:
+    """No other loop follows."""
+    code = f"""
+        import asyncio, gc, warnings, weakref, libfal, logs
+        from test_async import WithoutReaders
+        warnings.simplefilter("ignore", ResourceWarning)
+        client = logs.async_client()
+        loop = {loop}
+        loop.set_exception_handler(lambda *_: None)
+        task = loop.create_task(client.subscribe("emulator/job", {{"ms": 600_000}}))
+        loop.run_until_complete(asyncio.sleep(0.5))
+        task._log_destroy_pending = False
+        known = weakref.ref(loop)
+        {end}
+        del task, loop
+        gc.collect()
+        print(known())
+        input()
+    """
+    with script(code, **emulator.environment()) as process:
+        assert process.stdout and process.stdout.readline() == "None\n"
+        assert len(arrived(emulator, path="*/cancel", wait_for=1, timeout_ms=10_000)) == 1
+        assert process.communicate("\n", timeout=30) == ("", "")
+
+
 def test_a_loop_without_readers_may_be_closed_at_once(emulator: Emulator) -> None:
     it = client(emulator)
     before = descriptors()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from _weakref import ref
 from itertools import count
 
 from . import _ending, _inputs, _libfal, _threads
@@ -112,18 +113,20 @@ class _Waker:
 class _AsyncioWaker(_Waker):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
-        key = id(loop)
-        self._loop = imported("weakref").ref(loop, lambda _, key=key: _forget(key))
+        self._loop = ref(loop)
         self._task: asyncio.Task[None] | None = None
         try:
             loop.add_reader(self._watcher.fileno(), self.wake)
             self._has_reader = True
         except NotImplementedError:
-            # The loop of Windows. A task reads while others wait.
+            # The loop of Windows. A task reads while others wait. The loop keeps its waker, as it does with a reader.
             self._has_reader = False
+            setattr(loop, "_libfal_waker", self)
 
     async def changed(self, number: int, seconds: float | None = None) -> None:
-        loop: asyncio.AbstractEventLoop = self._loop()
+        loop = self._loop()
+        if loop is None:
+            raise RuntimeError("cannot wait for a call in another event loop than the one in which it began")
         future = loop.create_future()
 
         def signal() -> None:
@@ -141,7 +144,8 @@ class _AsyncioWaker(_Waker):
             if timer:
                 timer.cancel()
             if self._task and not self._signals:
-                self._task.cancel()
+                if not loop.is_closed():
+                    self._task.cancel()
                 self._task = None
 
     def call_soon(self, function: Callable[[], object]) -> None:
@@ -202,8 +206,8 @@ class _TrioWaker(_Waker):
             pass
 
 
-# By the identity of the loop.
-_wakers: dict[int, _Waker] = {}
+# By the identity of the loop, which keeps its waker: a loop that the program forgets goes, with its calls.
+_wakers: dict[int, ref[_Waker]] = {}
 
 if hasattr(os, "register_at_fork"):
     # The descriptors of a child are those of its parent, which reads them.
@@ -211,7 +215,8 @@ if hasattr(os, "register_at_fork"):
 
 
 def _forget(key: int) -> None:
-    waker = _wakers.pop(key, None)
+    found = _wakers.pop(key, None)
+    waker = found and found()
     if waker:
         waker.close()
 
@@ -237,14 +242,21 @@ def _is_running(trio: ModuleType) -> bool:
 
 
 def _known(key: int, make: Callable[[], _Waker]) -> _Waker:
-    waker = _wakers.get(key)
-    if waker is None or waker.is_over():
+    waker = _live(key)
+    if waker is None:
         for other in list(_wakers):
-            found = _wakers.get(other)
-            if found and found.is_over():
+            if _live(other) is None:
                 _forget(other)
-        waker = _wakers[key] = make()
+        waker = make()
+        _wakers[key] = ref(waker)
     return waker
+
+
+def _live(key: int) -> _Waker | None:
+    """Returns the waker of a loop that is open."""
+    found = _wakers.get(key)
+    waker = found and found()
+    return waker if waker and not waker.is_over() else None
 
 
 async def encoded(arguments: Any) -> _inputs.Encoded:
