@@ -47,6 +47,13 @@ def test_a_client_shows_no_key(cls: type[_Client]) -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
+def test_the_error_for_a_malformed_key_refers_to_no_exception_with_the_key(cls: type[_Client]) -> None:
+    with pytest.raises(libfal.InvalidArgumentError, match="key is not Unicode text") as caught:
+        cls(f"{KEY}\ud800")
+    assert caught.value.__context__ is None and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("cls", CLASSES)
 def test_only_a_client_of_the_environment_travels(cls: type[_Client]) -> None:
     twin = pickle.loads(pickle.dumps(cls()))
     assert type(twin) is cls and twin == cls()

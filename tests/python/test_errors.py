@@ -94,6 +94,17 @@ def test_the_number_of_a_refusal_is_that_of_the_message(message: str, refusal: o
     assert _errors._refusal(message) == refusal
 
 
+@pytest.mark.parametrize("args", [(), (5,), ("a", "b"), ("text",), (ValueError("why"),)])
+def test_an_error_of_the_program_takes_what_any_exception_takes(args: tuple[Any, ...]) -> None:
+    class Own(libfal.FalClientError):
+        pass
+
+    for cls in (libfal.FalClientError, libfal.InvalidArgumentError, libfal.UsageError, Own):
+        error = cls(*args)
+        assert error.args == args and str(error) == error.message == str(Exception(*args))
+        assert str(cls(*args, remedy="do this")).endswith("do this") and pickle.loads(pickle.dumps(libfal.UsageError(*args))).remedy == ""
+
+
 def test_no_name_hides_a_builtin() -> None:
     import builtins
 

@@ -55,9 +55,9 @@ class FalClientError(Exception):
     explanation: Explanation | None = None
     """The search for the credential of the call: all sources."""
 
-    def __init__(self, message: str = "", *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, *args: object, remedy: str = "") -> None:
+        super().__init__(*args)
+        self.message = Exception.__str__(self)
         self.remedy = remedy
         self.status_code = None
         self.response_headers = Headers()

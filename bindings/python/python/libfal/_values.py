@@ -44,10 +44,11 @@ def text(name: str, value: str) -> str:
         raise TypeError(f"{name} is a str, not {type(value).__name__}")
     try:
         value.encode()
+        return value
     except UnicodeEncodeError as cause:
-        # The value may be a secret, and the cause contains it.
-        raise invalid(f"{name} is not Unicode text: {cause.reason}") from None
-    return value
+        reason = cause.reason
+    # The value may be a secret, and the exception above contains it. So it must not become the context of this one.
+    raise invalid(f"{name} is not Unicode text: {reason}")
 
 
 def maybe_text(name: str, value: str | None) -> str | None:
