@@ -8,6 +8,7 @@ import decimal
 import inspect
 import itertools
 import json
+import pydoc
 from typing import Any
 
 import logs
@@ -45,6 +46,14 @@ def test_methods_are_the_operations(emulator: Emulator) -> None:
     with pytest.raises(TypeError, match="assets is no operation of the Platform API, but the beginning of several names"):
         client.platform.assets()  # type: ignore[operator]
     assert emulator.arrivals() == []
+
+
+def test_help_shows_the_parameters_of_an_operation(emulator: Emulator) -> None:
+    platform: Any = emulator.client().platform
+    shown = pydoc.plain(pydoc.render_doc(platform.models.pricing))
+    assert "models.pricing(*, endpoint_id)" in shown and _OPERATIONS["models.pricing"][0] in shown and "__call__" not in shown
+    shown = pydoc.plain(pydoc.render_doc(platform.keys))
+    assert "No operation, but the beginning of these: keys.list, keys.revoke." in shown
 
 
 def test_one_response_is_plain(emulator: Emulator) -> None:

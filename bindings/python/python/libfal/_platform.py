@@ -145,8 +145,17 @@ class _Operation(_Operations):
         return self._call(self._name, params, None)
 
     @property
+    def __name__(self) -> str:
+        return self._name
+
+    def __get__(self, _it: object, _owner: object = None) -> Self:
+        """Makes it a routine to help(), which then shows its parameters."""
+        return self
+
+    @property
     def __doc__(self) -> str | None:  # type: ignore[override]
-        return _known().get(self._name, (None,))[0]
+        names = ", ".join(name for name in _known() if name.startswith(f"{self._name}."))
+        return _known().get(self._name, (f"No operation, but the beginning of these: {names}.",))[0]
 
     @property
     def __signature__(self) -> Signature:
@@ -174,7 +183,7 @@ class NewKey:
     _key: _libfal.NewKey
 
     def __new__(cls, *_: object) -> Self:
-        raise TypeError("cannot create a libfal.NewKey: call Client.create_key()")
+        raise TypeError("cannot create a libfal.NewKey: call SyncClient.create_key()")
 
     @classmethod
     def _of(cls, key: _libfal.NewKey) -> Self:
