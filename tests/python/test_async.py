@@ -252,8 +252,9 @@ def test_leaving_a_stream_ends_it(emulator: Emulator) -> None:
             break
         gc.collect()
         assert closed(emulator)
-        with pytest.raises(libfal.FalClientTimeoutError):
+        with pytest.raises(libfal.FalClientTimeoutError, match="0.2 s") as caught:
             [item async for item in client(emulator).stream("emulator/stream", {"events": [1, 2], "ms": 60_000}, timeout=0.2)]
+        assert caught.value.timeout == 0.2 and caught.value.may_have_executed
 
     asyncio.run(main())
 

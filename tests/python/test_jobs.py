@@ -380,6 +380,15 @@ def test_the_limit_of_a_stream_is_between_two_items(emulator: Emulator) -> None:
     with pytest.raises(libfal.FalClientTimeoutError) as caught:
         list(client.stream("emulator/stream", {"events": [1, 2], "ms": 60_000}, timeout=0.2))
     assert caught.value.timeout == 0.2
+    assert (caught.value.code, caught.value.may_have_executed) == ("FAL_E_DEADLINE", True)
+    assert "0.2 s" in str(caught.value) and caught.value.remedy
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan")])
+def test_a_limit_between_two_items_is_a_time(emulator: Emulator, timeout: float) -> None:
+    with pytest.raises(libfal.InvalidArgumentError, match="timeout"):
+        next(emulator.client().stream("emulator/stream", {}, timeout=timeout))
+    assert emulator.arrivals() == []
 
 
 def test_a_download_returns_the_path_of_its_file(emulator: Emulator, tmp_path: Path) -> None:

@@ -232,6 +232,8 @@ def test_messages_of_a_websocket_are_texts_and_bytes(emulator: Emulator) -> None
             assert socket.recv() == (message if isinstance(message, str) else bytes(message))
         with pytest.raises(TimeoutError):
             socket.recv(timeout=0.05)
+        with pytest.raises(libfal.InvalidArgumentError, match="timeout"):
+            socket.recv(timeout=float("nan"))
         with pytest.raises(TypeError, match="dict"):
             socket.send({})  # type: ignore[arg-type]
         socket.send("last")

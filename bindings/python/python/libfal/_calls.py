@@ -13,7 +13,7 @@ from ._status import answered
 from ._typing import imported
 from ._updates import Notices
 from ._values import content as content_of, count, dumps, each, invalid, maybe_count, maybe_function, maybe_seconds, maybe_text
-from ._values import pairs, path as path_of, seconds as seconds_of, text
+from ._values import pairs, path as path_of, seconds as seconds_of, text, waiting
 from ._waiting import value_of
 
 TYPE_CHECKING = False
@@ -182,7 +182,7 @@ def stream(
     headers: Mapping[str, str] = {},
 ) -> Call[None]:
     """The limit of this call is the longest time between two items."""
-    limit = maybe_seconds("timeout", timeout)
+    limit = waiting("timeout", timeout)
     request = _request(application, arguments, path, headers, None)
     # Without a path the items are those of the endpoint itself.
     request["path"] = text("path", path)
@@ -220,7 +220,7 @@ def channel(client: _Client, application: str, path: str) -> Channel:
 def channel_run(
     channel: Channel, application: str, arguments: object, timeout: _Seconds | None, is_iterated: bool
 ) -> Call[Any]:
-    limit = maybe_seconds("timeout", timeout)
+    limit = (waiting if is_iterated else maybe_seconds)("timeout", timeout)
     request = _request(application, arguments, "", {}, None if is_iterated else limit)
     return Call(channel.run, (request,), decoded, limit, is_iterated=is_iterated)
 

@@ -9,9 +9,8 @@ from _weakref import ref
 from itertools import count
 
 from . import _ending, _inputs, _libfal, _threads
-from ._errors import FalClientTimeoutError
 from ._typing import imported
-from ._waiting import Started, value_of
+from ._waiting import Started, idled, value_of
 
 TYPE_CHECKING = False
 
@@ -333,7 +332,7 @@ class Events:
         while True:
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
-                raise FalClientTimeoutError(self._idle, self._op.request_id())
+                raise idled(self._op, self._idle)
             await self._waker.changed(self._number, left)
             found = value_of(self._op.next(0.0))
             if found is not None:

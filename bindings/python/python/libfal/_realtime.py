@@ -10,6 +10,7 @@ from ._libfal import Failure
 from ._response import decoded, item
 from ._typing import imported
 from ._updates import StreamItems
+from ._values import waiting
 from ._waiting import finish, iterate, next_event, value_of, wait
 
 TYPE_CHECKING = False
@@ -278,7 +279,7 @@ class WebSocketConnection(_Waiting, _WebSocket):
 
         Raises RealtimeError if the connection is closed, or breaks.
         """
-        message: Any = self._next(None if timeout is None else float(timeout))
+        message: Any = self._next(waiting("timeout", timeout))
         if message is _NOTHING:
             raise self._closed()
         found: str | bytes = message

@@ -8,7 +8,7 @@ import time
 from itertools import starmap
 
 from . import _ending, _libfal
-from ._errors import FalClientTimeoutError, error
+from ._errors import FalClientError, error, failed
 from ._libfal import Failure, Op
 
 TYPE_CHECKING = False
@@ -169,7 +169,14 @@ def next_event(op: Op, idle: float | None) -> Answer | Literal[False]:
         if found is not None:
             return found
         if end is not None and time.monotonic() >= end:
-            raise FalClientTimeoutError(idle, op.request_id())
+            raise idled(op, idle)
+
+
+def idled(op: Op, idle: float | None) -> FalClientError:
+    """Returns the error of a call that is under way, and of which nothing arrived for so long."""
+    raised = failed("FAL_E_DEADLINE", f"nothing arrived for {idle} s; the request may have been executed")
+    raised.__dict__.update(timeout=idle, request_id=op.request_id(), may_have_executed=True)
+    return raised
 
 
 def work(task: Task | Failure) -> Any:
