@@ -77,6 +77,18 @@ def test_annotations_are_resolved_at_run_time(name: str) -> None:
             assert inspect.signature(function, eval_str=True).parameters.keys() == inspect.signature(function).parameters.keys()
 
 
+def test_help_explains_each_argument() -> None:
+    statuses = libfal.Queued, libfal.InProgress, libfal.Completed, libfal.UnknownStatus
+    called: list[Any] = [libfal.SyncClient, libfal.AsyncClient, libfal.explain, *statuses]
+    for cls in called[:2]:
+        called += [value for name, value in inspect.getmembers(cls, inspect.isfunction) if not name.startswith("_")]
+    for it in called:
+        text = inspect.getdoc(it) or ""
+        assert "As in " not in text and " are those of " not in text, it
+        missing = [name for name in inspect.signature(it).parameters if name != "self" and f"\n    {name}: " not in text]
+        assert missing == [], it
+
+
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="the annotations have X | Y")
 def test_resolved_annotations_are_types() -> None:
     hints = typing.get_type_hints(libfal.SyncClient.request)

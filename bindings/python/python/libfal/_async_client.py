@@ -128,14 +128,16 @@ class AsyncClient(Base):
         """Submit a job to the queue of an application and return its handle. The job runs whether or not anything waits.
 
         Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            path: A path within the application.
+            hint: Prefers the runner that served this hint before.
             webhook_url: An https URL to which fal posts the result.
             priority: "normal", or "low" to run after all jobs of normal priority.
+            headers: Additional headers.
             start_timeout: Within how many seconds the work has to start, above one.
-            path: As in run().
-            hint: As in run().
-            headers: As in run().
-            on_progress: As in run().
-            progress: As in run().
+            on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
+            progress: Shows a progress bar, with tqdm or rich.
         """
         return await self._finish(
             _calls.submit(
@@ -179,19 +181,21 @@ class AsyncClient(Base):
         the job is not cancelled and may run on at fal.
 
         Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            path: A path within the application.
+            hint: Prefers the runner that served this hint before.
             with_logs: Whether on_queue_update gets the lines of the log.
             interval: Has no effect. libfal is told of changes, or asks less and less often.
             on_enqueue: Is called with the id of the request when fal has accepted the job.
             on_queue_update: Is called with each new state of the job.
+            priority: "normal", or "low" to run after all jobs of normal priority.
+            headers: Additional headers.
             start_timeout: Within how many seconds the work has to start, above one. By default client_timeout.
             client_timeout: The time limit of the whole call in seconds. At its end the job is cancelled, and
                 FalClientTimeoutError has its request_id. By default there is none.
-            path: As in submit().
-            hint: As in submit().
-            priority: As in submit().
-            headers: As in submit().
-            on_progress: As in submit().
-            progress: As in run().
+            on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
+            progress: Shows a progress bar, with tqdm or rich.
         """
         return await self._finish(
             _calls.subscribe(
@@ -214,19 +218,40 @@ class AsyncClient(Base):
         )
 
     async def get_handle(self, application: str, request_id: str) -> AsyncRequestHandle:
-        """Return the handle to a job that was submitted before, in this process or another. Sends nothing."""
+        """Return the handle to a job that was submitted before, in this process or another. Sends nothing.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            request_id: fal's id of the job.
+        """
         return AsyncRequestHandle.from_request_id(self, application, request_id)
 
     async def status(self, application: str, request_id: str, *, with_logs: bool = False) -> Status:
-        """Return the state of a job, with the lines of its log if asked for."""
+        """Return the state of a job, with the lines of its log if asked for.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            request_id: fal's id of the job.
+            with_logs: Whether the state has the lines of the log.
+        """
         return await self._finish(_calls.status(self, application, request_id, with_logs))
 
     async def result(self, application: str, request_id: str) -> dict[str, Any]:
-        """Wait until a job has ended and return its result, or raise its error. Cancelling the task does not cancel the job."""
+        """Wait until a job has ended and return its result, or raise its error. Cancelling the task does not cancel the job.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            request_id: fal's id of the job.
+        """
         return await self._finish(_calls.result(self, application, request_id))
 
     async def cancel(self, application: str, request_id: str) -> None:
-        """Cancel a job. A job that waits never runs; a running one may still finish."""
+        """Cancel a job. A job that waits never runs; a running one may still finish.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            request_id: fal's id of the job.
+        """
         await self._finish(_calls.cancel(self, application, request_id))
 
     def stream(
@@ -243,7 +268,11 @@ class AsyncClient(Base):
         Leaving the loop early cancels the call. An item that is not JSON is a str, or bytes.
 
         Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            path: A path within the application.
             timeout: How many seconds may pass without an item. By default there is no limit.
+            headers: Additional headers.
         """
         call = _calls.stream(self, application, arguments, path=path, timeout=timeout, headers=headers)
         return _loop.Iteration(call, StreamItems())
@@ -262,7 +291,9 @@ class AsyncClient(Base):
         """Open a connection to a realtime application in an async with statement.
 
         Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
             use_jwt: Whether a short-lived token opens the connection, and not the key.
+            path: A path within the application.
             max_buffering: How many inputs fal keeps while the application is busy, 1 to 60. By default the application
                 decides.
             token_expiration: The lifetime of the token in seconds, 1 to 3600.
@@ -284,12 +315,26 @@ class AsyncClient(Base):
         max_buffering: SupportsIndex | None = None,
         token_expiration: _Seconds = TOKEN_EXPIRATION,
     ) -> AsyncOpening[AsyncWebSocketConnection]:
-        """Open a connection to a WebSocket of an application in an async with statement. The arguments are those of realtime()."""
+        """Open a connection to a WebSocket of an application in an async with statement.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            use_jwt: Whether a short-lived token opens the connection, and not the key.
+            path: A path within the application.
+            max_buffering: How many inputs fal keeps while the application is busy, 1 to 60. By default the application
+                decides.
+            token_expiration: The lifetime of the token in seconds, 1 to 3600.
+        """
         start = _calls.session(self, "websocket", application, path, use_jwt, max_buffering, token_expiration)
         return AsyncOpening(start, AsyncWebSocketConnection)
 
     def channel(self, application: str, *, path: str = "") -> AsyncChannel:
-        """Return a channel for many runs of an application over one connection. Sends nothing."""
+        """Return a channel for many runs of an application over one connection. Sends nothing.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            path: A path within the application.
+        """
         return AsyncChannel(self, application, path)
 
     async def upload(
@@ -314,7 +359,7 @@ class AsyncClient(Base):
             fallback_repository: Those that are tried if the first one fails. By default "fal".
             lifecycle: How long fal keeps the file, and who may read it.
             on_progress: Is called as on_progress(transferred, total).
-            progress: As in run().
+            progress: Shows a progress bar, with tqdm or rich.
         """
         options = upload_options(
             data=data,
@@ -336,7 +381,16 @@ class AsyncClient(Base):
         on_progress: _Progress | None = None,
         progress: bool = False,
     ) -> str:
-        """Upload a file of any size and return its URL. The other arguments are those of upload()."""
+        """Upload a file of any size and return its URL.
+
+        Args:
+            path: The file.
+            repository: "fal_v3", or "fal". By default "fal_v3".
+            fallback_repository: Those that are tried if the first one fails. By default "fal".
+            lifecycle: How long fal keeps the file, and who may read it.
+            on_progress: Is called as on_progress(transferred, total).
+            progress: Shows a progress bar, with tqdm or rich.
+        """
         options = upload_options(
             path=path, repository=repository, fallback_repository=fallback_repository, lifecycle=lifecycle
         )
@@ -353,7 +407,17 @@ class AsyncClient(Base):
         on_progress: _Progress | None = None,
         progress: bool = False,
     ) -> str:
-        """Upload a PIL image and return its URL. The other arguments are those of upload()."""
+        """Upload a PIL image and return its URL.
+
+        Args:
+            image: A PIL image.
+            format: The format, such as "png".
+            repository: "fal_v3", or "fal". By default "fal_v3".
+            fallback_repository: Those that are tried if the first one fails. By default "fal".
+            lifecycle: How long fal keeps the file, and who may read it.
+            on_progress: Is called as on_progress(transferred, total).
+            progress: Shows a progress bar, with tqdm or rich.
+        """
         options = upload_options(
             image=image,
             format=format,
@@ -387,6 +451,15 @@ class AsyncClient(Base):
 
         Only services that accept keys receive the key. A URL of another host is refused. The body is JSON, or bytes with
         content_type (by default "application/octet-stream"). A bytes object of more than 4096 bytes is not copied.
+
+        Args:
+            method: The HTTP method.
+            url: A URL of fal, or a path of the Platform API, such as "/v1/models".
+            json: The body, as a value of JSON.
+            content: The body, as bytes.
+            content_type: The content type of these bytes. By default "application/octet-stream".
+            headers: Additional headers.
+            timeout: The time limit in seconds. By default default_timeout.
         """
         return await _loop.finish(_calls.request(self, method, url, json, content, content_type, headers, timeout, Response._of))
 
@@ -404,10 +477,12 @@ class AsyncClient(Base):
         """Download a file of a result, and return its content, or the path of the new file. The key is not sent.
 
         Args:
+            url: The URL of a file.
             path: The file to write. It is complete, or not there. An existing file is an error unless overwrite.
+            overwrite: Whether an existing file is replaced.
             max_bytes: The longest content.
             on_progress: Is called as on_progress(transferred, total).
-            progress: As in run().
+            progress: Shows a progress bar, with tqdm or rich.
             timeout: The time limit in seconds. By default there is none.
         """
         return await _loop.finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, on_progress, progress))
@@ -441,6 +516,9 @@ class AsyncClient(Base):
         """Create an API key with this name, 1 to 255 characters. It works at once. The client needs an ADMIN key.
 
         Only this result contains the secret; fal does not return it again.
+
+        Args:
+            alias: The name of the key.
         """
         call = _calls.create_key(self, alias)
         op = await _loop.ended(call)
@@ -448,11 +526,21 @@ class AsyncClient(Base):
         return NewKey._of(value_of(op.take_key()))
 
     async def revoke_key(self, id: str, *, allow_own: bool = False) -> None:
-        """Revoke an API key by its id, effective at once. Refuses the key of this client unless allow_own."""
+        """Revoke an API key by its id, effective at once. Refuses the key of this client unless allow_own.
+
+        Args:
+            id: The id of the key.
+            allow_own: Whether the key of this client may be revoked.
+        """
         await _loop.finish(_calls.revoke_key(self, id, allow_own))
 
     async def mint_token(self, *apps: str, seconds: SupportsIndex = 120) -> AppToken:
-        """Create a token that permits only calls of these apps, for 1 to 3600 seconds. The client needs a key."""
+        """Create a token that permits only calls of these apps, for 1 to 3600 seconds. The client needs a key.
+
+        Args:
+            apps: The applications, such as "fal-ai/flux".
+            seconds: The lifetime of the token, 1 to 3600.
+        """
         return await _loop.finish(_calls.mint_token(self, apps, seconds))
 
 

@@ -129,14 +129,16 @@ class SyncClient(Base):
         """Submit a job to the queue of an application and return its handle. The job runs whether or not anything waits.
 
         Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            path: A path within the application.
+            hint: Prefers the runner that served this hint before.
             webhook_url: An https URL to which fal posts the result.
             priority: "normal", or "low" to run after all jobs of normal priority.
+            headers: Additional headers.
             start_timeout: Within how many seconds the work has to start, above one.
-            path: As in run().
-            hint: As in run().
-            headers: As in run().
-            on_progress: As in run().
-            progress: As in run().
+            on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
+            progress: Shows a progress bar, with tqdm or rich.
         """
         return self._finish(
             _calls.submit(
@@ -180,19 +182,21 @@ class SyncClient(Base):
         the job is not cancelled and may run on at fal.
 
         Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            path: A path within the application.
+            hint: Prefers the runner that served this hint before.
             with_logs: Whether on_queue_update gets the lines of the log.
             interval: Has no effect. libfal is told of changes, or asks less and less often.
             on_enqueue: Is called with the id of the request when fal has accepted the job.
             on_queue_update: Is called with each new state of the job.
+            priority: "normal", or "low" to run after all jobs of normal priority.
+            headers: Additional headers.
             start_timeout: Within how many seconds the work has to start, above one. By default client_timeout.
             client_timeout: The time limit of the whole call in seconds. At its end the job is cancelled, and
                 FalClientTimeoutError has its request_id. By default there is none.
-            path: As in submit().
-            hint: As in submit().
-            priority: As in submit().
-            headers: As in submit().
-            on_progress: As in submit().
-            progress: As in run().
+            on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
+            progress: Shows a progress bar, with tqdm or rich.
         """
         return self._finish(
             _calls.subscribe(
@@ -215,19 +219,40 @@ class SyncClient(Base):
         )
 
     def get_handle(self, application: str, request_id: str) -> SyncRequestHandle:
-        """Return the handle to a job that was submitted before, in this process or another. Sends nothing."""
+        """Return the handle to a job that was submitted before, in this process or another. Sends nothing.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            request_id: fal's id of the job.
+        """
         return SyncRequestHandle.from_request_id(self, application, request_id)
 
     def status(self, application: str, request_id: str, *, with_logs: bool = False) -> Status:
-        """Return the state of a job, with the lines of its log if asked for."""
+        """Return the state of a job, with the lines of its log if asked for.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            request_id: fal's id of the job.
+            with_logs: Whether the state has the lines of the log.
+        """
         return self._finish(_calls.status(self, application, request_id, with_logs))
 
     def result(self, application: str, request_id: str) -> dict[str, Any]:
-        """Wait until a job has ended and return its result, or raise its error. Ctrl-C does not cancel the job."""
+        """Wait until a job has ended and return its result, or raise its error. Ctrl-C does not cancel the job.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            request_id: fal's id of the job.
+        """
         return self._finish(_calls.result(self, application, request_id))
 
     def cancel(self, application: str, request_id: str) -> None:
-        """Cancel a job. A job that waits never runs; a running one may still finish."""
+        """Cancel a job. A job that waits never runs; a running one may still finish.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            request_id: fal's id of the job.
+        """
         self._finish(_calls.cancel(self, application, request_id))
 
     def stream(
@@ -244,7 +269,11 @@ class SyncClient(Base):
         Leaving the loop early cancels the call. An item that is not JSON is a str, or bytes.
 
         Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            path: A path within the application.
             timeout: How many seconds may pass without an item. By default there is no limit.
+            headers: Additional headers.
         """
         call = _calls.stream(self, application, arguments, path=path, timeout=timeout, headers=headers)
         return iterate(call, StreamItems())
@@ -263,7 +292,9 @@ class SyncClient(Base):
         """Open a connection to a realtime application in a with statement.
 
         Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
             use_jwt: Whether a short-lived token opens the connection, and not the key.
+            path: A path within the application.
             max_buffering: How many inputs fal keeps while the application is busy, 1 to 60. By default the application
                 decides.
             token_expiration: The lifetime of the token in seconds, 1 to 3600.
@@ -285,12 +316,26 @@ class SyncClient(Base):
         max_buffering: SupportsIndex | None = None,
         token_expiration: _Seconds = TOKEN_EXPIRATION,
     ) -> Opening[WebSocketConnection]:
-        """Open a connection to a WebSocket of an application in a with statement. The arguments are those of realtime()."""
+        """Open a connection to a WebSocket of an application in a with statement.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            use_jwt: Whether a short-lived token opens the connection, and not the key.
+            path: A path within the application.
+            max_buffering: How many inputs fal keeps while the application is busy, 1 to 60. By default the application
+                decides.
+            token_expiration: The lifetime of the token in seconds, 1 to 3600.
+        """
         start = _calls.session(self, "websocket", application, path, use_jwt, max_buffering, token_expiration)
         return Opening(start, WebSocketConnection)
 
     def channel(self, application: str, *, path: str = "") -> Channel:
-        """Return a channel for many runs of an application over one connection. Sends nothing."""
+        """Return a channel for many runs of an application over one connection. Sends nothing.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            path: A path within the application.
+        """
         return Channel(self, application, path)
 
     def upload(
@@ -315,7 +360,7 @@ class SyncClient(Base):
             fallback_repository: Those that are tried if the first one fails. By default "fal".
             lifecycle: How long fal keeps the file, and who may read it.
             on_progress: Is called as on_progress(transferred, total).
-            progress: As in run().
+            progress: Shows a progress bar, with tqdm or rich.
         """
         options = upload_options(
             data=data,
@@ -337,7 +382,16 @@ class SyncClient(Base):
         on_progress: _Progress | None = None,
         progress: bool = False,
     ) -> str:
-        """Upload a file of any size and return its URL. The other arguments are those of upload()."""
+        """Upload a file of any size and return its URL.
+
+        Args:
+            path: The file.
+            repository: "fal_v3", or "fal". By default "fal_v3".
+            fallback_repository: Those that are tried if the first one fails. By default "fal".
+            lifecycle: How long fal keeps the file, and who may read it.
+            on_progress: Is called as on_progress(transferred, total).
+            progress: Shows a progress bar, with tqdm or rich.
+        """
         options = upload_options(
             path=path, repository=repository, fallback_repository=fallback_repository, lifecycle=lifecycle
         )
@@ -354,7 +408,17 @@ class SyncClient(Base):
         on_progress: _Progress | None = None,
         progress: bool = False,
     ) -> str:
-        """Upload a PIL image and return its URL. The other arguments are those of upload()."""
+        """Upload a PIL image and return its URL.
+
+        Args:
+            image: A PIL image.
+            format: The format, such as "png".
+            repository: "fal_v3", or "fal". By default "fal_v3".
+            fallback_repository: Those that are tried if the first one fails. By default "fal".
+            lifecycle: How long fal keeps the file, and who may read it.
+            on_progress: Is called as on_progress(transferred, total).
+            progress: Shows a progress bar, with tqdm or rich.
+        """
         options = upload_options(
             image=image,
             format=format,
@@ -388,6 +452,15 @@ class SyncClient(Base):
 
         Only services that accept keys receive the key. A URL of another host is refused. The body is JSON, or bytes with
         content_type (by default "application/octet-stream"). A bytes object of more than 4096 bytes is not copied.
+
+        Args:
+            method: The HTTP method.
+            url: A URL of fal, or a path of the Platform API, such as "/v1/models".
+            json: The body, as a value of JSON.
+            content: The body, as bytes.
+            content_type: The content type of these bytes. By default "application/octet-stream".
+            headers: Additional headers.
+            timeout: The time limit in seconds. By default default_timeout.
         """
         return finish(_calls.request(self, method, url, json, content, content_type, headers, timeout, Response._of))
 
@@ -405,10 +478,12 @@ class SyncClient(Base):
         """Download a file of a result, and return its content, or the path of the new file. The key is not sent.
 
         Args:
+            url: The URL of a file.
             path: The file to write. It is complete, or not there. An existing file is an error unless overwrite.
+            overwrite: Whether an existing file is replaced.
             max_bytes: The longest content.
             on_progress: Is called as on_progress(transferred, total).
-            progress: As in run().
+            progress: Shows a progress bar, with tqdm or rich.
             timeout: The time limit in seconds. By default there is none.
         """
         return finish(_calls.download(self, url, path, overwrite, max_bytes, timeout, on_progress, progress))
@@ -425,7 +500,18 @@ class SyncClient(Base):
         hint: str | None = None,
         headers: Mapping[str, str] = {},
     ) -> Operation:
-        """Start a run and return without waiting."""
+        """Start a run and return without waiting.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            method: The HTTP method. A GET has no input.
+            path: A path within the application.
+            timeout: The time limit of the whole call in seconds. By default there is none.
+            start_timeout: Within how many seconds fal has to find a runner, above one.
+            hint: Prefers the runner that served this hint before.
+            headers: Additional headers.
+        """
         return Operation._of(
             _calls.run(
                 self,
@@ -453,7 +539,20 @@ class SyncClient(Base):
         start_timeout: _Seconds | None = None,
         client_timeout: _Seconds | None = None,
     ) -> Operation:
-        """Start to submit a job and to wait for its result, and return without waiting."""
+        """Start to submit a job and to wait for its result, and return without waiting.
+
+        Args:
+            application: The id of an endpoint, such as "fal-ai/flux/schnell".
+            arguments: Its input.
+            path: A path within the application.
+            hint: Prefers the runner that served this hint before.
+            with_logs: Whether the events have the lines of the log.
+            priority: "normal", or "low" to run after all jobs of normal priority.
+            headers: Additional headers.
+            start_timeout: Within how many seconds the work has to start, above one. By default client_timeout.
+            client_timeout: The time limit of the whole call in seconds. At its end the job is cancelled, and
+                FalClientTimeoutError has its request_id. By default there is none.
+        """
         call = _calls.subscribe(
             self,
             application,
@@ -480,7 +579,17 @@ class SyncClient(Base):
         headers: Mapping[str, str] | None = None,
         timeout: _Seconds | None = None,
     ) -> Operation:
-        """Start a request and return without waiting. The result is a Response."""
+        """Start a request and return without waiting. The result is a Response.
+
+        Args:
+            method: The HTTP method.
+            url: A URL of fal, or a path of the Platform API, such as "/v1/models".
+            json: The body, as a value of JSON.
+            content: The body, as bytes.
+            content_type: The content type of these bytes. By default "application/octet-stream".
+            headers: Additional headers.
+            timeout: The time limit in seconds. By default default_timeout.
+        """
         return Operation._of(
             _calls.request(self, method, url, json, content, content_type, headers, timeout, Response._of)
         )
@@ -511,13 +620,21 @@ class SyncClient(Base):
         return platform(self)
 
     def platform_start(self, name: _Name, /, **params: Any) -> Operation:
-        """Start a call of the Platform API and return without waiting."""
+        """Start a call of the Platform API and return without waiting.
+
+        Args:
+            name: The name of an operation, such as "models.pricing".
+            params: Its parameters.
+        """
         return Operation._of(_calls.platform(self, name, params))
 
     def create_key(self, alias: str) -> NewKey:
         """Create an API key with this name, 1 to 255 characters. It works at once. The client needs an ADMIN key.
 
         Only this result contains the secret; fal does not return it again.
+
+        Args:
+            alias: The name of the key.
         """
         call = _calls.create_key(self, alias)
         op = ended(call)
@@ -525,11 +642,21 @@ class SyncClient(Base):
         return NewKey._of(value_of(op.take_key()))
 
     def revoke_key(self, id: str, *, allow_own: bool = False) -> None:
-        """Revoke an API key by its id, effective at once. Refuses the key of this client unless allow_own."""
+        """Revoke an API key by its id, effective at once. Refuses the key of this client unless allow_own.
+
+        Args:
+            id: The id of the key.
+            allow_own: Whether the key of this client may be revoked.
+        """
         finish(_calls.revoke_key(self, id, allow_own))
 
     def mint_token(self, *apps: str, seconds: SupportsIndex = 120) -> AppToken:
-        """Create a token that permits only calls of these apps, for 1 to 3600 seconds. The client needs a key."""
+        """Create a token that permits only calls of these apps, for 1 to 3600 seconds. The client needs a key.
+
+        Args:
+            apps: The applications, such as "fal-ai/flux".
+            seconds: The lifetime of the token, 1 to 3600.
+        """
         return finish(_calls.mint_token(self, apps, seconds))
 
 
@@ -580,7 +707,23 @@ def explain(
     keyring: bool | None = None,
     config_path: _Path | None = None,
 ) -> Explanation:
-    """Search for a key as a client with these options does, and report each source. Sends nothing and asks no user."""
+    """Search for a key as a client with these options does, and report each source. Sends nothing and asks no user.
+
+    Args:
+        key: "<key id>:<key secret>". By default the first key in the environment; explain() shows the search.
+        profile: Use the key of this profile of the configuration file. With keyring=True, also of this name in the
+            keyring.
+        app_token: Use this short-lived token from mint_token().
+        credential: A function that returns a key, (key, seconds), or an AppToken; with seconds, it is called again
+            after that time. It is called when a call needs a key, and again when fal rejects the key, on a thread of
+            its own that does not keep the program running. All calls that need the key wait for the same result, at
+            most two minutes. The function may use other clients, but not this one. The type and text of an exception
+            become part of the CredentialsError, so they must contain no secret.
+        anonymous: Use no key.
+        keyring: Whether to search the system keyring, which may ask the user to unlock it. By default only if
+            FAL_KEYRING=1. The keyring is read only when a call needs a key.
+        config_path: Read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
+    """
     options, _functions = credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
     return from_report(*_waiting.work(_libfal.explain(options)))
 

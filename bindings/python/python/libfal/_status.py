@@ -26,7 +26,11 @@ class Status:
 
 @dataclass(frozen=True)
 class Queued(Status):
-    """The job waits."""
+    """The job waits.
+
+    Args:
+        position: How many requests are before it; None if fal does not say.
+    """
 
     position: int | None
     """How many requests are before it; None if fal does not say."""
@@ -37,7 +41,11 @@ class Queued(Status):
 
 @dataclass(frozen=True)
 class InProgress(Status):
-    """The job runs."""
+    """The job runs.
+
+    Args:
+        logs: The lines of its log so far; None without with_logs.
+    """
 
     logs: list[dict[str, _Any]] | None
     """The lines of its log so far; None without with_logs."""
@@ -48,7 +56,14 @@ class InProgress(Status):
 
 @dataclass(frozen=True)
 class Completed(Status):
-    """The job has ended: it has a result, it failed, or it was cancelled."""
+    """The job has ended: it has a result, it failed, or it was cancelled.
+
+    Args:
+        logs: The lines of its log; None without with_logs.
+        metrics: What fal measured, such as "inference_time" in seconds.
+        error: Why it failed, if fal says so. Only the result shows errors of the app itself.
+        error_type: fal's name of the error.
+    """
 
     logs: list[dict[str, _Any]] | None
     """The lines of its log; None without with_logs."""
@@ -71,7 +86,12 @@ class Completed(Status):
 
 @dataclass(frozen=True)
 class UnknownStatus(Status):
-    """A state that fal does not document."""
+    """A state that fal does not document.
+
+    Args:
+        status: Its name.
+        logs: The lines of its log; None without with_logs.
+    """
 
     status: str
     """Its name."""
