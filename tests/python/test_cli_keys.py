@@ -62,7 +62,8 @@ def test_a_stored_key_is_not_lost(emulator: Emulator, home: Path) -> None:
     assert refused.code == 2 and "--replace" in refused.err
     assert fal("profiles", "store", "ci", stdin=b"fake-id2:fake-secret-two").code == 2
     assert config.read_bytes() == before and emulator.arrivals() == []
-    assert fal("keys", "create", "x", "--store", "ci", "--replace", env=admin(emulator)).code == 0
+    replaced = fal("keys", "create", "x", "--store", "ci", "--replace", env=admin(emulator))
+    assert replaced.code == 0 and "libfal profiles use ci" in replaced.err
     assert config.read_bytes() != before
 
 

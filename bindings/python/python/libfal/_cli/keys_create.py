@@ -42,7 +42,8 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     client = client_of(args, out)
     key = client.create_key(args.alias)
     document: dict[str, object] = {"key_id": key.id, "alias": args.alias, "stored_in": None}
-    lines = []
+    lines: list[str] = []
+    change: libfal.Change | None = None
     if args.store is not None:
         change = _stored(client, key, args, out)
         document["stored_in"] = change.path
@@ -51,6 +52,8 @@ def execute(args: argparse.Namespace, out: Output) -> int:
         document["key"] = key.secret()
         lines.append(key.secret())
     out.answer(document, lines)
+    if change is not None and change.active != args.store:
+        _change.note_use(args.store, change.active, out)
     if args.store is None and out.is_terminal:
         out.note("note: fal shows this key only once; 'libfal profiles store NAME' keeps it")
     return _codes.OK
