@@ -10,6 +10,7 @@ import warnings
 from typing import Any, Optional
 
 import pytest
+from conftest import Emulator
 
 import libfal
 from libfal import _inputs, _media, _storage
@@ -126,10 +127,34 @@ def test_arrays_are_pictures(shape: tuple[int, ...]) -> None:
         assert (numpy.asarray(opened(upload(array))) == numpy.rint(array.astype("float64") * 255)).all()
 
 
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (1, 1, 1), (5, 7, 3)])
+def test_arrays_with_one_channel_or_two_values_are_pictures(shape: tuple[int, ...]) -> None:
+    chance = numpy.random.default_rng(1)
+    for array in (chance.integers(0, 2, shape, dtype=bool), chance.integers(0, 256, shape, dtype="uint8")):
+        expected = array[:, :, 0] if shape[2:] == (1,) else array
+        found = opened(upload(array))
+        assert (numpy.asarray(found) == (expected * 255 if array.dtype == bool else expected)).all()
+        assert found.mode == ("RGB" if shape[-1] == 3 else "L")
+
+
+def test_an_array_is_uploaded_as_an_image(emulator: Emulator) -> None:
+    array = numpy.arange(12, dtype="uint8").reshape(3, 4)
+    url = emulator.client().upload_image(array)
+    [file] = emulator.control("GET", "files")["files"]
+    assert (file["url"], file["content_type"]) == (url, "image/png")
+    content: Any = emulator.client().download(url)
+    assert (numpy.asarray(Image.open(io.BytesIO(content))) == array).all()
+    assert _storage.encode_image(array, "PNG") == _storage.encode_image(array) and "image/png" in _storage.encode_image(array)
+    with pytest.raises(ValueError, match="an array becomes a PNG, not 'webp'; make a PIL image of it"):
+        emulator.client().upload_image(array, "webp")
+    with pytest.raises(TypeError, match="must be a PIL.Image.Image or a numpy.ndarray, not list"):
+        emulator.client().upload_image([1])
+
+
 @pytest.mark.parametrize(
     "array",
     [
-        numpy.zeros(3), numpy.zeros((2, 2), "int64"), numpy.zeros((2, 2), bool), numpy.zeros((2, 2, 5)), numpy.zeros((2, 2, 3, 1)),
+        numpy.zeros(3), numpy.zeros((2, 2), "int64"), numpy.zeros((2, 2, 2)), numpy.zeros((2, 2, 5)), numpy.zeros((2, 2, 3, 1)),
         numpy.zeros((2, 2), object), numpy.zeros((2, 2), "complex64"), numpy.ma.array(numpy.zeros((2, 2)), mask=True),
     ],
 )  # fmt: skip
@@ -223,5 +248,5 @@ def test_images_as_data_urls_and_uploads() -> None:
     [made] = _storage.upload_options(image=gradient("P"), fallback_repository=[])
     assert opened(made).tobytes() == gradient("P").tobytes() and made["way"] == "automatic"
     for wrong in (b"bytes", None, pathlib.Path("a.png")):
-        with pytest.raises(TypeError, match=r"an image must be a PIL\.Image\.Image, not "):
+        with pytest.raises(TypeError, match=r"an image must be a PIL\.Image\.Image or a numpy\.ndarray, not "):
             _media.encoded(wrong, "png")

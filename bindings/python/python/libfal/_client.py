@@ -399,7 +399,7 @@ class SyncClient(Base):
 
     def upload_image(
         self,
-        image: Image,
+        image: Image | Any,
         format: str = "jpeg",
         *,
         repository: _Repository | None = None,
@@ -408,10 +408,10 @@ class SyncClient(Base):
         on_progress: _Progress | None = None,
         progress: bool = False,
     ) -> str:
-        """Upload a PIL image and return its URL.
+        """Upload an image and return its URL.
 
         Args:
-            image: A PIL image.
+            image: A PIL image, or a numpy array with the shape of an image, which becomes a PNG.
             format: The format, such as "png".
             repository: "fal_v3", or "fal". By default "fal_v3".
             fallback_repository: Those that are tried if the first one fails. By default "fal".

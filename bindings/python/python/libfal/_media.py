@@ -124,11 +124,15 @@ def type_of_bytes(data: bytes) -> str | None:
 
 
 def encoded(image: Any, format: str | None) -> tuple[bytes, str]:
-    """Returns a PIL image as a file, and its content type. None is the format that keeps what the image has. Of an animation, it takes
-    the current image.
+    """Returns a PIL image or an array as a file, and its content type. None is the format that keeps what the image has. Of an animation,
+    it takes the current image. An array becomes a PNG where a JPEG is asked for.
     """
+    if _is(image, "numpy", "ndarray"):
+        if format and format.upper() not in ("JPEG", "JPG", "PNG"):
+            raise ValueError(f"an array becomes a PNG, not {format!r}; make a PIL image of it, which has every format")
+        return _png_of_array(image), "image/png"
     if not _is(image, "PIL.Image", "Image"):
-        raise TypeError(f"an image must be a PIL.Image.Image, not {type(image).__name__}")
+        raise TypeError(f"an image must be a PIL.Image.Image or a numpy.ndarray, not {type(image).__name__}")
     # A copy: PIL writes to the object while it encodes it, and another thread may use it.
     picture = image.copy()
     mode = picture.mode
@@ -179,11 +183,11 @@ def _png_of_array(array: Any) -> bytes:
     numpy = sys.modules["numpy"]
     kind, shape = array.dtype, array.shape
     is_float = kind.kind == "f"
-    is_picture = len(shape) == 2 or (len(shape) == 3 and shape[2] in (3, 4))
-    if not is_picture or hasattr(array, "mask") or not (is_float or kind == "uint8"):
+    is_picture = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
+    if not is_picture or hasattr(array, "mask") or not (is_float or kind in ("uint8", "bool")):
         raise TypeError(
-            f"an array of shape {shape} and type {kind} is no picture, which has the shape (height, width), (height, width, 3) or"
-            " (height, width, 4) and the type uint8, or floats from 0 to 1; write array.tolist() for a list of numbers"
+            f"an array of shape {shape} and type {kind} is no picture, which has the shape (height, width) or (height, width, n) with 1, 3"
+            " or 4 as n, and the type uint8, bool, or floats from 0 to 1; write array.tolist() for a list of numbers"
         )
     if not array.size:
         raise ValueError(f"an array of shape {shape} has no pixels")
@@ -191,6 +195,8 @@ def _png_of_array(array: Any) -> bytes:
         if not (array.min() >= 0 and array.max() <= 1):
             raise ValueError(f"the floats of a picture must be from 0 to 1, not {array.min()} to {array.max()}")
         array = numpy.rint(array.astype("float64") * 255)
+    if kind == "bool":
+        array = array.astype("uint8") * 255
     height, width = shape[:2]
     samples = 1 if len(shape) == 2 else shape[2]
     pixels = array.astype("uint8").reshape(height, width * samples)

@@ -146,11 +146,11 @@ def encode_file(path: _Path) -> str:
         return encode(file.read(), _media.type_of_name(path_text("path", path) or "") or "application/octet-stream")
 
 
-def encode_image(image: Image, format: str = "jpeg") -> str:
-    """Encode a PIL image as a data URL. An image that JPEG cannot hold, such as one with transparency, becomes a PNG.
+def encode_image(image: Image | Any, format: str = "jpeg") -> str:
+    """Encode an image as a data URL. An image that JPEG cannot hold, such as one with transparency, becomes a PNG.
 
     Args:
-        image: The image.
+        image: A PIL image, or a numpy array with the shape of an image, which becomes a PNG.
         format: The format, such as "png".
     """
     return encode(*_media.encoded(image, text("format", format)))
@@ -160,7 +160,7 @@ def upload_options(
     *,
     data: str | ReadableBuffer | Any = None,
     path: _Path | None = None,
-    image: Image | None = None,
+    image: Image | Any = None,
     format: str = "jpeg",
     content_type: str | None = None,
     file_name: str | None = None,
@@ -185,7 +185,7 @@ def falls_back(error: BaseException) -> bool:
     return isinstance(error, _UNAVAILABLE)
 
 
-def _content(data: Any, path: _Path | None, image: Image | None, format: str) -> dict[str, object]:
+def _content(data: Any, path: _Path | None, image: Image | Any, format: str) -> dict[str, object]:
     if path is not None:
         found = path_text("path", path) or ""
         return _media.made(path=found, content_type=_media.type_of_name(found))
