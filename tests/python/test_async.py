@@ -236,6 +236,49 @@ def test_the_limit_of_the_whole_call(emulator: Emulator) -> None:
     assert len(arrived(emulator, path="*/cancel", wait_for=1)) == 1
 
 
+@pytest.mark.parametrize("kind", ["asyncio", "without readers", "uvloop", "trio"])
+def test_the_limit_of_the_whole_call_ends_a_function_of_the_program(emulator: Emulator, kind: str) -> None:
+    it, told = client(emulator), []
+
+    async def never(_status: libfal.Status) -> None:
+        try:
+            await pause(3600)
+        finally:
+            told.append("ended")
+
+    async def briefly(status: libfal.Status) -> None:
+        await pause(0.01)
+        told.append(type(status).__name__)
+
+    async def fail(_status: libfal.Status) -> None:
+        await pause(0.01)
+        raise KeyError("mine")
+
+    async def main() -> None:
+        with pytest.raises(libfal.FalClientTimeoutError) as caught:
+            await it.subscribe("emulator/job", LONG, on_queue_update=never, client_timeout=0.3)
+        assert caught.value.request_id and told.pop() == "ended" and set(told) <= {"ended"}
+        await it.subscribe("emulator/job", {"ms": 50}, on_queue_update=briefly, client_timeout=60)
+        assert told[-1] == "Completed"
+        with pytest.raises(KeyError, match="mine"):
+            await it.subscribe("emulator/job", LONG, on_queue_update=fail, client_timeout=60)
+        if not in_trio():
+            waiting = asyncio.ensure_future(it.subscribe("emulator/job", LONG, on_queue_update=never, client_timeout=60))
+            await asyncio.wait([waiting], timeout=0.3)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+            assert told[-1] == "ended"
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    RUNNERS[kind](main())
+    assert len(arrived(emulator, path="*/cancel", wait_for=2)) >= 2
+
+
+async def pause(seconds: float) -> None:
+    await (sys.modules["trio"] if in_trio() else asyncio).sleep(seconds)
+
+
 def test_leaving_a_stream_ends_it(emulator: Emulator) -> None:
     async def main() -> None:
         items: Any = client(emulator).stream("emulator/stream", {"events": [1, 2, 3], "ms": 60_000})

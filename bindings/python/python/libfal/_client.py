@@ -194,7 +194,8 @@ class SyncClient(Base):
             headers: Additional headers.
             start_timeout: Within how many seconds the work has to start, above one. By default client_timeout.
             client_timeout: The time limit of the whole call in seconds. At its end the job is cancelled, and
-                FalClientTimeoutError has its request_id. By default there is none.
+                FalClientTimeoutError has its request_id. A function that is being called delays the error. By default
+                there is none.
             on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
             progress: Shows a progress bar, with tqdm or rich.
         """

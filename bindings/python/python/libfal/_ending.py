@@ -30,10 +30,15 @@ def cancel(op: Op, is_job: bool) -> None:
 
 def outcome(op: Op, is_job: bool) -> Answer | Failure:
     """Returns the outcome of an ended operation. The core also cancels a job whose time limit is over."""
-    found = op.outcome()
-    if is_job and isinstance(found, Failure) and found.facts()["code"] == "FAL_E_DEADLINE":
+    if is_job and is_late(op):
         _begin()
-    return found
+    return op.outcome()
+
+
+def is_late(op: Op) -> bool:
+    """Whether an operation has ended at its time limit."""
+    found = op.outcome() if op.ended() else None
+    return isinstance(found, Failure) and found.facts()["code"] == "FAL_E_DEADLINE"
 
 
 def _begin() -> None:

@@ -73,6 +73,10 @@ class _Waker:
         """Waits until an operation has news, at most this long. May return early."""
         raise NotImplementedError
 
+    async def until(self, number: int, is_over: Callable[[], bool], result: Awaitable[object]) -> None:
+        """Waits for a result, and cancels it if news of the operation say that it is over."""
+        raise NotImplementedError
+
     def call_soon(self, function: Callable[[], object]) -> None:
         """Calls a function in the loop. May be called by any thread."""
         raise NotImplementedError
@@ -134,18 +138,48 @@ class _AsyncioWaker(_Waker):
 
         self._add(number, signal)
         timer = None if seconds is None else loop.call_later(seconds, signal)
-        if not self._has_reader and self._task is None:
-            self._task = loop.create_task(self._read(loop))
         try:
             await future
         finally:
             self._remove(number, signal)
             if timer:
                 timer.cancel()
-            if self._task and not self._signals:
-                if not loop.is_closed():
-                    self._task.cancel()
-                self._task = None
+
+    def _add(self, number: int, signal: Callable[[], object]) -> None:
+        super()._add(number, signal)
+        loop = self._loop()
+        if not self._has_reader and self._task is None and loop:
+            self._task = loop.create_task(self._read(loop))
+
+    def _remove(self, number: int, signal: Callable[[], object]) -> None:
+        super()._remove(number, signal)
+        if self._task and not self._signals:
+            if not self.is_over():
+                self._task.cancel()
+            self._task = None
+
+    async def until(self, number: int, is_over: Callable[[], bool], result: Awaitable[object]) -> None:
+        asyncio = imported("asyncio")
+        task = asyncio.ensure_future(result)
+
+        def signal() -> None:
+            if is_over():
+                task.cancel()
+
+        self._add(number, signal)
+        try:
+            signal()
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+            raise
+        finally:
+            self._remove(number, signal)
+        if not task.cancelled() or not is_over():
+            task.result()
 
     def call_soon(self, function: Callable[[], object]) -> None:
         loop = self._loop()
@@ -197,6 +231,20 @@ class _TrioWaker(_Waker):
         finally:
             self._remove(number, signal)
 
+
+    async def until(self, number: int, is_over: Callable[[], bool], result: Awaitable[object]) -> None:
+        with self._trio.CancelScope() as scope:
+
+            def signal() -> None:
+                if is_over():
+                    scope.cancel()
+
+            self._add(number, signal)
+            try:
+                signal()
+                await result
+            finally:
+                self._remove(number, signal)
 
     def call_soon(self, function: Callable[[], object]) -> None:
         try:
@@ -281,16 +329,13 @@ async def ended(call: Call[Any]) -> Op:
             while not value_of(op.done()):
                 await waker.changed(number)
         else:
-            async for event in Events(waker, op, None):
+            events = Events(waker, op, None)
+            async for event in events:
                 for function, arguments in call.notices.of(event):
-                    await _told(function(*arguments))
+                    result = function(*arguments)
+                    if hasattr(result, "__await__"):
+                        await (result if call.limit is None else events.until_late(result))
     return op
-
-
-async def _told(result: Awaitable[object] | object) -> None:
-    """Waits for a function of the program if it is asynchronous."""
-    if hasattr(result, "__await__"):
-        await result
 
 
 async def work(task: Task | Failure) -> Any:
@@ -338,6 +383,10 @@ class Events:
             if found is not None:
                 return found
 
+
+    async def until_late(self, result: Awaitable[object]) -> None:
+        """Waits for a function of the program, at most until the time limit of the operation is over."""
+        await self._waker.until(self._number, lambda: _ending.is_late(self._op), result)
 
     async def ended(self, seconds: float) -> None:
         """Waits until the operation has ended, at most this long."""
