@@ -15,6 +15,8 @@ import pytest
 from conftest import Emulator, output, script
 
 import libfal
+from libfal import _calls
+from libfal._base import FOREVER
 
 LONG = {"ms": 600_000, "honour_cancel": True}
 
@@ -420,6 +422,27 @@ def test_uploads_have_progress_and_a_missing_file_is_one(emulator: Emulator, tmp
     assert result["body"]["file"].startswith("https://") and told[-1] == (3_000_000, 3_000_000)
     with pytest.raises(FileNotFoundError):
         client.upload_file(tmp_path / "none")
+
+
+def test_what_uploads_files_has_no_limit_but_the_one_that_is_set(emulator: Emulator) -> None:
+    clients = {client.default_timeout: client for client in (emulator.client(), emulator.client(default_timeout=5), emulator.client(default_timeout=None))}
+    for limit, client in clients.items():
+        expected = None if limit == 120 else limit
+        calls: list[Any] = [
+            *_calls.uploads(client, [{"data": b"x"}], None, False),
+            _calls.submit(client, "emulator/job", {"a": b"x"}, lambda *_: None),
+        ]
+        assert [call.limit for call in calls] == [expected, expected]
+        request: Any = calls[1].arguments[0]
+        assert request["timeout"] == calls[0].arguments[1] == (FOREVER if expected is None else expected)
+        assert _calls.submit(client, "emulator/job", {"a": "x"}, lambda *_: None).limit == limit
+
+
+def test_an_application_may_have_slashes_around_it(emulator: Emulator) -> None:
+    handle = emulator.client().submit("/emulator/job/", {"output": {"a": 1}})
+    assert handle.response_url == f"https://queue.fal.run/emulator/job/requests/{handle.request_id}"
+    twin = emulator.client().get_handle("/emulator/job/", handle.request_id)
+    assert twin.response_url == handle.response_url and twin.get() == {"a": 1}
 
 
 def test_an_app_passes_two_headers_on_and_a_token_back(emulator: Emulator) -> None:

@@ -26,7 +26,7 @@ else:
     _Level = _Scope = str
 
 # The official default, in seconds.
-_DEFAULT_TIMEOUT = 120.0
+DEFAULT_TIMEOUT = 120.0
 # The time limit of a call without one.
 FOREVER = 365 * 24 * 3600.0
 
@@ -34,7 +34,7 @@ FOREVER = 365 * 24 * 3600.0
 _DEFAULTS: tuple[tuple[Any, ...], dict[str, object]] = (
     (None, None, None, None, False, None, None),
     {
-        "timeout": _DEFAULT_TIMEOUT,
+        "timeout": DEFAULT_TIMEOUT,
         **dict.fromkeys(("max_attempts", "max_response_bytes", "user_agent", "proxy", "run_host", "queue_host", "rest_host")),
         **dict.fromkeys(("platform_host", "cdn_host", "emulator_host")),
         "strict_scopes": False,
@@ -55,7 +55,8 @@ class Base:
     Args:
         key: "<key id>:<key secret>". By default the first key in the environment; explain() shows the search.
         default_timeout: The time limit of a call in seconds, including retries, except run(), subscribe(), stream(), a
-            wait for a result and connections, which have no limit of their own. None is no limit.
+            wait for a result and connections, which have no limit of their own. Calls that upload files have none
+            unless it differs from 120. None is no limit.
         profile: Use the key of this profile of the configuration file. With keyring=True, also of this name in the
             keyring.
         app_token: Use this short-lived token from mint_token().
@@ -90,7 +91,7 @@ class Base:
 
     # Those of a client without arguments, also for a subclass that does not call this constructor.
     _core: _libfal.Core | None = None
-    _default_timeout: float | None = _DEFAULT_TIMEOUT
+    _default_timeout: float | None = DEFAULT_TIMEOUT
     _has_defaults = True
     _identity: tuple[object, ...] = ()
     _is_closed = False
@@ -106,7 +107,7 @@ class Base:
     def __init__(
         self,
         key: str | None = None,
-        default_timeout: _Seconds | None = _DEFAULT_TIMEOUT,
+        default_timeout: _Seconds | None = DEFAULT_TIMEOUT,
         *,
         profile: str | None = None,
         app_token: str | AppToken | None = None,

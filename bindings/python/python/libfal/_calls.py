@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from . import _app, _inputs
-from ._base import FOREVER
+from ._base import DEFAULT_TIMEOUT, FOREVER
 from ._credential import AppToken, Check, token_from
 from ._progress import Shown
 from ._response import decoded, plain
@@ -123,6 +123,9 @@ def submit(
     limit = client.default_timeout
     request = _request(application, arguments, path, headers, limit, start_timeout, hint)
     request.update(each(maybe_text, webhook_url=webhook_url, priority=priority))
+    if "files" in request:
+        limit = _uploading(limit)
+        request["timeout"] = _limit(limit)
     endpoint = _inputs.application(text("application", application))
     decode = _app.passing_back(lambda answer: handle(endpoint, answer))
     return Call(client._open().submit, (request,), decode, limit, _told(on_progress, progress))
@@ -255,7 +258,7 @@ def uploads(
     client: _Client, options: list[dict[str, object]], on_progress: _Progress | None, progress: bool
 ) -> list[Call[str]]:
     """The first call that is not kept from storing the file by its repository decides."""
-    limit, upload = client.default_timeout, client._open().upload
+    limit, upload = _uploading(client.default_timeout), client._open().upload
     return [Call(upload, (option, _limit(limit)), _url, limit, _told(on_progress, progress)) for option in options]
 
 
@@ -381,6 +384,11 @@ def _request(
     if hint is not None:
         request["hint"] = text("hint", hint)
     return request
+
+
+def _uploading(limit: float | None) -> float | None:
+    """Returns the limit of a call that uploads files. The default would end long transfers that proceed; the core ends those that do not."""
+    return None if limit == DEFAULT_TIMEOUT else limit
 
 
 def _limit(limit: float | None) -> float:

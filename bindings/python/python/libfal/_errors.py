@@ -161,7 +161,7 @@ class InvalidInputError(FalClientError):
 
 
 class RateLimitedError(FalClientError):
-    """Too many requests (429). The service did not accept this one."""
+    """Too many requests (429). The service did not execute this one, unless may_have_executed."""
 
 
 class ServiceError(FalClientError):

@@ -82,6 +82,7 @@ class _RequestHandle:
 def _url(client: Base, application: str, request_id: str) -> str:
     """Returns the address of a job, as the core builds it."""
     host = client._queue_host or os.environ.get("FAL_QUEUE_RUN_HOST") or f"queue.{os.environ.get('FAL_RUN_HOST') or 'fal.run'}"
+    application = application.strip("/")
     owner, _, name = application.partition("-")
     # The short form of an id, as the official client reads it.
     parts = [owner, name] if "/" not in application and owner.isdecimal() and name else application.split("/")
