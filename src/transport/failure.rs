@@ -81,7 +81,10 @@ pub(super) fn broken(
     let reason = innermost(&error);
     if progress.withdraw() || error.is_connect() {
         progress.unsent();
-        let message = format!("cannot connect to {from}: {reason}");
+        let message = match error.failed_proxy() {
+            Some(proxy) => format!("cannot connect to {from} through the proxy {proxy}: {reason}"),
+            None => format!("cannot connect to {from}: {reason}"),
+        };
         if has_cause(&error, descriptors::are_used_up) {
             // Another attempt a moment later takes time only. What has to be done for a job is
             // asked again (services/queue).

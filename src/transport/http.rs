@@ -99,7 +99,7 @@ impl Http {
 fn secure(network: &Network, what: Use) -> Result<Pool> {
     let tls = network.tls(what.protocols())?;
     match network.proxied(reqwest::Client::builder())? {
-        Some(builder) => proxied(builder, tls, what),
+        Some(builder) => proxied(builder, tls, what, network.proxy_name()),
         None => Ok(direct(Connector::secure(tls))),
     }
 }
@@ -120,7 +120,12 @@ fn direct(connector: Connector) -> Pool {
     Pool::Direct(Box::new(client))
 }
 
-fn proxied(builder: ClientBuilder, tls: ClientConfig, what: Use) -> Result<Pool> {
+fn proxied(
+    builder: ClientBuilder,
+    tls: ClientConfig,
+    what: Use,
+    proxy: Option<Arc<str>>,
+) -> Result<Pool> {
     let builder = match what {
         Use::Requests => builder
             .http2_adaptive_window(true)
@@ -149,5 +154,5 @@ fn proxied(builder: ClientBuilder, tls: ClientConfig, what: Use) -> Result<Pool>
     let client = builder
         .build()
         .map_err(|e| Error::new(Code::Io, format!("cannot set up the HTTP client: {e}")))?;
-    Ok(Pool::Proxied(client))
+    Ok(Pool::Proxied(client, proxy))
 }

@@ -103,6 +103,19 @@ impl Network {
         }
     }
 
+    /// Returns the host and the port of the proxy, without its password.
+    pub(super) fn proxy_name(&self) -> Option<Arc<str>> {
+        let ProxyMode::Proxy(address) = &self.proxy else {
+            return None;
+        };
+        let url = Url::parse(address).ok()?;
+        let host = url.host_str()?;
+        Some(match url.port_or_known_default() {
+            Some(port) => format!("{host}:{port}").into(),
+            None => host.into(),
+        })
+    }
+
     /// Configures rustls with the operating system's trust store, and the ALPN `protocols` in order
     /// of preference. The crypto provider is passed explicitly, because a process-wide default
     /// belongs to the host.

@@ -4,6 +4,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -22,7 +23,8 @@ use super::outgoing::Watched;
 
 pub(super) enum Pool {
     Direct(Box<Client<Connector, Watched>>),
-    Proxied(reqwest::Client),
+    /// With the host and port of the proxy, if libfal knows it.
+    Proxied(reqwest::Client, Option<Arc<str>>),
 }
 
 impl Pool {
@@ -45,7 +47,7 @@ impl Pool {
                     Ok(response.map(Wire::Direct).map(receive))
                 })
             }
-            Pool::Proxied(client) => {
+            Pool::Proxied(client, proxy) => {
                 debug_assert!(to.emulator.is_none(), "a proxy cannot reach the emulator");
                 let host = to.url.authority().into();
                 let mut request = reqwest::Request::new(method, Url::clone(&to.url));
@@ -54,9 +56,11 @@ impl Pool {
                     *request.body_mut() = Some(reqwest::Body::wrap(body));
                 }
                 let sent = handshakes::towards(host, client.execute(request));
+                let proxy = proxy.clone();
+                let failed = |error: reqwest::Error| HttpError::Proxied(error.without_url(), proxy);
                 // Boxed, because it is several times as large as the other.
                 Either::Right(Box::pin(async move {
-                    let response = Response::from(sent.await?);
+                    let response = Response::from(sent.await.map_err(failed)?);
                     Ok(response.map(Wire::Proxied).map(receive))
                 }))
             }
@@ -121,7 +125,8 @@ pub(super) enum HttpError {
     Direct(hyper_util::client::legacy::Error),
     /// The response or the upgrade broke off.
     Wire(hyper::Error),
-    Proxied(reqwest::Error),
+    /// With the host and port of the proxy, if the request may have gone through it.
+    Proxied(reqwest::Error, Option<Arc<str>>),
 }
 
 impl HttpError {
@@ -135,7 +140,7 @@ impl HttpError {
             HttpError::Url(error) => error,
             HttpError::Direct(error) => error,
             HttpError::Wire(error) => error,
-            HttpError::Proxied(error) => error,
+            HttpError::Proxied(error, _) => error,
         }
     }
 
@@ -143,9 +148,22 @@ impl HttpError {
     pub(super) fn is_connect(&self) -> bool {
         match self {
             HttpError::Direct(error) => error.is_connect(),
-            HttpError::Proxied(error) => error.is_connect(),
+            HttpError::Proxied(error, _) => error.is_connect(),
             HttpError::Url(_) | HttpError::Wire(_) => false,
         }
+    }
+
+    /// The proxy that could not be reached, or did not connect to the host.
+    pub(super) fn failed_proxy(&self) -> Option<&str> {
+        let HttpError::Proxied(_, Some(proxy)) = self else {
+            return None;
+        };
+        // The types of these errors are private to hyper-util and reqwest.
+        let is_of_proxy = |error: &(dyn StdError + 'static)| {
+            let text = error.to_string();
+            text.starts_with("tunnel error") || text == "error connecting to socks proxy"
+        };
+        self.chain().any(is_of_proxy).then_some(proxy)
     }
 }
 
@@ -170,6 +188,6 @@ impl From<InvalidUri> for HttpError {
 impl From<reqwest::Error> for HttpError {
     /// Without the URL, which may contain a token.
     fn from(error: reqwest::Error) -> Self {
-        HttpError::Proxied(error.without_url())
+        HttpError::Proxied(error.without_url(), None)
     }
 }

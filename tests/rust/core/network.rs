@@ -191,6 +191,34 @@ fn a_password_of_the_proxy_reaches_the_proxy_and_no_error() {
 }
 
 #[test]
+fn an_error_of_connecting_names_the_network_proxy_without_its_password() {
+    let emulator = Emulator::start().unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    for scheme in ["http", "https", "socks4a", "socks5h"] {
+        let proxy = format!("{scheme}://user:{PASSWORD}@{nobody}");
+        let through = |direct: &str| {
+            outside(&emulator, &[("ALL_PROXY", &proxy), ("NO_PROXY", direct)])
+                .host(fal::HostRole::Run, &nobody.to_string())
+                .unwrap()
+                .max_attempts(1)
+                .unwrap()
+                .build()
+                .unwrap()
+        };
+        let error = echo(&through("")).unwrap_err();
+        assert_eq!(error.code(), Code::Connect, "{error}");
+        let named = format!("cannot connect to {nobody} through the proxy {nobody}: ");
+        assert!(error.message().starts_with(&named), "{error}");
+        assert!(!format!("{error} {error:?} {}", error.remedy()).contains(PASSWORD));
+        let direct = echo(&through("127.0.0.1")).unwrap_err();
+        assert!(!direct.message().contains("proxy"), "{direct}");
+    }
+}
+
+#[test]
 fn a_socks_proxy_leads_to_fal() {
     let emulator = Emulator::start().unwrap();
     let gate = Gate::socks(&emulator);
