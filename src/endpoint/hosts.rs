@@ -310,15 +310,16 @@ pub(crate) fn host(text: &str) -> Result<String> {
 
 /// Parses the URL of a server proxy: https, or http on this machine for development.
 pub(crate) fn proxy(text: &str) -> Result<Url> {
-    https_or_local(text).ok_or_else(|| {
-        Error::invalid("the URL of the proxy is not an https URL").with_remedy(
+    https_or_local(text).map_err(|wrong| {
+        Error::invalid(format!("the URL of the proxy {wrong}")).with_remedy(
             "Give the URL of the route that forwards to fal, such as https://app.example/api/fal/proxy.",
         )
     })
 }
 
-/// Parses an https URL, or an http URL on this machine, without user name and fragment.
-pub(crate) fn https_or_local(text: &str) -> Option<Url> {
+/// Parses an https URL, or an http URL on this machine, without user name and fragment. An error
+/// says what is wrong, without the text: it may contain a password.
+pub(crate) fn https_or_local(text: &str) -> std::result::Result<Url, &'static str> {
     let parsed = Url::parse(text).ok();
     let local = |url: &Url| match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
@@ -327,10 +328,14 @@ pub(crate) fn https_or_local(text: &str) -> Option<Url> {
         None => false,
     };
     let safe = |url: &Url| url.scheme() == "https" || (url.scheme() == "http" && local(url));
-    let plain = |url: &Url| {
-        url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
-    };
-    parsed.filter(|url| safe(url) && plain(url))
+    let url = parsed.filter(safe).ok_or("is not an https URL")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must have no user name and no password");
+    }
+    match url.fragment() {
+        Some(_) => Err("must have no fragment (the part from #)"),
+        None => Ok(url),
+    }
 }
 
 /// Parses `127.0.0.1:PORT`, `[::1]:PORT` or `localhost:PORT`. The emulator runs on this machine

@@ -41,7 +41,7 @@ pub(crate) fn run(data: &[u8]) {
         redirected(&hosts, &url, &location);
     }
     job(&id, &address);
-    if let Some(proxy) = https_or_local(&address) {
+    if let Ok(proxy) = https_or_local(&address) {
         let local =
             proxy.scheme() == "http" && matches!(proxy.host_str(), Some("localhost" | "[::1]"));
         let loopback = proxy.scheme() == "http"

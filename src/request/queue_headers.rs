@@ -72,8 +72,8 @@ impl Request {
     /// Sets the URL to which fal posts the result when the job has ended: https, or http on this
     /// machine for the emulator.
     pub fn set_webhook(&mut self, url: &str) -> Result<()> {
-        let parsed = endpoint::https_or_local(url).ok_or_else(|| {
-            Error::invalid("the URL of the webhook is not an https URL").with_remedy(
+        let parsed = endpoint::https_or_local(url).map_err(|wrong| {
+            Error::invalid(format!("the URL of the webhook {wrong}")).with_remedy(
                 "Give a URL that fal can reach, such as https://app.example/fal/webhook.",
             )
         })?;
@@ -304,15 +304,18 @@ mod tests {
         ] {
             request.set_webhook(good).unwrap();
         }
-        for bad in [
-            "http://app.example/",
-            "ftp://a/",
-            "app.example",
-            "",
-            "https://u:p@app.example/",
-            "https://a/#b",
+        for (bad, wrong) in [
+            ("http://app.example/", "is not an https URL"),
+            ("ftp://a/", "is not an https URL"),
+            ("app.example", "is not an https URL"),
+            ("", "is not an https URL"),
+            ("https://u:fake-secret@app.example/", "no user name"),
+            ("https://u@app.example/#b", "no user name"),
+            ("https://a/#b", "no fragment"),
         ] {
-            assert!(request.set_webhook(bad).is_err(), "{bad}");
+            let error = request.set_webhook(bad).unwrap_err();
+            assert!(error.message().contains(wrong), "{bad}: {error}");
+            assert!(!error.to_string().contains("fake-secret"), "{error}");
         }
         request
             .set_webhook("https://app.example/hook?a=1&b=2")
