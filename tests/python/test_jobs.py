@@ -51,6 +51,23 @@ def test_a_job_is_submitted_once_and_its_result_is_plain(emulator: Emulator) -> 
     assert all(one != other for one, other in zip(states, states[1:]))
 
 
+class Collector(list[Any]):
+    """A function that is false while it has collected nothing."""
+
+    def __call__(self, *facts: Any) -> None:
+        self.append(facts)
+
+
+def test_a_function_that_is_false_is_called(emulator: Emulator) -> None:
+    enqueued, updates, transferred = Collector(), Collector(), Collector()
+    options: dict[str, Any] = {"on_enqueue": enqueued, "on_queue_update": updates, "on_progress": transferred}
+    for name, collector in options.items():
+        emulator.client().subscribe("emulator/job", {"a": b"content"}, **{name: collector})
+        assert collector, name
+    asyncio.run(async_client(emulator).subscribe("emulator/job", {}, on_enqueue=enqueued))
+    assert len(enqueued) == 2
+
+
 def test_without_logs_there_are_none(emulator: Emulator) -> None:
     states: list[libfal.Status] = []
     emulator.client().subscribe("emulator/job", {"logs": ["one"]}, on_queue_update=states.append)

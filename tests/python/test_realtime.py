@@ -376,6 +376,18 @@ def test_a_channel_runs_many_inputs_over_one_connection(emulator: Emulator) -> N
 FRAME = b"\x81\xa1a\x01"
 
 
+def test_an_encoding_that_is_false_is_used(emulator: Emulator) -> None:
+    class Encoding(list[Any]):
+        def __call__(self, message: Any) -> bytes:
+            self.append(message)
+            return FRAME
+
+    encoding = Encoding()
+    with emulator.client().realtime("emulator/realtime", encode_message=encoding, decode_message=len) as connection:
+        connection.send({"b": 2})
+        assert (connection.recv(), encoding) == (len(FRAME), [{"b": 2}])
+
+
 def test_an_app_may_have_an_encoding_of_its_own(emulator: Emulator) -> None:
     sent: list[Any] = []
 

@@ -302,8 +302,8 @@ class AsyncClient(Base):
             decode_message: Converts the bytes of a result. By default MessagePack. With one of the two, a connection
                 that breaks is not opened again.
         """
-        verb = "websocket" if encode_message or decode_message else "realtime"
         codecs = {"encode_message": encode_message, "decode_message": decode_message}
+        verb = "realtime" if encode_message is None and decode_message is None else "websocket"
         start = _calls.session(self, verb, application, path, use_jwt, max_buffering, token_expiration, **codecs)
         return AsyncOpening(start, lambda session: AsyncRealtimeConnection(session, encode_message, decode_message))
 

@@ -155,10 +155,11 @@ def subscribe(
     limit = maybe_seconds("client_timeout", client_timeout)
     start = _start_timeout(maybe_seconds("start_timeout", start_timeout), limit)
     request = _request(application, arguments, path, headers, limit, start, hint)
+    is_told = (on_enqueue, on_queue_update) != (None, None)
     logs = bool(with_logs) and (on_queue_update is not None or is_iterated)
     request.update(each(maybe_text, priority=priority), logs=logs)
     shown = _shown(on_progress, progress, "uploading")
-    notices = Notices(logs, on_enqueue, on_queue_update, shown) if on_enqueue or on_queue_update or shown else None
+    notices = Notices(logs, on_enqueue, on_queue_update, shown) if is_told or shown else None
     return Call(client._open().subscribe, (request,), _app.passing_back(decoded), limit, notices, is_iterated, is_job=True)
 
 

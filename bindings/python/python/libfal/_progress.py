@@ -40,7 +40,7 @@ class Shown:
             except (OSError, ValueError):
                 # Standard error is closed. The call goes on.
                 self._bar = None
-        return self._function(transferred, total) if self._function else None
+        return None if self._function is None else self._function(transferred, total)
 
     def close(self) -> None:
         """Ends the bar."""

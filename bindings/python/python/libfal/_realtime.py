@@ -124,8 +124,9 @@ class _Realtime(_Session):
 
     def __init__(self, session: Session, encode_message: _Encode | None, decode_message: _Decode | None) -> None:
         super().__init__(session)
-        self._is_plain = bool(encode_message or decode_message)
-        self._encode_message, self._decode_message = encode_message or _pack, decode_message or _unpack
+        self._is_plain = encode_message is not None or decode_message is not None
+        self._encode_message = _pack if encode_message is None else encode_message
+        self._decode_message = _unpack if decode_message is None else decode_message
 
     def _encoded(self, message: Any) -> _Send:
         if self._is_plain:

@@ -130,10 +130,10 @@ class Notices:
             return
         status = self._statuses.of(event)
         request_id = self._statuses.request_id
-        if self._on_enqueue and request_id:
+        if self._on_enqueue is not None and request_id:
             enqueued, self._on_enqueue = self._on_enqueue, None
             yield enqueued, (request_id,)
-        if self._on_queue_update and status:
+        if self._on_queue_update is not None and status:
             yield self._on_queue_update, (status,)
 
     def close(self) -> None:
