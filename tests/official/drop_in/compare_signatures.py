@@ -106,7 +106,8 @@ def more(name: str, theirs: Any, ours: Any) -> list[str] | None:
     wanted, found = parameters(theirs), parameters(ours)
     further = found[len(wanted) :]
     is_alike = wanted == found[: len(wanted)] or name.endswith("exit__") and len(wanted) == len(found)
-    if not is_alike or any(parameter.default is parameter.empty for parameter in further):
+    needed = [it for it in further if it.default is it.empty and it.kind not in (it.VAR_POSITIONAL, it.VAR_KEYWORD)]
+    if not is_alike or needed:
         return None
     return [str(parameter) for parameter in further] + [f"below {name}" for name in sorted(errors_above(ours) - errors_above(theirs))]
 
