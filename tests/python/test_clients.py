@@ -8,6 +8,7 @@ import inspect
 import itertools
 import pickle
 import sys
+import traceback
 from typing import Any, Union
 
 import logs
@@ -51,6 +52,23 @@ def test_the_error_for_a_malformed_key_refers_to_no_exception_with_the_key(cls: 
     with pytest.raises(libfal.InvalidArgumentError, match="key is not Unicode text") as caught:
         cls(f"{KEY}\ud800")
     assert caught.value.__context__ is None and caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_report_with_the_variables_of_each_function_has_no_key(cls: type[Any]) -> None:
+    secret = KEY.partition(":")[2]
+    wrong: list[dict[str, Any]] = [
+        {"log_level": "loud"}, {"proxy": f"http://{secret}@proxy.example"}, {"max_attempts": "5"}, {"profile": "a"}, {"log": 5},
+        {"key": f"{KEY}\ud800"}, {"key": KEY.encode()}, {"key": None, "app_token": f"{secret}\ud800"}, {"default_timeout": -1},
+    ]  # fmt: skip
+    calls: list[Any] = [lambda options: cls(**{"key": KEY, **options})]
+    calls.append(lambda options: cls().set_credentials(**{"key": KEY, **options}))
+    for options in wrong:
+        for call in calls if options.keys() <= {"key", "app_token", "profile"} else calls[:1]:
+            with pytest.raises(Exception) as caught:
+                call(options)
+            frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__) if "libfal" in frame.f_code.co_filename]
+            assert frames and secret not in repr(frames), options
 
 
 @pytest.mark.parametrize("cls", CLASSES)

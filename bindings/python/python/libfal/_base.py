@@ -129,30 +129,35 @@ class Base:
         log: Callable[[_Level, str], object] | None = None,
         log_level: _Level = "info",
     ) -> None:
-        limit = maybe_seconds("default_timeout", default_timeout)
-        self._default_timeout = limit
-        credentials = key, profile, app_token, credential, anonymous, keyring, config_path
-        options: dict[str, object] = {
-            "timeout": FOREVER if limit is None else limit,
-            **each(maybe_count, max_attempts=max_attempts, max_response_bytes=max_response_bytes),
-            **each(maybe_text, user_agent=user_agent, proxy=proxy, run_host=run_host, queue_host=queue_host),
-            **each(maybe_text, rest_host=rest_host, platform_host=platform_host, cdn_host=cdn_host),
-            **each(maybe_text, emulator_host=emulator_host),
-            "strict_scopes": bool(strict_scopes),
-            "log": None,
-            "log_level": text("log_level", log_level),
-        }
-        # The default clients are made when the package is imported, which must neither read anything nor fail.
-        self._has_defaults = log is None and (credentials, options) == _DEFAULTS
-        self._queue_host = queue_host
-        given = *map(_digest, options.values()), id(log)
-        if not self._has_defaults:
-            held_log = _callbacks.hold_log(log)
-            options["log"] = _callbacks.number(held_log)
-            self._core, functions = _made(credentials, options)
-            self._functions = held_log, *functions
-        # What makes clients equal. The secrets themselves are not kept.
-        self._identity = *map(_digest, credentials), *given
+        try:
+            limit = maybe_seconds("default_timeout", default_timeout)
+            self._default_timeout = limit
+            credentials = key, profile, app_token, credential, anonymous, keyring, config_path
+            options: dict[str, object] = {
+                "timeout": FOREVER if limit is None else limit,
+                **each(maybe_count, max_attempts=max_attempts, max_response_bytes=max_response_bytes),
+                **each(maybe_text, user_agent=user_agent, proxy=proxy, run_host=run_host, queue_host=queue_host),
+                **each(maybe_text, rest_host=rest_host, platform_host=platform_host, cdn_host=cdn_host),
+                **each(maybe_text, emulator_host=emulator_host),
+                "strict_scopes": bool(strict_scopes),
+                "log": None,
+                "log_level": text("log_level", log_level),
+            }
+            # The default clients are made when the package is imported, which must neither read anything nor fail.
+            self._has_defaults = log is None and (credentials, options) == _DEFAULTS
+            self._queue_host = queue_host
+            given = *map(_digest, options.values()), id(log)
+            if not self._has_defaults:
+                held_log = _callbacks.hold_log(log)
+                options["log"] = _callbacks.number(held_log)
+                self._core, functions = _made(credentials, options)
+                self._functions = held_log, *functions
+            # What makes clients equal. The secrets themselves are not kept.
+            self._identity = *map(_digest, credentials), *given
+        except BaseException as error:
+            # So that no report with the variables of each function has the key.
+            (credentials, options), key, app_token, credential, proxy = _DEFAULTS, None, None, None, None
+            raise error.with_traceback(None)
 
     @property
     def default_timeout(self) -> float | None:
@@ -215,7 +220,12 @@ class Base:
             config_path: Read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
         """
         core = self._open()
-        options, functions = credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
+        try:
+            options, functions = credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
+        except BaseException as error:
+            # As in the constructor.
+            key = app_token = credential = None
+            raise error.with_traceback(None)
         before = self._functions
         self._functions = before[0], *functions
         _callbacks.let_go(before[1:])
