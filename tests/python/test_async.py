@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib.util
+import io
 import os
 import random
 import signal
@@ -478,6 +479,63 @@ def test_calls_that_are_cancelled_at_random_leave_nothing(emulator: Emulator) ->
     gc.collect()
     assert sum(outcomes.values()) == 1000 and outcomes["cancelled"] > 50
     assert [op for op in gc.get_objects() if type(op).__name__ in ("Iteration", "_Waker")] == []
+
+
+class Picture(io.BytesIO):
+    """A file that can be read only after the loop has run."""
+
+    def __init__(self) -> None:
+        super().__init__(b"abc")
+        self.has_run = threading.Event()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert self.has_run.wait(10)
+        return super().read(size)
+
+
+@pytest.mark.parametrize("kind", ["run", "upload", "stream", "channel", "channel.stream", "realtime"])
+def test_the_loop_runs_while_an_input_is_encoded(emulator: Emulator, kind: str) -> None:
+    it, picture = client(emulator), Picture()
+
+    async def call() -> None:
+        if kind == "run":
+            await it.run("emulator/echo", {"image": picture})
+        elif kind == "upload":
+            await it.upload(picture, "text/plain")
+        elif kind == "stream":
+            assert [item async for item in it.stream("emulator/stream", {"events": [1], "image": picture})]
+        elif kind == "realtime":
+            async with it.realtime("emulator/realtime") as connection:
+                await connection.send({"image": picture})
+        elif kind == "channel":
+            async with it.channel("emulator/echo") as channel:
+                await channel.run({"image": picture})
+        else:
+            async with it.channel("emulator/stream", path="stream") as channel:
+                assert [item async for item in channel.stream({"events": [1], "image": picture})]
+
+    async def main() -> None:
+        task = asyncio.ensure_future(call())
+        await asyncio.sleep(0.05)
+        picture.has_run.set()
+        await task
+
+    asyncio.run(main(), debug=False)
+
+
+def test_two_tasks_that_iterate_one_stream_send_once(emulator: Emulator) -> None:
+    async def main() -> None:
+        picture = Picture()
+        items: Any = client(emulator).stream("emulator/stream", {"events": [1, 2], "image": picture})
+        with pytest.raises(libfal.InvalidArgumentError, match="timeout"):
+            client(emulator).stream("emulator/stream", {"image": picture}, timeout=-1)
+        tasks = [asyncio.ensure_future(items.__anext__()) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        picture.has_run.set()
+        assert sorted(await asyncio.gather(*tasks)) == [1, 2]
+
+    asyncio.run(main(), debug=False)
+    assert len(arrived(emulator, path="/emulator/stream*")) == 1
 
 
 @pytest.mark.parametrize("library", ["asyncio", "trio"])

@@ -275,8 +275,11 @@ class AsyncClient(Base):
             timeout: How many seconds may pass without an item. By default there is no limit.
             headers: Additional headers.
         """
-        call = _calls.stream(self, application, arguments, path=path, timeout=timeout, headers=headers)
-        return _loop.Iteration(call, StreamItems())
+        return _loop.Iteration.of(
+            arguments,
+            lambda encoded: _calls.stream(self, application, encoded, path=path, timeout=timeout, headers=headers),
+            StreamItems(),
+        )
 
     def realtime(
         self,
@@ -362,7 +365,9 @@ class AsyncClient(Base):
             on_progress: Is called as on_progress(transferred, total).
             progress: Shows a progress bar, with tqdm or rich.
         """
-        options = upload_options(
+        return await self._stored(
+            on_progress,
+            progress,
             data=data,
             content_type=content_type,
             file_name=file_name,
@@ -370,7 +375,6 @@ class AsyncClient(Base):
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        return await self._stored(_calls.uploads(self, options, on_progress, progress))
 
     async def upload_file(
         self,
@@ -392,10 +396,14 @@ class AsyncClient(Base):
             on_progress: Is called as on_progress(transferred, total).
             progress: Shows a progress bar, with tqdm or rich.
         """
-        options = upload_options(
-            path=path, repository=repository, fallback_repository=fallback_repository, lifecycle=lifecycle
+        return await self._stored(
+            on_progress,
+            progress,
+            path=path,
+            repository=repository,
+            fallback_repository=fallback_repository,
+            lifecycle=lifecycle,
         )
-        return await self._stored(_calls.uploads(self, options, on_progress, progress))
 
     async def upload_image(
         self,
@@ -419,16 +427,20 @@ class AsyncClient(Base):
             on_progress: Is called as on_progress(transferred, total).
             progress: Shows a progress bar, with tqdm or rich.
         """
-        options = upload_options(
+        return await self._stored(
+            on_progress,
+            progress,
             image=image,
             format=format,
             repository=repository,
             fallback_repository=fallback_repository,
             lifecycle=lifecycle,
         )
-        return await self._stored(_calls.uploads(self, options, on_progress, progress))
 
-    async def _stored(self, calls: list[Call[str]]) -> str:
+    async def _stored(self, on_progress: _Progress | None, progress: bool, **what: Any) -> str:
+        # It may read a file and encode a picture.
+        options = await _loop.current().beside(lambda: upload_options(**what))
+        calls = _calls.uploads(self, options, on_progress, progress)
         for call in calls[:-1]:
             try:
                 return await _loop.finish(call)

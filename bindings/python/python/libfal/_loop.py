@@ -308,10 +308,14 @@ def _live(key: int) -> _Waker | None:
 
 async def encoded(arguments: Any) -> _inputs.Encoded:
     """Encodes an input, on another thread if it is not plain: that may read files and encode pictures."""
-    text = _inputs.plain(arguments) if type(arguments) is dict else None
+    text = _plain(arguments)
     if text is not None:
         return _inputs.Encoded(text, [])
     return _inputs.Encoded(*await current().beside(lambda: _inputs.encode(arguments)))
+
+
+def _plain(arguments: Any) -> bytes | None:
+    return _inputs.plain(arguments) if type(arguments) is dict else None
 
 
 async def finish(call: Call[_T]) -> _T:
@@ -401,13 +405,28 @@ class Iteration(Generic[_T]):
     An asynchronous generator would need its loop for its end; this only has to be deleted.
     """
 
-    def __init__(self, call: Call[Any], reader: _Reader[_T]) -> None:
-        self._call, self._reader = call, reader
+    def __init__(self, call: Call[Any], reader: _Reader[_T], later: Callable[[], Awaitable[Call[Any]]] | None = None) -> None:
+        """later makes the call with its input, if that takes longer."""
+        self._call, self._reader, self._later = call, reader, later
+        self._is_encoding = False
         self._started = Started(call)
         self._op: Op | None = None
         self._events: Events
         self._ready: list[_T] = []
         self._is_over = False
+
+    @classmethod
+    def of(cls, arguments: Any, make: Callable[[Any], Call[Any]], reader: _Reader[_T]) -> Self:
+        """Returns the iteration of a call with this input, which is encoded as in encoded()."""
+        text = _plain(arguments)
+        if text is not None:
+            return cls(make(_inputs.Encoded(text, [])), reader)
+
+        async def later() -> Call[Any]:
+            return make(await encoded(arguments))
+
+        # The other arguments are checked at once.
+        return cls(make(None), reader, later)
 
     def __aiter__(self) -> Self:
         return self
@@ -423,7 +442,25 @@ class Iteration(Generic[_T]):
                 raise
         return self._ready.pop(0)
 
+    async def _encode(self) -> None:
+        waker = current()
+        # Another task may have begun.
+        while self._is_encoding:
+            await waker.pause(_STEP)
+        if self._later is None:
+            return
+        self._is_encoding = True
+        try:
+            self._call = await self._later()
+        finally:
+            self._is_encoding = False
+        self._started, self._later = Started(self._call), None
+
     async def _read(self) -> None:
+        if self._later:
+            await self._encode()
+            if self._is_over:
+                return
         if self._op is None:
             waker = current()
             self._op = self._started.__enter__()

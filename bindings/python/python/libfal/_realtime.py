@@ -312,8 +312,7 @@ class _Awaiting(_Session):
         self._end()
         return _NOTHING
 
-    async def _put(self, message: object) -> None:
-        send = self._encoded(message)
+    async def _put(self, send: _Send) -> None:
         while not self._sent(send):
             await self._waker.pause(_FULL)
 
@@ -346,7 +345,10 @@ class AsyncRealtimeConnection(_Awaiting, _Realtime):
 
     async def send(self, arguments: Any) -> None:
         """Send an input. Waits if too many inputs wait to be sent."""
-        await self._put(arguments)
+        if self._is_plain or _inputs.plain(arguments) is not None:
+            await self._put(self._encoded(arguments))
+        else:
+            await self._put(await self._waker.beside(lambda: self._encoded(arguments)))
 
     async def recv(self) -> Any:
         """Return the next result; None once the app has closed the connection. Bytes in a result are bytes.
@@ -362,7 +364,7 @@ class AsyncWebSocketConnection(_Awaiting, _WebSocket):
 
     async def send(self, message: _Message) -> None:
         """Send a text, or bytes as a binary message. Waits if too many messages wait to be sent."""
-        await self._put(message)
+        await self._put(self._encoded(message))
 
     async def recv(self) -> str | bytes:
         """Return the next message: a str or bytes. Raises RealtimeError if the connection is closed, or breaks."""
@@ -494,12 +496,12 @@ class AsyncChannel(_Channel):
 
     async def run(self, arguments: Any, *, timeout: _Seconds | None = None) -> dict[str, Any]:
         """Run the application and return its output, as the client's run() does."""
-        result: dict[str, Any] = await _loop.finish(self._call(arguments, timeout, False))
+        result: dict[str, Any] = await _loop.finish(self._call(await _loop.encoded(arguments), timeout, False))
         return result
 
     def stream(self, arguments: Any, *, timeout: _Seconds | None = None) -> AsyncIterator[dict[str, Any]]:
         """Yield the items that the application streams, as the client's stream() does."""
-        return _loop.Iteration(self._call(arguments, timeout, True), StreamItems())
+        return _loop.Iteration.of(arguments, lambda encoded: self._call(encoded, timeout, True), StreamItems())
 
     def close(self) -> None:
         """Close the connection once every response has arrived."""
