@@ -160,7 +160,10 @@ impl CredentialCache {
     }
 
     /// The credential in use, if it is valid and not the one that fal `refused`.
-    fn cached(&self, refused: Option<&ActiveCredential>) -> Option<Arc<ActiveCredential>> {
+    pub(crate) fn cached(
+        &self,
+        refused: Option<&ActiveCredential>,
+    ) -> Option<Arc<ActiveCredential>> {
         let cached = self.active.load_full().filter(|active| active.is_fresh());
         cached.filter(|active| refused.is_none_or(|refused| refused.serial != active.serial))
     }

@@ -85,7 +85,15 @@ impl Inner {
             .iter()
             .filter(|_| call.idempotency.leaves_doubt())
             .for_each(|endpoint| progress.calls(endpoint));
-        let active = credential_cache.active(None, &self.transport).await?;
+        let active = match credential_cache.cached(None) {
+            Some(active) => active,
+            None => {
+                progress.seeks_key(true);
+                let found = credential_cache.active(None, &self.transport).await;
+                progress.seeks_key(false);
+                found?
+            }
+        };
         let platform = self
             .transport
             .hosts

@@ -48,6 +48,8 @@ struct State {
     stage: Stage,
     /// Whether an earlier request of the call may have been executed.
     in_doubt: bool,
+    /// Whether the call waits for its credential.
+    seeks_key: bool,
     body_failure: Option<Error>,
     job: Option<Submitted>,
 }
@@ -78,6 +80,11 @@ impl Progress {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Records that the call begins or ends to wait for its credential.
+    pub(crate) fn seeks_key(&self, seeks_key: bool) {
+        self.state().seeks_key = seeks_key;
     }
 
     pub(crate) fn connecting(&self) {
@@ -217,6 +224,9 @@ impl Progress {
         let stage = match state.stage {
             stage if state.in_doubt && (unsent || stage == Stage::Pausing) => {
                 "between two attempts; whether one was executed is unknown"
+            }
+            Stage::Preparing if state.seeks_key => {
+                "before anything was sent; the source of the key, such as its command, had not answered"
             }
             Stage::Preparing => "before anything was sent",
             Stage::Connecting | Stage::Unsent => "while connecting; nothing was sent",

@@ -138,6 +138,24 @@ mod commands {
         assert!(error.message().to_lowercase().contains("shell"), "{error}");
     }
 
+    #[test]
+    fn a_command_that_does_not_end_in_time_is_named_as_the_cause() {
+        let emulator = Emulator::start().unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let client = at_home(&emulator, home.path(), &[("FAL_KEY_COMMAND", "sleep 2")]);
+        let mut request = Request::run("emulator/echo").unwrap();
+        request.set_timeout(Duration::from_millis(50));
+        let op = client.run_start(request).unwrap();
+        op.wait(None).unwrap();
+        let error = op.take().unwrap().unwrap_err();
+        assert_eq!(error.code(), Code::Deadline, "{error}");
+        assert!(
+            error.message().contains("key, such as its command"),
+            "{error}"
+        );
+        assert!(emulator.arrivals().is_empty());
+    }
+
     /// There are few helper threads. Waiting for a password manager must not delay a client that
     /// has its key.
     #[test]
