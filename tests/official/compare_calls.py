@@ -123,7 +123,9 @@ def collapsed(lines):
 
 
 def rows():
-    table = [text for text in TABLE.read_text().splitlines() if text.startswith("| `")]
+    # The sections below have tables of their own.
+    first, _, _ = TABLE.read_text().partition("\n## ")
+    table = [text for text in first.splitlines() if text.startswith("| `")]
     cells = [[cell.strip() for cell in text.strip("|").split(" | ")] for text in table]
     return [Row(*(cell.strip("`") for cell in row[:3]), row[3]) for row in cells]
 
