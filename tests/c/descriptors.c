@@ -129,16 +129,19 @@ static void calls_of_a_running_runtime(void)
     fal_client_release(client);
 }
 
-static volatile int is_eating;
+static int is_eating;
 
 /* Takes each descriptor that becomes free, such as that of a connection which a cancelled wait closes. */
 static void *eat(void *unused)
 {
-    while (is_eating) {
-        int fd = held < LIMIT ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-        if (fd >= 0)
-            taken[held++] = fd;
-        else
+    while (__atomic_load_n(&is_eating, __ATOMIC_ACQUIRE)) {
+        /* Only this thread writes it. */
+        int at = __atomic_load_n(&held, __ATOMIC_RELAXED);
+        int fd = at < LIMIT ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+        if (fd >= 0) {
+            taken[at] = fd;
+            __atomic_store_n(&held, at + 1, __ATOMIC_RELEASE);
+        } else
             sleep_ms(1);
     }
     return unused;
@@ -155,15 +158,15 @@ static void a_cancellation_waits_for_descriptors(void)
     fal_event *event = NULL;
     CHECK_OK(fal_op_next_event(op, PATIENCE_MS, &event, &err));
     fal_event_free(event);
-    is_eating = 1;
+    __atomic_store_n(&is_eating, 1, __ATOMIC_RELEASE);
     pthread_t eater;
     pthread_create(&eater, NULL, eat, NULL);
-    while (held < LIMIT / 2)
+    while (__atomic_load_n(&held, __ATOMIC_ACQUIRE) < LIMIT / 2)
         sleep_ms(1);
     fal_op_cancel(op);
     CHECK_OK(fal_op_wait(op, PATIENCE_MS, &err));
     sleep_ms(500);
-    is_eating = 0;
+    __atomic_store_n(&is_eating, 0, __ATOMIC_RELEASE);
     pthread_join(eater, NULL);
     free_all();
     CHECK_INT(arrived("method=PUT&wait_for=1&timeout_ms=10000"), 1);
