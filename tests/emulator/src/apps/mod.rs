@@ -1,14 +1,6 @@
 //! The apps that the emulator runs, and which callers may use them.
 
-mod bytes;
-mod echo;
-mod esrgan;
-mod fail;
-mod flux;
-mod job;
-mod slow;
-mod stream;
-mod veo;
+mod programs;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +17,7 @@ use crate::server::Request;
 use crate::sockets;
 use crate::state::State;
 use crate::storage::{self, Content, Lifecycle};
+use programs::{bytes, echo, esrgan, fail, flux, job, slow, stream, veo};
 
 /// `app_auth` (docs/protocol.md §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use super::{Call, fail};
+use super::fail;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::clock;
 use crate::input::{self, Fields};
 use crate::server::Request;
@@ -32,7 +33,7 @@ struct Failing {
     attempts: u64,
 }
 
-pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
     // Read before the test can observe that the app runs and advance the clock.
     let began = call.state.clock.now();
@@ -49,7 +50,7 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
 }
 
 /// `startup_ms` of the input: the start time of the runner.
-pub(super) fn startup(request: &Request) -> Option<Duration> {
+pub(in crate::apps) fn startup(request: &Request) -> Option<Duration> {
     let input: Value = serde_json::from_slice(&request.body).ok()?;
     input["startup_ms"]
         .as_u64()
@@ -57,7 +58,7 @@ pub(super) fn startup(request: &Request) -> Option<Duration> {
 }
 
 /// The app framework's response to a cancellation (docs/protocol.md §5.6).
-pub(super) fn cancelled() -> Answer {
+pub(in crate::apps) fn cancelled() -> Answer {
     let status = StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST);
     Answer::detail(status, "Request cancelled by the client.")
 }

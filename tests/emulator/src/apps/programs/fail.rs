@@ -4,13 +4,13 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::{Map, Value, json};
 
-use super::Call;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::body::Payload;
 use crate::failures::{self, Failure};
 use crate::input::{self, Fields};
 
-pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.post()?;
     let failure = if call.path.is_empty() {
         asked_for(&input::object(call.request)?)?

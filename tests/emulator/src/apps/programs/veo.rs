@@ -5,8 +5,9 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::{Call, job};
+use super::job;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::clock;
 use crate::input::{self, Fields};
 use crate::storage::{Content, Lifecycle};
@@ -17,7 +18,7 @@ const VIDEO: &[u8] = b"\0\0\0\x18ftypisom\0\0\x02\0isommp41";
 /// Long enough for a client to see the job run.
 const TIME: Duration = Duration::from_millis(100);
 
-pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
     let end = clock::later(call.state.clock.now(), TIME);
     let object = input::object(call.request)?;

@@ -3,12 +3,12 @@
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::Call;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::arrivals::{ArrivedBody, plain_headers};
 use crate::tokens;
 
-pub(super) fn run(call: &Call<'_>) -> Answer {
+pub(in crate::apps) fn run(call: &Call<'_>) -> Answer {
     call.started();
     let request = call.request;
     let body = match serde_json::from_slice(&request.body) {

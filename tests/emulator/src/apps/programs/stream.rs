@@ -8,15 +8,15 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use serde_json::{Map, Value, json};
 
-use super::Call;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::input::{self, Fields};
 use crate::sse::{self, Script, Style};
 
 /// The longest pause between two events in milliseconds: a minute.
 const LONGEST_PAUSE: u64 = 60_000;
 
-pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     // The JavaScript client omits the path if the endpoint id ends with it (§3.2).
     if !matches!(call.path, "" | "stream") {
         return Err(call.path_not_found());
@@ -108,7 +108,7 @@ fn content_type(fields: &mut Fields<'_>, not_sse: bool) -> HeaderValue {
 }
 
 /// `emulator/llm`, `fal-ai/any-llm`: streams a text that grows by a word with each event.
-pub(super) fn language_model(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) fn language_model(call: &Call<'_>) -> Result<Answer, Answer> {
     let (object, streamed) = object_and_mode(call)?;
     let mut fields = Fields::new(&object);
     let prompt = fields.required_string("prompt");
@@ -129,7 +129,7 @@ pub(super) fn language_model(call: &Call<'_>) -> Result<Answer, Answer> {
 }
 
 /// `workflows/emulator/demo`: two nodes, in the events of a workflow (§3.5).
-pub(super) fn workflow(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) fn workflow(call: &Call<'_>) -> Result<Answer, Answer> {
     let (object, streamed) = object_and_mode(call)?;
     let mut fields = Fields::new(&object);
     let (fail, declared) = (fields.boolean("fail"), fields.boolean("declared"));

@@ -3,8 +3,8 @@
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::Call;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::input::{self, Fields};
 use crate::picture::Picture;
 use crate::storage::{Content, Lifecycle};
@@ -12,7 +12,7 @@ use crate::storage::{Content, Lifecycle};
 /// The width and the height that every picture of an input is taken to have.
 const SIDE: u64 = 512;
 
-pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
     let object = input::object(call.request)?;
     let mut fields = Fields::new(&object);

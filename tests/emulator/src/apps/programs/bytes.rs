@@ -4,8 +4,8 @@ use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use tokio::sync::mpsc;
 
-use super::Call;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::body::{Payload, Source};
 use crate::input::{self, Fields};
 
@@ -15,7 +15,7 @@ const LARGEST: u64 = 1 << 30;
 /// The size of a chunk in bytes.
 const PIECE: u64 = 4096;
 
-pub(super) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
     let object = input::object(call.request)?;
     let mut fields = Fields::new(&object);

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::Call;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::clock;
 use crate::input::{self, Fields};
 
@@ -14,7 +14,7 @@ use crate::input::{self, Fields};
 /// §15).
 const LONGEST: u64 = 3_600_000;
 
-pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
     let object = input::object(call.request)?;
     let mut fields = Fields::new(&object);

@@ -8,8 +8,8 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Call;
 use crate::answer::Answer;
+use crate::apps::Call;
 use crate::input::{self, Fields};
 use crate::picture::Picture;
 use crate::storage::{self, Content, Lifecycle};
@@ -32,7 +32,7 @@ struct Input {
     inline: bool,
 }
 
-pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
+pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let below = format!("{}/{}/{}", call.app.owner, call.app.alias, call.path);
     if !call.app.has(below.trim_end_matches('/')) {
         return Err(call.path_not_found());

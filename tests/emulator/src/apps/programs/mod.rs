@@ -1,0 +1,11 @@
+//! The apps that are code. Each file describes its input.
+
+pub(super) mod bytes;
+pub(super) mod echo;
+pub(super) mod esrgan;
+pub(super) mod fail;
+pub(super) mod flux;
+pub(super) mod job;
+pub(super) mod slow;
+pub(super) mod stream;
+pub(super) mod veo;
