@@ -63,7 +63,7 @@ async fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<A
 /// An app and the caller that may use it.
 #[derive(Clone)]
 pub(crate) struct Admitted {
-    pub(crate) app: &'static App,
+    pub(crate) app: Arc<App>,
     pub(crate) caller: Option<Caller>,
 }
 
@@ -76,17 +76,16 @@ pub(crate) fn authorize(state: &State, request: &Request) -> Result<Admitted, An
     } else {
         grant(state, request)?
     };
-    let (name, _) = split(&request.path);
-    let app = find_app(state, name, &request.path)?;
+    let app = find_app(state, &request.path)?;
     if grant
         .as_ref()
-        .is_some_and(|grant| !grant.allows(app.alias, &request.path))
+        .is_some_and(|grant| !grant.allows(app.alias(), &request.path))
     {
-        return Err(no_access(app, StatusCode::FORBIDDEN));
+        return Err(no_access(&app, StatusCode::FORBIDDEN));
     }
     let caller = caller.or(grant.map(|grant| grant.caller));
-    admit(app, caller.as_ref(), &settings)?;
-    not_blocked(app, &request.path, &settings)?;
+    admit(&app, caller.as_ref(), &settings)?;
+    not_blocked(&app, &settings)?;
     Ok(Admitted { app, caller })
 }
 
@@ -102,7 +101,6 @@ pub(crate) async fn run(
     entry: &Entry,
 ) -> Result<Answer, Answer> {
     let (Admitted { app, caller }, settings) = (admitted, state.settings());
-    let (_, path) = split(&request.path);
     let controls = Controls::read(&request.headers)?;
     let limit = settings
         .queue
@@ -111,9 +109,9 @@ pub(crate) async fn run(
     let slot = state
         .queue
         .slots
-        .take(caller.as_ref(), app, limit)
+        .take(caller.as_ref(), &app, limit)
         .ok_or_else(over_the_limit)?;
-    let startup = queue::startup(app, request, &settings.queue);
+    let startup = queue::startup(&app, request, &settings.queue);
     let (now, within) = (state.clock.now(), controls.start_within.unwrap_or(startup));
     if !startup.is_zero() {
         state
@@ -129,8 +127,7 @@ pub(crate) async fn run(
         state,
         Begun {
             request_id: &id,
-            endpoint_id: app.endpoint_id(path),
-            app,
+            app: &app,
             caller: caller.as_ref(),
             method: request.method.as_str(),
             sent: now,
@@ -143,8 +140,7 @@ pub(crate) async fn run(
         state,
         request,
         request_id: &id,
-        app,
-        path,
+        app: &app,
         caller,
         entry,
         job: None,
@@ -208,12 +204,12 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
         .map(Some)
 }
 
-/// The app `owner/alias`, named by `path`.
-pub(crate) fn find_app(state: &State, name: &str, path: &str) -> Result<&'static App, Answer> {
-    let app = name.rsplit_once('/').and_then(|(owner, alias)| {
-        App::find(owner, alias).or_else(|| platform::find_app(state, owner, alias))
-    });
-    app.ok_or_else(|| unknown_app(name, path))
+/// The app and the endpoint that `path` names.
+pub(crate) fn find_app(state: &State, path: &str) -> Result<Arc<App>, Answer> {
+    let app = state.apps.resolve(path);
+    app.or_else(|| platform::find_app(state, path))
+        .map(Arc::new)
+        .ok_or_else(|| unknown_app(path))
 }
 
 /// Namespaces that precede the owner's name (docs/protocol.md §3.1).
@@ -235,7 +231,8 @@ pub(crate) fn split(path: &str) -> (&str, &str) {
     }
 }
 
-fn unknown_app(name: &str, path: &str) -> Answer {
+fn unknown_app(path: &str) -> Answer {
+    let (name, _) = split(path);
     let detail = if name.is_empty() {
         format!("Path {path} not found")
     } else {
@@ -267,9 +264,9 @@ pub(crate) fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> 
     not_locked(caller, settings)?;
     let allowed = match app.access {
         Access::Public | Access::Shared => true,
-        Access::Own => app.owner.rsplit('/').next() == Some(caller.account.as_str()),
+        Access::Own => app.account.rsplit('/').next() == Some(caller.account.as_str()),
         Access::Private => {
-            caller.account == app.owner
+            caller.account == app.account
                 && (caller.scope == Scope::Admin || settings.api_key_may_call_private_apps)
         }
     };
@@ -281,9 +278,8 @@ pub(crate) fn admit(app: &App, caller: Option<&Caller>, settings: &Settings) -> 
 }
 
 /// Whether the endpoint is callable under the setting `blocked_models`.
-pub(crate) fn not_blocked(app: &App, path: &str, settings: &Settings) -> Result<(), Answer> {
-    let id = app.endpoint_id(split(path).1);
-    let blocked = settings.platform.blocked_models.contains(&id);
+pub(crate) fn not_blocked(app: &App, settings: &Settings) -> Result<(), Answer> {
+    let blocked = settings.platform.blocked_models.contains(&app.id);
     if blocked {
         Err(no_access(app, StatusCode::FORBIDDEN))
     } else {
@@ -303,7 +299,7 @@ pub(crate) fn not_locked(caller: &Caller, settings: &Settings) -> Result<(), Ans
 }
 
 fn no_access(app: &App, status: StatusCode) -> Answer {
-    let detail = format!("Cannot access application \"{}/{}\"", app.owner, app.alias);
+    let detail = format!("Cannot access application \"{}\"", app.name);
     Answer::detail(status, detail)
 }
 

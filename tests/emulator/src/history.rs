@@ -27,8 +27,7 @@ const LARGEST_KEPT: usize = 1 << 20;
 /// What is known when an app starts to execute a request.
 pub(crate) struct Begun<'a> {
     pub(crate) request_id: &'a str,
-    pub(crate) endpoint_id: String,
-    pub(crate) app: &'static App,
+    pub(crate) app: &'a App,
     pub(crate) caller: Option<&'a Caller>,
     pub(crate) method: &'a str,
     pub(crate) sent: SystemTime,
@@ -68,7 +67,7 @@ pub(crate) struct Record {
     pub(crate) units: f64,
     /// The list price of one unit.
     pub(crate) price: Nano,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: Arc<str>,
     /// Whether the request came through the API. Seeded requests may have come from a web page.
     pub(crate) by_api: bool,
     pub(crate) runner: String,
@@ -247,13 +246,13 @@ impl History {
     /// Records that a request reached its app. Dropping the returned value records the end.
     pub(crate) fn begin(state: &Arc<State>, begun: Begun<'_>) -> Running {
         let now = state.clock.now();
-        let price = state.prices.of(&begun.endpoint_id);
+        let price = begun.app.price();
         let record = Record {
             ordinal: 0,
             request_id: begun.request_id.to_owned(),
-            endpoint_id: begun.endpoint_id,
-            owner: begun.app.owner.to_owned(),
-            app: format!("{}/{}", begun.app.owner, begun.app.alias),
+            endpoint_id: begun.app.id.clone(),
+            owner: begun.app.account.clone(),
+            app: begun.app.name.clone(),
             account: begun.caller.map(|caller| caller.account.clone()),
             key_id: begun.caller.map(|caller| caller.key_id.clone()),
             method: begun.method.to_owned(),

@@ -2,8 +2,10 @@
 //! (docs/protocol.md §14.5).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Billionths of a dollar, so that sums are exact.
 pub(crate) type Nano = u64;
@@ -14,28 +16,33 @@ pub(crate) fn dollars(nano: f64) -> f64 {
 }
 
 /// The price of one unit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Price {
+    #[serde(rename = "dollars", deserialize_with = "nano")]
     pub(crate) unit_price: Nano,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: Arc<str>,
 }
 
-const fn price(unit_price: Nano, unit: &'static str) -> Price {
-    Price { unit_price, unit }
+impl Default for Price {
+    /// The price of an endpoint that names none.
+    fn default() -> Self {
+        Self {
+            unit_price: 1_000_000,
+            unit: "request".into(),
+        }
+    }
 }
 
-#[rustfmt::skip]
-static PRICES: &[(&str, Price)] = &[
-    ("fal-ai/flux/schnell", price(3_000_000, "megapixel")),
-    ("fal-ai/flux/dev",     price(25_000_000, "megapixel")),
-    ("acme/paint/schnell",  price(2_000_000, "megapixel")),
-    ("acme/paint/dev",      price(20_000_000, "megapixel")),
-    ("emulator/llm",        price(500_000, "request")),
-    ("emulator/realtime",   price(1_000_000, "second")),
-];
-
-/// The price of an endpoint that the list does not name.
-const USUAL: Price = price(1_000_000, "request");
+/// Reads dollars as nano-dollars.
+fn nano<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Nano, D::Error> {
+    let dollars = f64::deserialize(deserializer)?;
+    if (0.0..=1e6).contains(&dollars) {
+        Ok((dollars * 1e9).round() as Nano)
+    } else {
+        Err(D::Error::custom("a price must be 0 to 1000000 dollars"))
+    }
+}
 
 /// The machines of own apps and of compute, which are billed per second.
 #[rustfmt::skip]
@@ -52,19 +59,6 @@ pub(crate) fn machine(kind: &str) -> Nano {
         .iter()
         .find(|(name, _)| *name == kind)
         .map_or(100_000, |(_, price)| *price)
-}
-
-/// The price list.
-#[derive(Debug, Default)]
-pub(crate) struct Prices;
-
-impl Prices {
-    pub(crate) fn of(&self, endpoint_id: &str) -> Price {
-        PRICES
-            .iter()
-            .find(|(id, _)| *id == endpoint_id)
-            .map_or(USUAL, |(_, price)| *price)
-    }
 }
 
 /// A discount on the list price in percent, from 0 to 100.

@@ -128,7 +128,7 @@ impl Service {
 }
 
 fn web(state: &State, request: &Request) -> Answer {
-    let answer = dashboard::handle(state, request).or_else(|| platform::openapi(request));
+    let answer = dashboard::handle(state, request).or_else(|| platform::openapi(state, request));
     answer.unwrap_or_else(|| Answer::detail(StatusCode::NOT_FOUND, "Not Found"))
 }
 

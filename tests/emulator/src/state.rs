@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::header::HeaderMap;
 
+use crate::apps::{self, Catalogue};
 use crate::arrivals::Log;
 use crate::clock::Clock;
 use crate::connections::Connections;
@@ -15,7 +16,6 @@ use crate::history::History;
 use crate::keys::{self, Caller, Credential, FirstKeys, Keys, Refusal, Scope};
 use crate::logins::{Logins, is_jwt};
 use crate::platform::Platform;
-use crate::prices::Prices;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::sockets::Sockets;
@@ -25,6 +25,7 @@ use crate::tokens::Tokens;
 use crate::webhooks::Webhooks;
 
 pub(crate) struct State {
+    pub(crate) apps: Catalogue,
     pub(crate) clock: Clock,
     pub(crate) keys: Keys,
     pub(crate) logins: Logins,
@@ -41,7 +42,6 @@ pub(crate) struct State {
     pub(crate) webhooks: Webhooks,
     /// Every request that reached an app.
     pub(crate) history: History,
-    pub(crate) prices: Prices,
     /// The state that only the Platform API uses.
     pub(crate) platform: Platform,
     /// The server proxy uses that of scope API.
@@ -54,6 +54,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(settings: Settings, address: SocketAddr) -> io::Result<Self> {
         Ok(Self::with(
+            Catalogue::new(apps::built_in()),
             settings,
             address,
             Arc::new(FirstKeys::generate()),
@@ -65,6 +66,7 @@ impl State {
     /// A new state, with what clients and their open connections know of this one.
     pub(crate) fn anew(&self, settings: Settings) -> Self {
         Self::with(
+            self.apps.anew(),
             settings,
             self.address,
             Arc::clone(&self.first_keys),
@@ -74,6 +76,7 @@ impl State {
     }
 
     fn with(
+        apps: Catalogue,
         settings: Settings,
         address: SocketAddr,
         first_keys: Arc<FirstKeys>,
@@ -82,6 +85,7 @@ impl State {
     ) -> Self {
         let clock = Clock::default();
         Self {
+            apps,
             keys: Keys::new(&first_keys, clock.now()),
             clock,
             logins: Logins::default(),
@@ -97,7 +101,6 @@ impl State {
             queue: Queue::default(),
             webhooks: Webhooks::default(),
             history: History::default(),
-            prices: Prices,
             platform: Platform::default(),
             first_keys,
             address,

@@ -80,18 +80,18 @@ pub(super) fn model_access(visit: &Visit<'_>) -> Result<Answer, Answer> {
     enterprise(visit)?;
     let mut text =
         String::from("endpoint_id,title,category,enterprise_status,ui_access,api_access\n");
-    for model in catalogue() {
+    for model in catalogue(visit.state) {
         let blocked = visit
             .settings
             .platform
             .blocked_models
             .iter()
-            .any(|id| id == model.id);
+            .any(|id| *id == model.id);
         let access = if blocked { "BLOCKED" } else { "ALLOWED" };
         text += &line(&[
-            model.id,
-            model.name,
-            model.category,
+            &model.id,
+            &model.title,
+            &model.category,
             "ready",
             access,
             access,

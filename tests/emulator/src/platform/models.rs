@@ -1,12 +1,15 @@
 //! `GET /v1/models` (docs/protocol.md §14.5): the emulator's own models, with or without a key.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::paging::{self, USUAL};
 use super::visit::Visit;
 use super::{not_found, ok, openapi};
 use crate::answer::Answer;
-use crate::apps::{APPS, Access, Endpoint};
+use crate::apps::{Access, Endpoint};
+use crate::state::State;
 
 const UPDATED: &str = "2026-01-01T00:00:00Z";
 
@@ -14,9 +17,10 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let wanted = visit.many("endpoint_id")?;
     let expand = visit.choices("expand", &["openapi-3.0", "enterprise_status"])?;
     let filter = Filter::read(visit)?;
-    let found: Vec<(u64, &Endpoint)> = (1..)
-        .zip(catalogue())
-        .filter(|(_, model)| wanted.is_empty() || wanted.iter().any(|id| id == model.id))
+    let catalogue = catalogue(visit.state);
+    let found: Vec<(u64, &Arc<Endpoint>)> = (1..)
+        .zip(&catalogue)
+        .filter(|(_, model)| wanted.is_empty() || wanted.iter().any(|id| *id == model.id))
         .collect();
     if found.is_empty() {
         return Err(not_found("Resource not found"));
@@ -30,19 +34,21 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
 
 /// `Some` if the caller may see the endpoint.
 pub(super) fn endpoint(visit: &Visit<'_>, id: &str) -> Option<()> {
-    let own = APPS
+    let own = |model: &Endpoint| model.account() == visit.account();
+    let known = visit
+        .state
+        .apps
+        .all()
         .iter()
-        .filter(|app| app.owner == visit.account())
-        .flat_map(|app| app.endpoints);
-    let known = catalogue().chain(own).any(|model| model.id == id);
+        .any(|model| model.id == id && (model.access != Access::Private || own(model)));
     (known || visit.state.platform.workflows.knows(id, visit.account())).then_some(())
 }
 
-/// All endpoints except those of private apps.
-pub(super) fn catalogue() -> impl Iterator<Item = &'static Endpoint> {
-    APPS.iter()
-        .filter(|app| app.access != Access::Private)
-        .flat_map(|app| app.endpoints)
+/// All endpoints except private ones and patterns.
+pub(super) fn catalogue(state: &State) -> Vec<Arc<Endpoint>> {
+    let mut all = Vec::clone(&state.apps.all());
+    all.retain(|model| model.access != Access::Private && !model.is_pattern());
+    all
 }
 
 struct Filter {
@@ -62,7 +68,7 @@ impl Filter {
 
     fn passes(&self, model: &Endpoint) -> bool {
         let says = |text: &str| {
-            [model.id, model.name, model.description]
+            [&model.id, &model.title, &model.description]
                 .iter()
                 .any(|field| field.to_lowercase().contains(text))
         };
@@ -79,7 +85,7 @@ fn row(model: &Endpoint, with_key: bool, expand: &[String]) -> Value {
     let mut row = json!({
         "endpoint_id": model.id,
         "metadata": {
-            "display_name": model.name,
+            "display_name": model.title,
             "category": model.category,
             "description": model.description,
             "status": "active",

@@ -10,9 +10,10 @@ use crate::answer::Answer;
 use crate::apps::Endpoint;
 use crate::body::Payload;
 use crate::server::Request;
+use crate::state::State;
 
-pub(crate) fn handle(request: &Request) -> Option<Answer> {
-    let described = |id: &str| catalogue().find(|model| model.id == id);
+pub(crate) fn handle(state: &State, request: &Request) -> Option<Answer> {
+    let described = |id: &str| catalogue(state).into_iter().find(|model| model.id == id);
     let answer = if request.path == "/api/openapi/queue/openapi.json" {
         let id = request
             .query_pairs()
@@ -21,14 +22,14 @@ pub(crate) fn handle(request: &Request) -> Option<Answer> {
         let model = described(&id.unwrap_or_default());
         model.map_or_else(
             || Answer::json(StatusCode::NOT_FOUND, &Value::Null),
-            |model| Answer::json(StatusCode::OK, &document(model)),
+            |model| Answer::json(StatusCode::OK, &document(&model)),
         )
     } else {
         let id = request
             .path
             .strip_prefix("/models/")?
             .strip_suffix("/llms.txt")?;
-        let text = llms(described(id)?);
+        let text = llms(&*described(id)?);
         let content_type = HeaderValue::from_static("text/plain; charset=utf-8");
         Answer::payload(StatusCode::OK, content_type, Payload::Bytes(text.into()))
     };
@@ -36,7 +37,7 @@ pub(crate) fn handle(request: &Request) -> Option<Answer> {
 }
 
 fn llms(model: &Endpoint) -> String {
-    let (id, name, description) = (model.id, model.name, model.description);
+    let (id, name, description) = (&model.id, &model.title, &model.description);
     format!(
         "# {name}\n\n> {description}\n\n- Endpoint: https://fal.run/{id}\n- Model id: {id}\n- Category: {}\n",
         model.category
@@ -80,7 +81,7 @@ fn schemas(model: &Endpoint) -> (Value, Value) {
 }
 
 pub(super) fn document(model: &Endpoint) -> Value {
-    let (id, (input, output)) = (model.id, schemas(model));
+    let (id, (input, output)) = (&model.id, schemas(model));
     let answer = |schema: &str| {
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
         json!({ "200": { "description": "OK", "content": { "application/json": { "schema": schema } } } })

@@ -26,7 +26,7 @@ use crate::state::State;
 
 /// Runs the workflow of an app: as a request, or at `/stream` with its events.
 pub(crate) fn play(call: &Call<'_>) -> Result<Player, Answer> {
-    let streamed = match call.path {
+    let streamed = match call.path() {
         "" => false,
         "stream" => true,
         _ => return Err(call.path_not_found()),
@@ -37,7 +37,7 @@ pub(crate) fn play(call: &Call<'_>) -> Result<Player, Answer> {
         .state
         .platform
         .workflows
-        .contents(call.app)
+        .contents(&call.app.id)
         .ok_or_else(|| call.path_not_found())?;
     call.started();
     Ok(Player {
@@ -156,9 +156,8 @@ impl Player {
             body: input.to_string().into(),
             upload: None,
         };
-        let (name, path) = gateway::split(&request.path);
-        let admitted = gateway::find_app(&self.state, name, &request.path).and_then(|app| {
-            gateway::admit(app, self.caller.as_ref(), &self.state.settings())?;
+        let admitted = gateway::find_app(&self.state, &request.path).and_then(|app| {
+            gateway::admit(&app, self.caller.as_ref(), &self.state.settings())?;
             Ok(app)
         });
         let app = match admitted {
@@ -173,8 +172,7 @@ impl Player {
         let now = self.state.clock.now();
         let begun = Begun {
             request_id,
-            endpoint_id: app.endpoint_id(path),
-            app,
+            app: &app,
             caller: self.caller.as_ref(),
             method: "POST",
             sent: now,
@@ -187,8 +185,7 @@ impl Player {
             state: &self.state,
             request: &request,
             request_id,
-            app,
-            path,
+            app: &app,
             caller: self.caller.clone(),
             entry: &self.entry,
             job: None,

@@ -16,7 +16,7 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
         prices.push(json!({
             "endpoint_id": id,
             "unit_price": dollars(unit_price(visit, id)?),
-            "unit": visit.state.prices.of(id).unit,
+            "unit": &*visit.state.apps.price(id).unit,
             "currency": "USD",
         }));
     }
@@ -28,7 +28,7 @@ pub(super) fn list(visit: &Visit<'_>) -> Result<Answer, Answer> {
 fn unit_price(visit: &Visit<'_>, id: &str) -> Result<f64, Answer> {
     endpoint(visit, id).ok_or_else(|| not_found(&format!("{id}: no such endpoint")))?;
     let discount = prices::discount(&visit.settings.platform.discounts, visit.account());
-    Ok(Cost::of(1.0, visit.state.prices.of(id).unit_price, discount).total())
+    Ok(Cost::of(1.0, visit.state.apps.price(id).unit_price, discount).total())
 }
 
 pub(super) fn estimate(visit: &Visit<'_>) -> Result<Answer, Answer> {

@@ -1,5 +1,6 @@
 //! Bulk data for tests that read many pages.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,7 +61,7 @@ pub(crate) fn sow(state: &State, seed: &Seed) {
         .listed(&seed.account)
         .first()
         .map(|key| key.id.clone());
-    let price = state.prices.of(&seed.endpoint_id);
+    let price = state.apps.price(&seed.endpoint_id);
     let app: Vec<&str> = seed.endpoint_id.splitn(3, '/').take(2).collect();
     let record = |number: usize| {
         let age = Duration::from_secs((seed.billing_events - number) as u64 + 1);
@@ -92,7 +93,7 @@ pub(crate) fn sow(state: &State, seed: &Seed) {
             store: true,
             units: 1.0,
             price: price.unit_price,
-            unit: price.unit,
+            unit: Arc::clone(&price.unit),
             by_api: seed.by_api,
             runner: Uuid::new_v4().to_string(),
             lines: Vec::new(),

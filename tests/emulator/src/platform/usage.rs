@@ -103,7 +103,7 @@ pub(super) fn expansion(visit: &Visit<'_>, more: &[&str]) -> Result<Vec<String>,
 
 /// One request to a model, as a sum.
 pub(super) fn of_model(record: &Record, discount: Option<f64>, expand: &[String]) -> Sum {
-    let row = json!({ "endpoint_id": record.endpoint_id, "unit": record.unit });
+    let row = json!({ "endpoint_id": record.endpoint_id, "unit": &*record.unit });
     Sum {
         row: with_auth(row, record, expand),
         quantity: record.units,

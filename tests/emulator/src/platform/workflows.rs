@@ -1,6 +1,6 @@
 //! `/v1/workflows` (docs/protocol.md §14.6): stored workflows.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use super::paging::{self, USUAL};
 use super::visit::Visit;
 use super::{created, invalid, not_found, ok};
 use crate::answer::Answer;
-use crate::apps::App;
+use crate::apps::{App, Endpoint};
 use crate::clock;
 use crate::state::State;
 
@@ -22,8 +22,8 @@ struct Workflow {
     created: SystemTime,
     public: bool,
     contents: Value,
-    /// The app that the gateway finds under the workflow's name.
-    app: &'static App,
+    /// What the gateway finds under the workflow's name.
+    endpoint: Arc<Endpoint>,
 }
 
 impl Workflow {
@@ -60,28 +60,27 @@ impl Workflows {
 
     /// Whether an account may call the endpoint `workflows/owner/name`.
     pub(super) fn knows(&self, id: &str, account: &str) -> bool {
-        let named = |known: &&Workflow| format!("{}/{}", known.app.owner, known.app.alias) == id;
+        let named = |known: &&Workflow| known.endpoint.id == id;
         self.all()
             .iter()
             .find(named)
             .is_some_and(|known| known.public || known.account == account)
     }
 
-    /// The definition that an app runs.
-    pub(super) fn contents(&self, app: &App) -> Option<Value> {
+    /// The definition that the endpoint `id` runs.
+    pub(super) fn contents(&self, id: &str) -> Option<Value> {
         self.all()
             .iter()
-            .find(|known| std::ptr::eq(known.app, app))
+            .find(|known| known.endpoint.id == id)
             .map(|known| known.contents.clone())
     }
 }
 
 /// The app of a stored workflow.
-pub(crate) fn find_app(state: &State, owner: &str, alias: &str) -> Option<&'static App> {
+pub(crate) fn find_app(state: &State, path: &str) -> Option<App> {
     let all = state.platform.workflows.all();
     all.iter()
-        .map(|known| known.app)
-        .find(|app| app.owner == owner && app.alias == alias)
+        .find_map(|known| App::of_workflow(&known.endpoint, path))
 }
 
 /// Whether a name consists of 1 to 128 letters, digits, `_` and `-`.
@@ -147,7 +146,12 @@ pub(super) fn create(visit: &Visit<'_>) -> Result<Answer, Answer> {
     }
     let workflow = Workflow {
         ordinal: all.len() as u64 + 1,
-        app: App::of_workflow(visit.account(), &name, &title, public),
+        endpoint: Arc::new(Endpoint::of_workflow(
+            visit.account(),
+            &name,
+            &title,
+            public,
+        )),
         name,
         title,
         account: visit.account().to_owned(),

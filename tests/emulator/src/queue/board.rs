@@ -12,7 +12,6 @@ use super::ranks::Ranks;
 use super::slots::{Slot, Slots};
 use super::submit::Wanted;
 use super::work;
-use crate::apps::App;
 use crate::clock;
 use crate::state::State;
 
@@ -34,7 +33,7 @@ type Group = (Option<String>, bool);
 fn group(job: &Job) -> Group {
     (
         job.account().map(str::to_owned),
-        job.account() == Some(job.app.owner),
+        job.account() == Some(job.app.account.as_str()),
     )
 }
 
@@ -142,11 +141,11 @@ impl Queue {
         locked(&self.jobs).get(id).cloned()
     }
 
-    /// The jobs of an app that are `IN_QUEUE`.
-    pub(crate) fn pending(&self, app: &App) -> Vec<Arc<Job>> {
+    /// The jobs of the app with this name that are `IN_QUEUE`.
+    pub(crate) fn pending(&self, app: &str) -> Vec<Arc<Job>> {
         let jobs = locked(&self.jobs);
         jobs.values()
-            .filter(|job| std::ptr::eq(job.app, app) && job.is_pending())
+            .filter(|job| job.app.name == app && job.is_pending())
             .cloned()
             .collect()
     }
@@ -215,7 +214,7 @@ impl Queue {
         let mut started = Vec::new();
         for jobs in waiting.groups.values() {
             for job in jobs.values() {
-                let Some(slot) = self.slots.take(job.caller.as_ref(), job.app, limit) else {
+                let Some(slot) = self.slots.take(job.caller.as_ref(), &job.app, limit) else {
                     break;
                 };
                 started.push((Arc::clone(job), slot));

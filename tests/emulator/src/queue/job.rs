@@ -33,7 +33,7 @@ pub(super) struct Place {
 /// A request that the queue accepted.
 pub(crate) struct Job {
     pub(crate) id: String,
-    pub(crate) app: &'static App,
+    pub(crate) app: Arc<App>,
     pub(crate) caller: Option<Caller>,
     pub(crate) controls: Controls,
     pub(crate) webhook: Option<Url>,

@@ -62,9 +62,7 @@ pub(crate) struct Visit<'a> {
     pub(super) settings: Settings,
     pub(super) request: &'a Request,
     pub(super) entry: &'a Entry,
-    pub(super) app: &'static App,
-    /// The path after the alias.
-    pub(super) path: &'a str,
+    pub(super) app: Arc<App>,
     pub(super) caller: Option<Caller>,
 }
 
@@ -72,15 +70,21 @@ fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer,
     let settings = state.settings();
     let caller = gateway::caller(state, request, &settings)?;
     let (name, path) = gateway::split(&request.path);
-    let app = gateway::find_app(state, name, &request.path)?;
-    gateway::admit(app, caller.as_ref(), &settings)?;
+    let app = match path
+        .strip_prefix("requests/")
+        .and_then(|rest| job_of(state, name, rest))
+    {
+        // Its definition may have changed since.
+        Some(job) => Arc::clone(&job.app),
+        None => gateway::find_app(state, &request.path)?,
+    };
+    gateway::admit(&app, caller.as_ref(), &settings)?;
     let visit = Visit {
         state,
         settings,
         request,
         entry,
         app,
-        path,
         caller,
     };
     let segments: Vec<&str> = path.split('/').collect();
@@ -92,11 +96,17 @@ fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer,
         // Any other path belongs to the app and submits a request, even the end of a URL with the
         // full endpoint id (§3.2).
         _ if request.method == Method::POST => {
-            gateway::not_blocked(app, &request.path, &visit.settings)?;
+            gateway::not_blocked(&visit.app, &visit.settings)?;
             submit::submit(&visit)
         }
         _ => Err(wrong_method("POST")),
     }
+}
+
+/// The request of the app `name` whose id begins `path`.
+fn job_of(state: &State, name: &str, path: &str) -> Option<Arc<Job>> {
+    let id = path.split('/').next()?;
+    state.queue.find(id).filter(|job| job.app.name == name)
 }
 
 impl Visit<'_> {
@@ -133,7 +143,7 @@ impl Visit<'_> {
         self.state
             .queue
             .find(id)
-            .filter(|job| std::ptr::eq(job.app, self.app) && job.account() == account)
+            .filter(|job| job.app.name == self.app.name && job.account() == account)
     }
 
     fn no_such_path(&self) -> Answer {
@@ -145,7 +155,7 @@ impl Visit<'_> {
 }
 
 /// Cancels all waiting requests of an app (§14.9).
-pub(crate) fn flush(state: &Arc<State>, app: &App) {
+pub(crate) fn flush(state: &Arc<State>, app: &str) {
     for job in state.queue.pending(app) {
         cancel::end(state, &job);
     }

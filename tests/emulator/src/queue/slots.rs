@@ -33,7 +33,7 @@ impl Slots {
     ) -> Option<Slot> {
         let account = caller
             .map(|caller| &caller.account)
-            .filter(|account| *account != app.owner)
+            .filter(|account| *account != &app.account)
             .cloned();
         if let Some(account) = &account {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);

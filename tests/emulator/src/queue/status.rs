@@ -19,11 +19,11 @@ pub(super) struct Addresses {
 
 impl Addresses {
     pub(super) fn of(job: &Job, settings: &QueueSettings) -> Self {
-        let app = format!("{}/{}", job.app.owner, job.app.alias);
+        let app = &job.app.name;
         let id = if settings.full_id_urls {
             &job.place.endpoint
         } else {
-            &app
+            app
         };
         let base = format!("https://queue.fal.run/{id}/requests/{}", job.id);
         Self {

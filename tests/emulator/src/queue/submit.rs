@@ -19,7 +19,7 @@ use crate::server::Request;
 
 /// A job before it has a place in a line.
 pub(super) struct Wanted {
-    pub(super) app: &'static App,
+    pub(super) app: Arc<App>,
     pub(super) caller: Option<Caller>,
     pub(super) controls: Controls,
     pub(super) webhook: Option<Url>,
@@ -33,7 +33,7 @@ pub(super) fn submit(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let parameters = Parameters::read(visit.request)?;
     let id = uuid::Uuid::new_v4().to_string();
     let wanted = Wanted {
-        app: visit.app,
+        app: Arc::clone(&visit.app),
         caller: visit.caller.clone(),
         controls,
         webhook: parameters.webhook,
@@ -41,7 +41,7 @@ pub(super) fn submit(visit: &Visit<'_>) -> Result<Answer, Answer> {
         entry: visit.entry.for_later(),
         request: Arc::new(seen_by_the_app(visit, &id, parameters.query)),
     };
-    let endpoint = visit.app.endpoint_id(visit.path);
+    let endpoint = visit.app.id.clone();
     let (job, position) = visit
         .state
         .queue
@@ -119,7 +119,7 @@ fn seen_by_the_app(visit: &Visit<'_>, id: &str, query: Option<String>) -> Reques
     for (name, value) in [
         ("x-fal-request-id", id),
         ("x-fal-caller-user-id", account),
-        ("x-fal-endpoint", &visit.app.endpoint_id(visit.path)),
+        ("x-fal-endpoint", &visit.app.id),
     ] {
         headers.insert(HeaderName::from_static(name), text(value));
     }

@@ -47,7 +47,7 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
     let Some(request) = job.start() else {
         return;
     };
-    let startup = startup(job.app, &request, &state.settings().queue);
+    let startup = startup(&job.app, &request, &state.settings().queue);
     if !startup.is_zero() {
         let ready = clock::later(state.clock.now(), startup);
         tokio::select! {
@@ -58,13 +58,11 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
     if !job.begin(state.clock.now()) {
         return;
     }
-    let (_, path) = gateway::split(&request.path);
     let mut running = History::begin(
         &state,
         Begun {
             request_id: &job.id,
-            endpoint_id: job.place.endpoint.clone(),
-            app: job.app,
+            app: &job.app,
             caller: job.caller.as_ref(),
             method: request.method.as_str(),
             sent: job.submitted,
@@ -77,8 +75,7 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
         state: &state,
         request: &request,
         request_id: &job.id,
-        app: job.app,
-        path,
+        app: &job.app,
         caller: job.caller.clone(),
         entry: &job.entry,
         job: Some(&job),
@@ -87,7 +84,7 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
     running.answered(&answer);
     // Released before the status can report the completion.
     drop((slot, running));
-    let own_app = job.account() == Some(job.app.owner);
+    let own_app = job.account() == Some(job.app.account.as_str());
     let again = {
         let mut progress = job.progress();
         let attempts = progress.attempts;
@@ -169,8 +166,7 @@ fn note(state: &Arc<State>, job: &Arc<Job>, outcome: &Outcome) {
         state,
         Begun {
             request_id: &job.id,
-            endpoint_id: job.place.endpoint.clone(),
-            app: job.app,
+            app: &job.app,
             caller: job.caller.as_ref(),
             method: "POST",
             sent: job.submitted,

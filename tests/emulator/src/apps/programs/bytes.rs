@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::answer::Answer;
 use crate::apps::Call;
 use crate::body::{Payload, Source};
-use crate::input::{self, Fields};
+use crate::input::Fields;
 
 /// The largest output in bytes: 1 GiB.
 const LARGEST: u64 = 1 << 30;
@@ -17,7 +17,7 @@ const PIECE: u64 = 4096;
 
 pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
-    let object = input::object(call.request)?;
+    let object = call.input()?;
     let mut fields = Fields::new(&object);
     let size = fields.integer_between("size", 1024, 0, LARGEST);
     let content_type = fields

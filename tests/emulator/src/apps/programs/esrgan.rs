@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::answer::Answer;
 use crate::apps::Call;
-use crate::input::{self, Fields};
+use crate::input::Fields;
 use crate::picture::Picture;
 use crate::storage::{Content, Lifecycle};
 
@@ -14,7 +14,7 @@ const SIDE: u64 = 512;
 
 pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
-    let object = input::object(call.request)?;
+    let object = call.input()?;
     let mut fields = Fields::new(&object);
     let prompt = fields.required_string("image_url");
     let scale = fields.integer_between("scale", 2, 1, 8);

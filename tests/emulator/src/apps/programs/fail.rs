@@ -12,12 +12,12 @@ use crate::input::{self, Fields};
 
 pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.post()?;
-    let failure = if call.path.is_empty() {
-        asked_for(&input::object(call.request)?)?
+    let failure = if call.path().is_empty() {
+        asked_for(&call.input()?)?
     } else {
         // The path selects the failure. The input is only quoted in the response.
         let input = input::object(call.request).unwrap_or_default();
-        named(call.path, &input).ok_or_else(|| call.path_not_found())?
+        named(call.path(), &input).ok_or_else(|| call.path_not_found())?
     };
     if failure.ran {
         call.started();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::answer::Answer;
 use crate::apps::Call;
-use crate::input::{self, Fields};
+use crate::input::Fields;
 use crate::picture::Picture;
 use crate::storage::{self, Content, Lifecycle};
 
@@ -33,16 +33,8 @@ struct Input {
 }
 
 pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
-    let below = format!("{}/{}/{}", call.app.owner, call.app.alias, call.path);
-    if !call.app.has(below.trim_end_matches('/')) {
-        return Err(call.path_not_found());
-    }
-    call.post()?;
-    let default_size = match call.app.alias {
-        "fast-sdxl" => (1024, 1024),
-        _ => (1024, 768),
-    };
-    let input = Input::read(&input::object(call.request)?, default_size)?;
+    call.plain_post()?;
+    let input = Input::read(&call.input()?)?;
     let lifecycle = Lifecycle::read(&call.request.headers)?;
     call.started();
     let began = Instant::now();
@@ -83,12 +75,12 @@ async fn image(
 }
 
 impl Input {
-    fn read(object: &Map<String, Value>, default_size: (u32, u32)) -> Result<Self, Answer> {
+    fn read(object: &Map<String, Value>) -> Result<Self, Answer> {
         let mut fields = Fields::new(object);
         let input = Self {
             prompt: fields.required_string("prompt"),
             seed: fields.integer("seed").unwrap_or_else(random_seed),
-            size: size(&mut fields, default_size),
+            size: size(&mut fields),
             images: fields.integer_between("num_images", 1, 1, 4),
             inline: fields.boolean("sync_mode"),
         };
@@ -108,9 +100,12 @@ fn random_seed() -> i128 {
     i128::from(Uuid::new_v4().as_fields().0)
 }
 
-fn size(fields: &mut Fields<'_>, default: (u32, u32)) -> (u32, u32) {
+/// The size if the input and the endpoint name none.
+const USUAL: (u32, u32) = (1024, 768);
+
+fn size(fields: &mut Fields<'_>) -> (u32, u32) {
     match fields.get("image_size") {
-        None => default,
+        None => USUAL,
         Some(Value::Object(object)) => fields.nested("image_size", object, |size| {
             let mut side = |name| size.integer_between(name, 512, 64, 4096) as u32;
             (side("width"), side("height"))
@@ -128,7 +123,7 @@ fn size(fields: &mut Fields<'_>, default: (u32, u32)) -> (u32, u32) {
                 &message,
                 Some(json!({ "expected": names })),
             );
-            default
+            USUAL
         }
     }
 }

@@ -11,7 +11,7 @@ use super::fail;
 use crate::answer::Answer;
 use crate::apps::Call;
 use crate::clock;
-use crate::input::{self, Fields};
+use crate::input::Fields;
 use crate::server::Request;
 
 /// The longest run in milliseconds: a day.
@@ -37,7 +37,7 @@ pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
     // Read before the test can observe that the app runs and advance the clock.
     let began = call.state.clock.now();
-    let script = Script::read(&input::object(call.request)?)?;
+    let script = Script::read(&call.input()?)?;
     call.started();
     tokio::select! {
         () = script.play(call, began) => {}

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::answer::Answer;
 use crate::apps::Call;
 use crate::clock;
-use crate::input::{self, Fields};
+use crate::input::Fields;
 
 /// The longest delay in milliseconds: the default `request_timeout` of an app (docs/protocol.md
 /// §15).
@@ -16,7 +16,7 @@ const LONGEST: u64 = 3_600_000;
 
 pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
-    let object = input::object(call.request)?;
+    let object = call.input()?;
     let mut fields = Fields::new(&object);
     let ms = fields.integer_between("ms", 1000, 0, LONGEST);
     fields.finish()?;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::answer::Answer;
 use crate::apps::Call;
-use crate::input::{self, Fields};
+use crate::input::Fields;
 use crate::sse::{self, Script, Style};
 
 /// The longest pause between two events in milliseconds: a minute.
@@ -18,11 +18,11 @@ const LONGEST_PAUSE: u64 = 60_000;
 
 pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     // The JavaScript client omits the path if the endpoint id ends with it (§3.2).
-    if !matches!(call.path, "" | "stream") {
+    if !matches!(call.path(), "" | "stream") {
         return Err(call.path_not_found());
     }
     call.post()?;
-    let object = input::object(call.request)?;
+    let object = call.input()?;
     let mut fields = Fields::new(&object);
     if object.contains_key("status") {
         let status = fields.integer_between("status", 500, 400, 599) as u16;
@@ -183,13 +183,13 @@ pub(in crate::apps) fn workflow(call: &Call<'_>) -> Result<Answer, Answer> {
 
 /// The input, and whether the response is a stream.
 fn object_and_mode(call: &Call<'_>) -> Result<(Map<String, Value>, bool), Answer> {
-    let streamed = match call.path {
+    let streamed = match call.path() {
         "" => false,
         "stream" => true,
         _ => return Err(call.path_not_found()),
     };
     call.post()?;
-    Ok((input::object(call.request)?, streamed))
+    Ok((call.input()?, streamed))
 }
 
 fn events_answer(events: &[Value], pause: Duration) -> Answer {

@@ -9,7 +9,7 @@ use super::job;
 use crate::answer::Answer;
 use crate::apps::Call;
 use crate::clock;
-use crate::input::{self, Fields};
+use crate::input::Fields;
 use crate::storage::{Content, Lifecycle};
 
 /// The head of an MP4 file, without a track.
@@ -21,7 +21,7 @@ const TIME: Duration = Duration::from_millis(100);
 pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.plain_post()?;
     let end = clock::later(call.state.clock.now(), TIME);
-    let object = input::object(call.request)?;
+    let object = call.input()?;
     let mut fields = Fields::new(&object);
     fields.required_string("prompt");
     fields.finish()?;

@@ -9,8 +9,8 @@ use super::super::paging::{self, Limit};
 use super::super::visit::Visit;
 use super::super::window::{DAY, Window};
 use super::super::{Answer, done, ok};
-use super::{ENVIRONMENT, MACHINE, all, named};
-use crate::apps::{Access, App};
+use super::{ENVIRONMENT, MACHINE, OwnApp, all, named};
+use crate::apps::Access;
 use crate::clock;
 use crate::queue;
 
@@ -20,11 +20,11 @@ pub(in super::super) fn apps(visit: &Visit<'_>) -> Result<Answer, Answer> {
         .one("environment")
         .unwrap_or_else(|| ENVIRONMENT.into());
     let search = visit.one("search").unwrap_or_default();
-    let row = |(id, app): (String, &App)| {
+    let row = |(id, app): (String, OwnApp)| {
         let mut row = json!({
             "endpoint_id": id,
-            "name": app.alias,
-            "owner": app.owner,
+            "name": app.alias(),
+            "owner": app.account,
             "environment": ENVIRONMENT,
             "machine_type": MACHINE,
             "auth_mode": match app.access {
@@ -41,7 +41,7 @@ pub(in super::super) fn apps(visit: &Visit<'_>) -> Result<Answer, Answer> {
             "updated_at": clock::rfc3339(visit.state.clock.began()),
         });
         if with_endpoints {
-            row["endpoints"] = app.endpoints.iter().map(|endpoint| endpoint.id).collect();
+            row["endpoints"] = json!(app.endpoints);
         }
         row
     };
@@ -52,12 +52,12 @@ pub(in super::super) fn apps(visit: &Visit<'_>) -> Result<Answer, Answer> {
 }
 
 pub(in super::super) fn queue(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    ok(&json!({ "queue_size": visit.state.queue.pending(named(visit)?).len() }))
+    ok(&json!({ "queue_size": visit.state.queue.pending(&named(visit)?.name).len() }))
 }
 
 /// Ends the waiting requests. Running ones continue.
 pub(in super::super) fn flush(visit: &Visit<'_>) -> Result<Answer, Answer> {
-    queue::flush(visit.state, named(visit)?);
+    queue::flush(visit.state, &named(visit)?.name);
     done()
 }
 
@@ -79,10 +79,10 @@ struct Revision {
 
 /// The revisions, oldest first. Their ids derive from the app's name, so that they are the same in
 /// each run.
-fn deployed(visit: &Visit<'_>, app: &App) -> Vec<Revision> {
+fn deployed(visit: &Visit<'_>, app: &OwnApp) -> Vec<Revision> {
     let began = visit.state.clock.began();
     let revision = |(number, (days, message)): (usize, &(u64, Option<&'static str>))| Revision {
-        id: format!("{}-{}", app.alias, number + 1),
+        id: format!("{}-{}", app.alias(), number + 1),
         created: began
             .checked_sub(Duration::from_secs(days * DAY))
             .unwrap_or(SystemTime::UNIX_EPOCH),
@@ -101,7 +101,7 @@ pub(super) fn current_revision(app: &str) -> String {
 
 pub(in super::super) fn revisions(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let app = named(visit)?;
-    let mut all: Vec<(usize, Revision)> = deployed(visit, app).into_iter().enumerate().collect();
+    let mut all: Vec<(usize, Revision)> = deployed(visit, &app).into_iter().enumerate().collect();
     all.reverse();
     let mut page = paging::numbered(
         visit,
@@ -121,11 +121,11 @@ pub(in super::super) fn revisions(visit: &Visit<'_>) -> Result<Answer, Answer> {
                 "message": revision.message,
                 "annotations": revision.message.map(|_| json!({ "source": "emulator" })),
                 "status": recent.then_some("deployed"),
-                "deployed_by": recent.then_some(app.owner),
+                "deployed_by": recent.then_some(&app.account),
             })
         },
     )?;
-    page["endpoint_id"] = json!(format!("{}/{}", app.owner, app.alias));
+    page["endpoint_id"] = json!(app.name);
     ok(&page)
 }
 
@@ -153,7 +153,7 @@ pub(in super::super) fn events(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let app = named(visit)?;
     let categories = visit.choices("category", CATEGORIES)?;
     let window = Window::plain(visit, DAY, None)?;
-    let mut all = happened(visit, app);
+    let mut all = happened(visit, &app);
     all.retain(|event| {
         window.holds(event.time)
             && (categories.is_empty() || categories.iter().any(|known| known == event.category))
@@ -167,7 +167,7 @@ pub(in super::super) fn events(visit: &Visit<'_>) -> Result<Answer, Answer> {
             "payload": event.payload,
         })
     })?;
-    page["endpoint_id"] = json!(format!("{}/{}", app.owner, app.alias));
+    page["endpoint_id"] = json!(app.name);
     ok(&page)
 }
 
@@ -179,13 +179,13 @@ struct Event {
 }
 
 /// The deployments, and a runner for each request.
-fn happened(visit: &Visit<'_>, app: &App) -> Vec<Event> {
+fn happened(visit: &Visit<'_>, app: &OwnApp) -> Vec<Event> {
     let mut events = Vec::new();
     let mut old: Option<String> = None;
     for revision in deployed(visit, app) {
         for category in ["deployment_started", "deployment_ended"] {
             let payload = json!({
-                "new_application_id": revision.id, "old_application_id": old, "actor": { "nickname": app.owner },
+                "new_application_id": revision.id, "old_application_id": old, "actor": { "nickname": app.account },
             });
             let id = format!("{}-{category}", revision.id);
             events.push(Event {
@@ -197,9 +197,8 @@ fn happened(visit: &Visit<'_>, app: &App) -> Vec<Event> {
         }
         old = Some(revision.id);
     }
-    let name = format!("{}/{}", app.owner, app.alias);
     let mut records: Vec<Arc<_>> = visit.state.history.all();
-    records.retain(|record| record.app == name);
+    records.retain(|record| record.app == app.name);
     for record in records {
         let payload = json!({ "job_id": record.runner, "machine_type": MACHINE });
         let id = |category: &str| format!("{}-{category}", record.runner);

@@ -44,7 +44,7 @@ pub(in super::super) fn metrics(visit: &Visit<'_>) -> Result<Answer, Answer> {
         add(
             "fal_app_queue_size",
             application.clone(),
-            visit.state.queue.pending(app).len() as f64,
+            visit.state.queue.pending(&app.name).len() as f64,
         );
         add("fal_app_concurrent_requests", application.clone(), running);
         let recent = |time| now.duration_since(time).is_ok_and(|age| age <= LAST_MINUTE);

@@ -16,7 +16,6 @@ const MOST: usize = 10_000;
 
 pub(in super::super) fn runners(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let app = named(visit)?;
-    let name = format!("{}/{}", app.owner, app.alias);
     let aggregation = visit
         .choice("aggregation", &["max", "avg"])?
         .unwrap_or("max");
@@ -27,12 +26,12 @@ pub(in super::super) fn runners(visit: &Visit<'_>) -> Result<Answer, Answer> {
         .history
         .all()
         .iter()
-        .filter(|record| record.app == name)
+        .filter(|record| record.app == app.name)
     {
         running.push((record.started, record.ended.unwrap_or(window.end)));
         pending.push((record.sent, record.started));
     }
-    let waiting = visit.state.queue.pending(app);
+    let waiting = visit.state.queue.pending(&app.name);
     pending.extend(waiting.iter().map(|job| (job.submitted(), window.end)));
     let mut history: Vec<Value> = Vec::new();
     let mut floor = window.floor(window.start);
@@ -58,7 +57,7 @@ pub(in super::super) fn runners(visit: &Visit<'_>) -> Result<Answer, Answer> {
         floor = next;
     }
     ok(&json!({
-        "endpoint_id": name, "timeframe": window.timeframe.name(), "aggregation": aggregation, "history": history,
+        "endpoint_id": app.name, "timeframe": window.timeframe.name(), "aggregation": aggregation, "history": history,
     }))
 }
 
