@@ -9,13 +9,15 @@ import itertools
 import pickle
 import sys
 import traceback
-from typing import Any, Union
+from pathlib import Path
+from typing import Any, Callable, Union
 
 import logs
 import pytest
 from conftest import Emulator, output
 
 import libfal
+from libfal import _waiting
 from libfal._base import Base
 
 _Client = Union[libfal.SyncClient, libfal.AsyncClient]
@@ -54,6 +56,17 @@ def test_the_error_for_a_malformed_key_refers_to_no_exception_with_the_key(cls: 
     assert caught.value.__context__ is None and caught.value.__cause__ is None
 
 
+def variables(error: BaseException | None) -> str:
+    """Returns the variables of libfal's functions that an exception and those before it passed through, as reports of errors show them."""
+    shown: list[object] = []
+    package = str(Path(libfal.__file__).parent)
+    while error is not None:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename.startswith(package)]
+        shown += [getattr(it, "_text", it) for frame in frames for it in frame.f_locals.values()]
+        error = error.__cause__ or error.__context__
+    return repr(shown)
+
+
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_report_with_the_variables_of_each_function_has_no_key(cls: type[Any]) -> None:
     secret = KEY.partition(":")[2]
@@ -67,14 +80,44 @@ def test_a_report_with_the_variables_of_each_function_has_no_key(cls: type[Any])
         for call in calls if options.keys() <= {"key", "app_token", "profile"} else calls[:1]:
             with pytest.raises(Exception) as caught:
                 call(options)
-            frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__) if "libfal" in frame.f_code.co_filename]
-            assert frames and secret not in repr(frames), options
+            assert secret not in variables(caught.value), options
+
+
+def test_no_function_that_takes_a_key_keeps_it_in_a_variable_when_it_raises(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    secret = KEY.partition(":")[2]
+    folder, token = str(home), f"{secret}-of-a-token"
+    calls: list[Callable[[], object]] = [
+        lambda: libfal.explain(KEY, profile="a"),
+        lambda: libfal.explain(KEY, config_path="a\0b"),
+        lambda: libfal.explain(f"{KEY}\ud800"),
+        lambda: libfal.explain(app_token=token, config_path="a\0b"),
+        lambda: libfal.explain(app_token=libfal.AppToken(token), config_path="a\0b"),
+        lambda: libfal.store_key("a", KEY, config_path=folder),
+        lambda: libfal.store_key("a", KEY.encode()),  # type: ignore[arg-type]
+        lambda: libfal.store_key("a\ud800", KEY),
+        lambda: libfal.store_in_keyring("a\ud800", KEY),
+        lambda: libfal.store_in_keyring("a", f"{KEY}\ud800"),
+        lambda: libfal.AppToken(token.encode()),  # type: ignore[arg-type]
+    ]
+    waits: list[Callable[[], object]] = [lambda: libfal.explain(KEY), lambda: libfal.store_key("a", KEY, config_path=home / "config.toml")]
+    for call in [*calls, *waits]:
+        if call in waits:
+            monkeypatch.setattr(_waiting, "wait", interrupted)
+        with pytest.raises(BaseException) as caught:
+            call()
+        assert secret not in variables(caught.value)
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_only_a_client_of_the_environment_travels(cls: type[_Client]) -> None:
     twin = pickle.loads(pickle.dumps(cls()))
-    assert type(twin) is cls and twin == cls()
+    assert type(twin) is cls and twin == cls() and twin.default_timeout is cls().default_timeout
+    limited = cls(default_timeout=120)
+    # Uploads have this limit, and none by default.
+    assert pickle.loads(pickle.dumps(limited)) == limited and pickle.loads(pickle.dumps(limited)).default_timeout is not twin.default_timeout
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(cls(KEY))
     client = cls(KEY)

@@ -442,9 +442,10 @@ def test_uploads_have_progress_and_a_missing_file_is_one(emulator: Emulator, tmp
 
 
 def test_what_uploads_files_has_no_limit_but_the_one_that_is_set(emulator: Emulator) -> None:
-    clients = {client.default_timeout: client for client in (emulator.client(), emulator.client(default_timeout=5), emulator.client(default_timeout=None))}
-    for limit, client in clients.items():
-        expected = None if limit == 120 else limit
+    given: list[dict[str, Any]] = [{}, *({"default_timeout": limit} for limit in (5, None, 120, 120.0))]
+    for options in given:
+        client = emulator.client(**options)
+        limit, expected = client.default_timeout, options.get("default_timeout")
         calls: list[Any] = [
             *_calls.uploads(client, [{"data": b"x"}], None, False),
             _calls.submit(client, "emulator/job", {"a": b"x"}, lambda *_: None),

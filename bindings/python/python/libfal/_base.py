@@ -25,7 +25,7 @@ else:
 
     _Level = _Scope = str
 
-# The official default, in seconds.
+# The official default, in seconds. Only a client without an argument has this object; an equal number was given.
 DEFAULT_TIMEOUT = 120.0
 # The time limit of a call without one.
 FOREVER = 365 * 24 * 3600.0
@@ -56,7 +56,7 @@ class Base:
         key: "<key id>:<key secret>". By default the first key in the environment; explain() shows the search.
         default_timeout: The time limit of a call in seconds, including retries, except run(), subscribe(), stream(), a
             wait for a result and connections, which have no limit of their own. Calls that upload files have none
-            unless it differs from 120. None is no limit.
+            unless you pass one, 120 too. None is no limit.
         profile: Use the key of this profile of the configuration file. With keyring=True, also of this name in the
             keyring.
         app_token: Use this short-lived token from mint_token().
@@ -209,14 +209,9 @@ class Base:
             profile: Use the key of this profile of the configuration file. With keyring=True, also of this name in the
                 keyring.
             app_token: Use this short-lived token from mint_token().
-            credential: A function that returns a key, (key, seconds), or an AppToken; with seconds, it is called again
-                after that time. It is called when a call needs a key, and again when fal rejects the key, on a thread
-                of its own that does not keep the program running. All calls that need the key wait for the same result,
-                at most two minutes. The function may use other clients, but not this one. The type and text of an
-                exception become part of the CredentialsError, so they must contain no secret.
+            credential: A function that returns a key, (key, seconds), or an AppToken. SyncClient describes it.
             anonymous: Use no key.
-            keyring: Whether to search the system keyring, which may ask the user to unlock it. By default only if
-                FAL_KEYRING=1. The keyring is read only when a call needs a key.
+            keyring: Whether to search the system keyring. By default only if FAL_KEYRING=1.
             config_path: Read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
         """
         core = self._open()
@@ -253,9 +248,9 @@ class Base:
     def __deepcopy__(self, _memo: Any, /) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[object, ...]]:
         if self._has_defaults:
-            return type(self), ()
+            return type(self), () if self._default_timeout is DEFAULT_TIMEOUT else (None, self._default_timeout)
         raise TypeError(f"a libfal.{type(self).__name__} may hold a key and cannot be pickled; make one where it is needed")
 
 

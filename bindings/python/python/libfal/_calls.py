@@ -389,7 +389,7 @@ def _request(
 
 def _uploading(limit: float | None) -> float | None:
     """Returns the limit of a call that uploads files. The default would end long transfers that proceed; the core ends those that do not."""
-    return None if limit == DEFAULT_TIMEOUT else limit
+    return None if limit is DEFAULT_TIMEOUT else limit
 
 
 def _limit(limit: float | None) -> float:

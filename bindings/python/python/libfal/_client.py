@@ -715,18 +715,19 @@ def explain(
         profile: Use the key of this profile of the configuration file. With keyring=True, also of this name in the
             keyring.
         app_token: Use this short-lived token from mint_token().
-        credential: A function that returns a key, (key, seconds), or an AppToken; with seconds, it is called again
-            after that time. It is called when a call needs a key, and again when fal rejects the key, on a thread of
-            its own that does not keep the program running. All calls that need the key wait for the same result, at
-            most two minutes. The function may use other clients, but not this one. The type and text of an exception
-            become part of the CredentialsError, so they must contain no secret.
+        credential: A function that returns a key, (key, seconds), or an AppToken. SyncClient describes it.
         anonymous: Use no key.
-        keyring: Whether to search the system keyring, which may ask the user to unlock it. By default only if
-            FAL_KEYRING=1. The keyring is read only when a call needs a key.
+        keyring: Whether to search the system keyring. By default only if FAL_KEYRING=1.
         config_path: Read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
     """
-    options, _functions = credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
-    return from_report(*_waiting.work(_libfal.explain(options)))
+    options: object = None
+    try:
+        options, _functions = credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
+        return from_report(*_waiting.work(_libfal.explain(options)))
+    except BaseException as error:
+        # So that no report with the variables of each function has the key.
+        del key, app_token, options
+        raise error.with_traceback(None)
 
 
 def shutdown(timeout: _Seconds = 5.0) -> None:

@@ -30,10 +30,14 @@ class AppToken:
     __slots__ = ("_expires_in", "_text")
 
     def __init__(self, text: str, expires_in: float | None = None) -> None:
-        if not isinstance(text, str):
-            raise TypeError(f"the text of a token is a str, not {type(text).__name__}")
-        self._text = text
+        # First, so that repr() serves reports of the error.
         self._expires_in = expires_in
+        if not isinstance(text, str):
+            kind = type(text).__name__
+            # So that no report with the variables of each function has the token.
+            del text
+            raise TypeError(f"the text of a token is a str, not {kind}")
+        self._text = text
 
     @property
     def text(self) -> str:

@@ -81,8 +81,13 @@ def store_key(profile: str, key: str, *, activate: bool = False, config_path: _P
     activate, programs use the profile if FAL_PROFILE is not set. Waits up to 20 seconds for another program that changes
     the file. Ctrl-C ends the wait, but the key may still be stored.
     """
-    place = path("config_path", config_path)
-    return change(_libfal.store_key(text("profile", profile), text("key", key), activate, place))
+    try:
+        place = path("config_path", config_path)
+        return change(_libfal.store_key(text("profile", profile), text("key", key), activate, place))
+    except BaseException as error:
+        # So that no report with the variables of each function has the key.
+        del key
+        raise error.with_traceback(None)
 
 
 def remove_key(profile: str, *, config_path: _Path | None = None) -> Change:
@@ -102,7 +107,12 @@ def store_in_keyring(account: str, key: str) -> None:
     unlock it. The call takes at most one minute, and raises ResourceError if there is no keyring or it denies access.
     Ctrl-C ends the wait, but the key may still be stored.
     """
-    _waiting.work(_libfal.store_in_keyring(text("account", account), text("key", key)))
+    try:
+        _waiting.work(_libfal.store_in_keyring(text("account", account), text("key", key)))
+    except BaseException as error:
+        # As in store_key().
+        del key
+        raise error.with_traceback(None)
 
 
 def remove_from_keyring(account: str) -> bool:

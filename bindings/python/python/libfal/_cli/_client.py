@@ -8,6 +8,7 @@ import re
 
 import libfal
 
+from .._base import DEFAULT_TIMEOUT
 from ._output import Output
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ def client(args: argparse.Namespace, out: Output, **options: Any) -> libfal.Sync
     """Returns a client with the options that every command has, and with others, which take precedence."""
     every: dict[str, Any] = {
         "profile": args.profile,
-        "default_timeout": args.timeout or 120.0,
+        "default_timeout": args.timeout or DEFAULT_TIMEOUT,
         "user_agent": "libfal-command",
         "log": (lambda level, line: out.note(f"{level}: {_without_pages(line)}")) if args.verbose else None,
         "log_level": "debug",
