@@ -171,6 +171,33 @@ def test_what_is_no_json_is_refused_as_pythons_own_decoder_does(text: bytes) -> 
     assert isinstance(caught.value, RecursionError) or str(own.value) in str(caught.value)
 
 
+@pytest.mark.skipif(not hasattr(sys, "set_int_max_str_digits"), reason="this Python has no limit")
+def test_an_integer_beyond_the_limit_of_python_is_named_and_not_lost(emulator: Emulator) -> None:
+    # Type checkers for older versions do not know them.
+    limit, set_limit = vars(sys)["get_int_max_str_digits"](), vars(sys)["set_int_max_str_digits"]
+    text = '{"n": -' + "7" * 5000 + "}"
+    action = {"type": "status", "status": 200, "body": text, "headers": {"content-type": "application/json"}}
+    emulator.fault(action, path="/emulator/echo")
+    with pytest.raises(libfal.DecodeError, match=f"an integer of more than {limit} digits, the limit of this Python") as caught:
+        emulator.client().run("emulator/echo", {})
+    error = caught.value
+    assert "not JSON" not in str(error) and "sys.set_int_max_str_digits(0)" in error.remedy and "error.response.json()" in error.remedy
+    assert error.response and error.response.content == text.encode()
+    try:
+        set_limit(0)
+        assert error.response.json() == {"n": -int("7" * 5000)}
+    finally:
+        set_limit(limit)
+
+
+def test_a_body_that_is_nested_too_deeply_for_python_is_named() -> None:
+    # A decoder of Python needs a level of its stack for each.
+    text = b"[" * 200_000 + b"]" * 200_000
+    with pytest.raises(libfal.DecodeError, match="the body is nested too deeply") as caught:
+        libfal.Response(200, {}, text).json()
+    assert caught.value.response and caught.value.response.content == text
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells how much memory was used")
 def test_a_large_value_is_in_memory_as_it_came_and_as_it_is_asked_for() -> None:
     code = """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ._errors import DecodeError, failed
 from ._headers import Headers
 from ._libfal import Answer
@@ -133,10 +135,21 @@ def _loads(answer: Answer, parse_float: Callable[[str], Any] | None) -> Any:
     try:
         return imported("json").loads(answer.body(), parse_float=parse_float)
     except (ValueError, RecursionError) as cause:
-        error = failed("FAL_E_WRONG_TYPE", f"the body is not JSON: {cause}", cause)
+        error = failed("FAL_E_WRONG_TYPE", *_why(cause))
         # The output of a call that was paid for must not be lost.
         error.response, error.may_have_executed = Response._of(answer), True
         raise error
+
+
+def _why(cause: ValueError | RecursionError) -> tuple[str, BaseException, str]:
+    """Returns why Python's decoder refused a body, the exception, and a remedy if there is a better one than that of the code."""
+    if isinstance(cause, RecursionError):
+        return f"the body is nested too deeply: {cause}", cause, "Read error.response.content with a decoder that has no such limit."
+    if "set_int_max_str_digits" in str(cause):
+        most = sys.__dict__["get_int_max_str_digits"]()
+        remedy = "Call sys.set_int_max_str_digits(0), then error.response.json()."
+        return f"the body has an integer of more than {most} digits, the limit of this Python", cause, remedy
+    return f"the body is not JSON: {cause}", cause, ""
 
 
 # So that repr() and pickle use the public name.
