@@ -440,9 +440,19 @@ wheel: tools $(VENV)/made
 	"$(PYTHON)" -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps "$(BUILD)"/wheels/*.whl
 endif
 
+# mypy runs as one of the tests.
+PYRIGHT := $(ROOT)/$(BUILD)/pyright
+
+$(PYRIGHT)/made: $(wildcard tests/python/pyright/package*.json tests/python/pyright/.npmrc)
+	mkdir -p "$(PYRIGHT)"
+	cp $^ "$(PYRIGHT)"
+	npm ci --prefix "$(PYRIGHT)" --loglevel=error --no-audit --no-fund
+	touch $@
+
 .PHONY: test-python
-test-python: wheel sdist emulator ## the Python tests
+test-python: wheel sdist emulator $(PYRIGHT)/made ## the Python tests
 ifneq ($(REQUIREMENTS),)
+	$(ISOLATED) node "$(PYRIGHT)/node_modules/pyright" --project tests/python/pyright --pythonpath "$(PYTHON)"
 	cd tests/python && $(ISOLATED) FAL_EMULATOR_BIN="$(EMULATOR)" "$(PYTHON)" -m pytest -q --ignore=test_keyring.py \
 		--junitxml="$(LOGS)/pytest.xml" -o junit_logging=all
 endif

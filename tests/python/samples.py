@@ -27,7 +27,7 @@ class Hook(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         _ARRIVED.release()
 
-    def log_message(self, *_: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

@@ -28,7 +28,7 @@ SLOW = {"ms": 60_000}
 class WithoutReaders(asyncio.SelectorEventLoop):
     """Refuses what the loop of Windows refuses."""
 
-    def add_reader(self, *_: object) -> None:
+    def add_reader(self, fd: object, callback: object, *args: object) -> None:
         raise NotImplementedError
 
 
@@ -394,7 +394,7 @@ def test_a_loop_without_readers_may_be_closed_at_once(emulator: Emulator) -> Non
         loop.set_exception_handler(lambda *_: None)
         assert loop.run_until_complete(it.run("emulator/echo", {"n": n}))["body"] == {"n": n}
         loop.close()
-    del loop
+        del loop
     gc.collect()
     assert asyncio.run(it.run("emulator/echo", {}))["body"] == {}
     assert descriptors() <= before + 8

@@ -263,7 +263,7 @@ def test_a_client_and_what_holds_it_are_freed_together(emulator: Emulator, how: 
         app = App(emulator, how)
         app.client.run("emulator/echo", {})
         apps.append(weakref.ref(app))
-    del app
+        del app
     end = time.monotonic() + 10
     # The thread that called the function last may still hold a reference to it.
     while any(app() for app in apps) and time.monotonic() < end:

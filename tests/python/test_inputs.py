@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import collections
+import collections.abc
 import dataclasses
 import datetime
 import decimal
@@ -66,7 +67,7 @@ class Shouting(str):
     def __repr__(self) -> str:
         return "wrong"
 
-    def encode(self, *_: Any) -> bytes:
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:
         return b"wrong"
 
 

@@ -265,12 +265,14 @@ def test_a_full_queue_is_waited_for(emulator: Emulator) -> None:
 
 
 def test_leaving_with_an_exception_ends_the_connection(emulator: Emulator) -> None:
+    sockets: list[libfal.WebSocketConnection] = []
     with pytest.raises(KeyError):
         with emulator.client().ws_connect("emulator/ws") as socket:
+            sockets.append(socket)
             socket.send("a")
             raise KeyError
     with pytest.raises(libfal.FalClientError):
-        socket.send("b")
+        sockets[0].send("b")
     end = time.monotonic() + 10
     while emulator.control("GET", "stats")["open_websockets"] and time.monotonic() < end:
         time.sleep(0.005)

@@ -84,7 +84,8 @@ class FalClientHTTPError(FalClientError):
         error_type: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.status_code = status_code
+        # None in other errors, where a program may set it; here it never does.
+        self.status_code = status_code  # pyright: ignore[reportIncompatibleVariableOverride]
         self.response_headers = Headers(response_headers)
         self.response = response
         self.error_type = error_type

@@ -349,7 +349,7 @@ def _binary(upload: dict[str, object], _place: _Place) -> bytes:
 
 def _pointer(place: _Place) -> str:
     parts: list[str] = []
-    while place:
+    while place is not None:
         place, part = place
         parts.append(str(part).replace("~", "~0").replace("/", "~1"))
     return "".join(f"/{part}" for part in reversed(parts))
@@ -358,7 +358,7 @@ def _pointer(place: _Place) -> str:
 def _path(name: str, place: _Place) -> str:
     """Returns a place as Python writes it."""
     parts: list[str] = []
-    while place:
+    while place is not None:
         place, part = place
         shown = part if isinstance(part, int) or len(part) <= _KEY else f"{part[:_KEY]}…"
         parts.append(f"[{shown}]" if isinstance(shown, int) else f"[{(plain(shown) or b'').decode()}]")

@@ -336,7 +336,7 @@ async def ended(call: Call[Any]) -> Op:
             events = Events(waker, op, None)
             async for event in events:
                 for function, arguments in call.notices.of(event):
-                    result = function(*arguments)
+                    result: Any = function(*arguments)
                     if hasattr(result, "__await__"):
                         await (result if call.limit is None else events.until_late(result))
     return op
@@ -365,7 +365,7 @@ class Events:
         return self
 
     async def __anext__(self) -> Answer | None:
-        found = value_of(self._op.next(0.0))
+        found: Answer | None | Literal[False] = value_of(self._op.next(0.0))
         if found is None and not self._has_paused:
             self._has_paused = True
             return None
@@ -383,7 +383,7 @@ class Events:
             if left is not None and left <= 0:
                 raise idled(self._op, self._idle)
             await self._waker.changed(self._number, left)
-            found = value_of(self._op.next(0.0))
+            found: Answer | None | Literal[False] = value_of(self._op.next(0.0))
             if found is not None:
                 return found
 

@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn, final
+    from typing import Any, Literal, NoReturn, final
 
     from typing_extensions import Self
 
@@ -68,7 +68,7 @@ class Operation:
         """Return the new states of the job of subscribe_start() since the last call. Never blocks."""
         found: list[Status] = []
         while True:
-            event = value_of(self._op.next(0.0))
+            event: Answer | None | Literal[False] = value_of(self._op.next(0.0))
             status = self._statuses.of(event or None)
             if status:
                 found.append(status)

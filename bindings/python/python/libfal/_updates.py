@@ -24,12 +24,15 @@ if TYPE_CHECKING:
         @property
         def is_over(self) -> bool:
             """Whether no event that follows matters."""
+            ...
 
         def of(self, event: Answer | None) -> Iterable[_T_co]:
             """None means that no event waits."""
+            ...
 
         def rest(self) -> Iterable[_T_co]:
             """Returns what follows from the success of the call."""
+            ...
 else:
     from _collections import deque
 

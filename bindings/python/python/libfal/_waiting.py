@@ -151,7 +151,7 @@ def events(op: Op, idle: float | None = None) -> Iterator[Answer | None]:
     Raises FalClientTimeoutError if there is none for that many seconds.
     """
     while True:
-        found = value_of(op.next(0.0))
+        found: Answer | None | Literal[False] = value_of(op.next(0.0))
         if found is None:
             yield None
             found = next_event(op, idle)
@@ -165,7 +165,7 @@ def next_event(op: Op, idle: float | None) -> Answer | Literal[False]:
     most = step()
     end = None if idle is None else time.monotonic() + idle
     while True:
-        found = value_of(op.next(most if end is None else max(0.0, min(end - time.monotonic(), most))))
+        found: Answer | None | Literal[False] = value_of(op.next(most if end is None else max(0.0, min(end - time.monotonic(), most))))
         if found is not None:
             return found
         if end is not None and time.monotonic() >= end:

@@ -129,7 +129,8 @@ def _call(
 
 def _signed(headers: Mapping[Any, Any] | Iterable[tuple[Any, Any]]) -> Iterable[tuple[str, str]]:
     """Returns the headers that the signature needs. Others may be secrets."""
-    pairs: Iterable[tuple[Any, Any]] = headers.items() if hasattr(headers, "items") else headers
+    items: Any = getattr(headers, "items", None)
+    pairs: Iterable[tuple[Any, Any]] = items() if items else headers
     for name, value in pairs:
         plain = _text(name).lower()
         if plain.startswith("http_"):

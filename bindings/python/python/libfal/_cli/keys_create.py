@@ -43,18 +43,19 @@ def execute(args: argparse.Namespace, out: Output) -> int:
     key = client.create_key(args.alias)
     document: dict[str, object] = {"key_id": key.id, "alias": args.alias, "stored_in": None}
     lines: list[str] = []
+    name: str | None = args.store
     change: libfal.Change | None = None
-    if args.store is not None:
+    if name is not None:
         change = _stored(client, key, args, out)
         document["stored_in"] = change.path
-        lines.append(f"created {key.id}, and stored it as {args.store!r} in {change.path}")
-    if args.store is None or args.show_secret:
+        lines.append(f"created {key.id}, and stored it as {name!r} in {change.path}")
+    if name is None or args.show_secret:
         document["key"] = key.secret()
         lines.append(key.secret())
     out.answer(document, lines)
-    if change is not None and change.active != args.store:
-        _change.note_use(args.store, change.active, out)
-    if args.store is None and out.is_terminal:
+    if name is not None and change is not None and change.active != name:
+        _change.note_use(name, change.active, out)
+    if name is None and out.is_terminal:
         out.note("note: fal shows this key only once; 'libfal profiles store NAME' keeps it")
     return _codes.OK
 

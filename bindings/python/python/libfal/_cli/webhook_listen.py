@@ -22,6 +22,11 @@ from ._client import client as client_of
 from ._errors import CommandError
 from ._output import Output
 
+TYPE_CHECKING = False
+
+if TYPE_CHECKING:
+    from typing import Any
+
 EXAMPLES = """
 libfal webhook listen --port 8787
 libfal submit fal-ai/flux/dev prompt="a cat" --webhook https://my-tunnel.example.com/
@@ -82,7 +87,7 @@ class _Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
 
-    def handle_error(self, _request: object, _address: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Reports a defect. A sender that goes away is none."""
         error = sys.exc_info()[1]
         if not isinstance(error, OSError):
@@ -104,7 +109,6 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     timeout = _PATIENCE
-    server: _Server
 
     def do_POST(self) -> None:
         length = self.headers.get("content-length", "")
@@ -114,8 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(413)
         else:
             body = self._body(int(length))
+            server: Any = self.server
             if body is not None:
-                self._answer(self.server.status_for(self.headers.items(), body))
+                self._answer(server.status_for(self.headers.items(), body))
 
     def _body(self, length: int) -> bytes | None:
         """Reads the body; None if it does not arrive in time."""
@@ -131,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(405, b"This is 'libfal webhook listen': it takes the webhooks that fal sends with POST.\n")
 
-    def send_error(self, code: int, _message: str | None = None, _explain: str | None = None) -> None:
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Answers what is no request that this server knows."""
         self._answer(code)
 
@@ -141,7 +146,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
 
-    def log_message(self, _format: str, *_args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:
         """Prints nothing."""
 
 
