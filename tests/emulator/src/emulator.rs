@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 
 use crate::arrivals::Arrival;
+use crate::cassettes::{Cassettes, Recorder, Recording, RecordingReport, Replay, Replaying};
 use crate::current::Current;
 use crate::faults::Fault;
 use crate::keys::Scope;
@@ -31,6 +32,8 @@ pub const DEFAULT_ACCOUNT: &str = "acme";
 pub struct Builder {
     port: u16,
     settings: Settings,
+    recording: Option<Recording>,
+    replaying: Option<Replaying>,
 }
 
 impl Builder {
@@ -46,15 +49,42 @@ impl Builder {
         self
     }
 
+    /// Passes all requests on and records what is answered.
+    pub fn record(mut self, recording: Recording) -> Self {
+        self.recording = Some(recording);
+        self
+    }
+
+    /// Answers from recordings. No other model answers, except those that the user defines.
+    pub fn replay(mut self, replaying: Replaying) -> Self {
+        self.replaying = Some(replaying);
+        self
+    }
+
     /// Starts the emulator on a thread of its own.
     ///
     /// # Errors
-    /// The port is in use, or the system cannot provide a socket or a thread.
+    /// The port is in use, the system cannot provide a socket or a thread, or the recordings cannot be
+    /// read or written.
     pub fn start(self) -> io::Result<Emulator> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let state = State::new(self.settings, address)?;
+        let cassettes = Cassettes {
+            recorder: self
+                .recording
+                .as_ref()
+                .map(Recorder::new)
+                .transpose()?
+                .map(Arc::new),
+            replay: self
+                .replaying
+                .as_ref()
+                .map(Replay::new)
+                .transpose()?
+                .map(Arc::new),
+        };
+        let state = State::new(self.settings, cassettes, address)?;
         let first_keys = Arc::clone(&state.first_keys);
         let current = Arc::new(Current::new(state));
         let (stop, stopped) = oneshot::channel();
@@ -311,6 +341,12 @@ impl Emulator {
     /// Signs later webhooks with a new key. `keep_old` keeps the old keys in the key set.
     pub fn rotate_webhook_key(&self, keep_old: bool) {
         self.state().webhooks.signer.rotate(keep_old);
+    }
+
+    /// Returns what was recorded so far; `None` if the emulator does not record.
+    pub fn recording_report(&self) -> Option<RecordingReport> {
+        let recorder = self.state().cassettes.recorder.clone();
+        recorder.map(|recorder| recorder.report())
     }
 
     /// Returns the current settings.

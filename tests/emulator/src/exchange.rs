@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::answer::Answer;
 use crate::arrivals::{Entry, Head, Outcome};
 use crate::body::{Pace, Source, TrackedBody};
+use crate::cassettes::Recorder;
 use crate::connections::Connection;
 use crate::current::Current;
 use crate::faults::{self, Action, Fault, ResetPoint};
@@ -195,6 +196,9 @@ impl Exchange {
         let mut answer = match received.request(head) {
             Ok(request) => match fault.echoed(&request, &Uuid::new_v4().to_string()) {
                 Some(answer) => answer,
+                None if let Some(recorder) = self.recorder(service) => {
+                    recorder.pass(&self, service, host, request).await
+                }
                 None if service == Service::Sockets => {
                     sockets::handle(&self.state, &request, self.connection.id, &entry)
                 }
@@ -208,6 +212,12 @@ impl Exchange {
         }
         self.spoil(fault.action, coded(answer), entry, &method, version)
             .await
+    }
+
+    /// What passes a request on instead of answering it.
+    fn recorder(&self, service: Service) -> Option<Arc<Recorder>> {
+        let recorder = self.state.cassettes.recorder.clone();
+        recorder.filter(|_| service != Service::Unknown)
     }
 
     /// The response of a fault that prevents the execution of the request.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::answer::Answer;
 use crate::apps::{Access, App, Call};
 use crate::arrivals::Entry;
+use crate::cassettes::{Chosen, Way};
 use crate::history::{Begun, History};
 use crate::keys::{Caller, Refusal, Scope};
 use crate::platform;
@@ -111,7 +112,8 @@ pub(crate) async fn run(
         .slots
         .take(caller.as_ref(), &app, limit)
         .ok_or_else(over_the_limit)?;
-    let startup = queue::startup(&app, request, &settings.queue);
+    let tape = tape(state, request, Way::Run, &app)?;
+    let startup = queue::startup(&app, tape.as_ref(), request, &settings.queue);
     let (now, within) = (state.clock.now(), controls.start_within.unwrap_or(startup));
     if !startup.is_zero() {
         state
@@ -122,7 +124,7 @@ pub(crate) async fn run(
     if startup > within {
         return Err(queue::missed_start(settings.queue.missed_start));
     }
-    let id = Uuid::new_v4().to_string();
+    let id = new_id(state, tape.as_ref());
     let mut running = History::begin(
         state,
         Begun {
@@ -144,6 +146,7 @@ pub(crate) async fn run(
         caller,
         entry,
         job: None,
+        tape,
     };
     let mut answer = visible(call.run().await);
     if answer.status == StatusCode::SWITCHING_PROTOCOLS {
@@ -204,12 +207,49 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
         .map(Some)
 }
 
-/// The app and the endpoint that `path` names.
+/// The app and the endpoint that `path` names. What the user has defined precedes the recordings,
+/// so that its access counts.
 pub(crate) fn find_app(state: &State, path: &str) -> Result<Arc<App>, Answer> {
-    let app = state.apps.resolve(path);
-    app.or_else(|| platform::find_app(state, path))
-        .map(Arc::new)
-        .ok_or_else(|| unknown_app(path))
+    let Some(replay) = &state.cassettes.replay else {
+        let app = state.apps.resolve(path);
+        return app
+            .or_else(|| platform::find_app(state, path))
+            .map(Arc::new)
+            .ok_or_else(|| unknown_app(path));
+    };
+    let defined = state.apps.resolve(path).filter(App::has_endpoint);
+    let (name, _) = split(path);
+    let recorded = || replay.knows(name).then(|| App::of_recordings(name, path));
+    let app = defined
+        .or_else(recorded)
+        .or_else(|| platform::find_app(state, path));
+    app.map(Arc::new).ok_or_else(|| replay.unknown(path))
+}
+
+/// The recording that answers a request; `None` if `app` answers.
+pub(crate) fn tape(
+    state: &State,
+    request: &Request,
+    way: Way,
+    app: &App,
+) -> Result<Option<Chosen>, Answer> {
+    let replay = state.cassettes.replay.as_ref();
+    // A WebSocket has no recording.
+    let Some(replay) = replay.filter(|_| !sockets::is_handshake(request)) else {
+        return Ok(None);
+    };
+    match replay.choose(state, request, way) {
+        Err(miss) if !app.has_endpoint() => Err(miss),
+        chosen => Ok(chosen.ok()),
+    }
+}
+
+/// The recorded id of a request for the first time, then a new one.
+pub(crate) fn new_id(state: &State, tape: Option<&Chosen>) -> String {
+    let recorded = tape.and_then(Chosen::request_id);
+    let unused =
+        recorded.filter(|id| state.history.find(id).is_none() && state.queue.find(id).is_none());
+    unused.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
 }
 
 /// Namespaces that precede the owner's name (docs/protocol.md §3.1).

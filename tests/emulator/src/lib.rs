@@ -15,6 +15,7 @@ mod apps;
 mod arrivals;
 mod auth;
 mod body;
+mod cassettes;
 mod clock;
 mod connections;
 mod control;
@@ -48,6 +49,7 @@ mod tokens;
 mod webhooks;
 
 pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY, Outcome};
+pub use cassettes::{Recording, RecordingReport, ReplayPace, Replaying};
 pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
 pub use faults::{Action, EchoPlace, Fault, OddPart, ResetPoint, RetryAfter, RetryAfterForm};
 pub use keys::Scope;

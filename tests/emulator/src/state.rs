@@ -9,6 +9,7 @@ use hyper::header::HeaderMap;
 
 use crate::apps::{self, Catalogue};
 use crate::arrivals::Log;
+use crate::cassettes::Cassettes;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::faults::Faults;
@@ -26,6 +27,7 @@ use crate::webhooks::Webhooks;
 
 pub(crate) struct State {
     pub(crate) apps: Catalogue,
+    pub(crate) cassettes: Cassettes,
     pub(crate) clock: Clock,
     pub(crate) keys: Keys,
     pub(crate) logins: Logins,
@@ -52,10 +54,20 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(settings: Settings, address: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        cassettes: Cassettes,
+        address: SocketAddr,
+    ) -> io::Result<Self> {
+        // A model that makes something up would hide that a recording is missing.
+        let built_in = match cassettes.replay {
+            None => apps::built_in(),
+            Some(_) => Vec::new(),
+        };
         Ok(Self::with(
-            Catalogue::new(apps::built_in()),
+            Catalogue::new(built_in),
             settings,
+            cassettes,
             address,
             Arc::new(FirstKeys::generate()),
             Arc::new(Authority::new()?),
@@ -68,6 +80,7 @@ impl State {
         Self::with(
             self.apps.anew(),
             settings,
+            self.cassettes.anew(),
             self.address,
             Arc::clone(&self.first_keys),
             Arc::clone(&self.authority),
@@ -78,6 +91,7 @@ impl State {
     fn with(
         apps: Catalogue,
         settings: Settings,
+        cassettes: Cassettes,
         address: SocketAddr,
         first_keys: Arc<FirstKeys>,
         authority: Arc<Authority>,
@@ -86,6 +100,7 @@ impl State {
         let clock = Clock::default();
         Self {
             apps,
+            cassettes,
             keys: Keys::new(&first_keys, clock.now()),
             clock,
             logins: Logins::default(),

@@ -8,6 +8,11 @@
 
 While a test or a session has such a fixture, libfal finds the emulator and a fake key in the environment, and no key, profile or
 login of the user. pytest loads this module by itself. The program fal-emulator is in the package libfal-emulator.
+
+The emulator answers from recordings, as `fal-emulator record` makes them, if the configuration of pytest names their folder:
+
+    [tool.pytest.ini_options]
+    fal_emulator_replay = "cassettes"
 """
 
 from __future__ import annotations
@@ -107,6 +112,15 @@ class Emulator:
         return json.loads(text) if text else None
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addini(
+        "fal_emulator_replay",
+        "the folder of recordings from which the emulator answers, relative to the file of this option",
+        type="paths",
+        default=[],
+    )
+
+
 @pytest.fixture
 def fal_emulator(_fal_emulator_of_tests: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """A local fal that is as new for each test. libfal uses it while the test runs."""
@@ -116,16 +130,18 @@ def fal_emulator(_fal_emulator_of_tests: Emulator, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture(scope="session")
-def fal_emulator_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+def fal_emulator_session(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Emulator]:
     """A local fal for the whole session, which keeps what tests do. libfal uses it from the first test that has the fixture on."""
-    with _running() as emulator, _leading_to(emulator, tmp_path_factory):
+    with _running(pytestconfig) as emulator, _leading_to(emulator, tmp_path_factory):
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def _fal_emulator_of_tests() -> Iterator[Emulator]:
+def _fal_emulator_of_tests(pytestconfig: pytest.Config) -> Iterator[Emulator]:
     # One program for all tests, so that a client which a module made for itself finds it again at its address.
-    with _running() as emulator:
+    with _running(pytestconfig) as emulator:
         yield emulator
 
 
@@ -154,9 +170,14 @@ def _forget_default_clients() -> None:
 
 
 @contextlib.contextmanager
-def _running() -> Iterator[Emulator]:
+def _running(config: pytest.Config) -> Iterator[Emulator]:
     """Runs an emulator. It ends with this process, however that ends, because its standard input does."""
     command = [_program(), "serve", "--until-eof"]
+    folders: list[Path] = config.getini("fal_emulator_replay")
+    if len(folders) > 1:
+        pytest.fail(f"fal_emulator_replay must be one folder, not {len(folders)}", pytrace=False)
+    for folder in folders:
+        command += ["--replay", str(folder)]
     try:
         # In a session of its own, so that Ctrl-C ends the tests before the emulator.
         process = subprocess.Popen(

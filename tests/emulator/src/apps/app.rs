@@ -54,6 +54,23 @@ impl App {
         ))
     }
 
+    /// The app of recordings at `path`.
+    pub(crate) fn of_recordings(name: &str, path: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            account: name.split('/').next().unwrap_or_default().to_owned(),
+            access: Access::Shared,
+            id: path.trim_matches('/').to_owned(),
+            rest: String::new(),
+            endpoint: None,
+        }
+    }
+
+    /// Whether an endpoint is defined for the path.
+    pub(crate) fn has_endpoint(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
     pub(crate) fn alias(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or_default()
     }

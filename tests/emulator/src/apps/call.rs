@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::App;
 use crate::answer::Answer;
 use crate::arrivals::Entry;
+use crate::cassettes::Chosen;
 use crate::gateway;
 use crate::input;
 use crate::keys::Caller;
@@ -26,11 +27,16 @@ pub(crate) struct Call<'a> {
     pub(crate) entry: &'a Entry,
     /// The queued request that the call executes, if any.
     pub(crate) job: Option<&'a Job>,
+    /// The recording that answers instead of the app, if any.
+    pub(crate) tape: Option<Chosen>,
 }
 
 impl Call<'_> {
     /// Runs the app. Its failures are responses too.
     pub(crate) async fn run(&self) -> Answer {
+        if let Some(tape) = &self.tape {
+            return tape.play(self).await;
+        }
         let result = match self.app.program() {
             Some(program) => program.run(self).await,
             None => Err(self.path_not_found()),
@@ -87,7 +93,7 @@ impl Call<'_> {
 
     /// Resolves when the caller cancels the request; for a direct run, never: its client
     /// disconnects instead.
-    pub(super) async fn cancelled(&self) {
+    pub(crate) async fn cancelled(&self) {
         match self.job {
             Some(job) => job.cancelled().await,
             None => std::future::pending().await,

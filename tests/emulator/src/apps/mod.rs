@@ -14,3 +14,4 @@ pub(crate) use catalogue::Catalogue;
 pub(crate) use endpoint::{Access, Endpoint};
 pub(crate) use file::built_in;
 pub(crate) use program::Program;
+pub(crate) use programs::job::cancelled;

@@ -189,6 +189,7 @@ impl Player {
             caller: self.caller.clone(),
             entry: &self.entry,
             job: None,
+            tape: None,
         };
         let mut answer = call.run().await;
         answer.payload = answer.payload.kept().await;

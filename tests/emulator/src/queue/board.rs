@@ -137,7 +137,7 @@ impl Queue {
         Ok((job, position))
     }
 
-    pub(super) fn find(&self, id: &str) -> Option<Arc<Job>> {
+    pub(crate) fn find(&self, id: &str) -> Option<Arc<Job>> {
         locked(&self.jobs).get(id).cloned()
     }
 

@@ -16,6 +16,7 @@ use crate::answer::Answer;
 use crate::apps::App;
 use crate::arrivals::Entry;
 use crate::body::Payload;
+use crate::cassettes::Chosen;
 use crate::clock;
 use crate::keys::Caller;
 use crate::server::Request;
@@ -41,6 +42,8 @@ pub(crate) struct Job {
     pub(super) place: Place,
     /// The arrival of the submission, which records that the app runs.
     pub(super) entry: Entry,
+    /// The recording that answers, if any.
+    pub(super) tape: Option<Chosen>,
     progress: Mutex<Progress>,
     changed: watch::Sender<()>,
 }
@@ -129,6 +132,7 @@ impl Job {
             submitted: wanted.submitted,
             place,
             entry: wanted.entry,
+            tape: wanted.tape,
             progress: Mutex::new(progress),
             changed: watch::Sender::new(()),
         }
@@ -246,9 +250,14 @@ impl Job {
 
     /// Adds a line to the app's log (§5.3).
     pub(crate) fn log(&self, message: &str, level: &str, now: SystemTime) {
-        self.progress().log.push(json!({
+        self.log_line(json!({
             "message": message, "level": level, "source": "USER", "timestamp": clock::rfc3339_millis(now),
         }));
+    }
+
+    /// Adds a whole line to the log.
+    pub(crate) fn log_line(&self, line: Value) {
+        self.progress().log.push(line);
         self.notify();
     }
 

@@ -14,6 +14,8 @@ use super::status::Addresses;
 use crate::answer::Answer;
 use crate::apps::App;
 use crate::arrivals::Entry;
+use crate::cassettes::{Chosen, Way};
+use crate::gateway;
 use crate::keys::Caller;
 use crate::server::Request;
 
@@ -26,12 +28,17 @@ pub(super) struct Wanted {
     pub(super) submitted: SystemTime,
     pub(super) entry: Entry,
     pub(super) request: Arc<Request>,
+    pub(super) tape: Option<Chosen>,
 }
 
 pub(super) fn submit(visit: &Visit<'_>) -> Result<Answer, Answer> {
     let controls = Controls::read(&visit.request.headers)?;
     let parameters = Parameters::read(visit.request)?;
-    let id = uuid::Uuid::new_v4().to_string();
+    let tape = gateway::tape(visit.state, visit.request, Way::Queue, &visit.app)?;
+    if let Some(refusal) = tape.as_ref().and_then(Chosen::refused) {
+        return Ok(refusal);
+    }
+    let id = gateway::new_id(visit.state, tape.as_ref());
     let wanted = Wanted {
         app: Arc::clone(&visit.app),
         caller: visit.caller.clone(),
@@ -39,6 +46,7 @@ pub(super) fn submit(visit: &Visit<'_>) -> Result<Answer, Answer> {
         webhook: parameters.webhook,
         submitted: visit.state.clock.now(),
         entry: visit.entry.for_later(),
+        tape,
         request: Arc::new(seen_by_the_app(visit, &id, parameters.query)),
     };
     let endpoint = visit.app.id.clone();

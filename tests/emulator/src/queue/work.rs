@@ -16,6 +16,7 @@ use super::slots::Slot;
 use crate::answer::Answer;
 use crate::apps::{App, Call};
 use crate::body::Payload;
+use crate::cassettes::Chosen;
 use crate::history::{Begun, History};
 use crate::state::State;
 use crate::{clock, failures, gateway, webhooks};
@@ -35,9 +36,13 @@ const LONG: Duration = Duration::from_secs(3600);
 /// The time in which the runner starts.
 pub(crate) fn startup(
     app: &App,
+    tape: Option<&Chosen>,
     request: &crate::server::Request,
     settings: &QueueSettings,
 ) -> Duration {
+    if let Some(tape) = tape {
+        return tape.startup();
+    }
     app.startup(request)
         .unwrap_or(Duration::from_millis(settings.startup_ms))
 }
@@ -47,7 +52,12 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
     let Some(request) = job.start() else {
         return;
     };
-    let startup = startup(&job.app, &request, &state.settings().queue);
+    let startup = startup(
+        &job.app,
+        job.tape.as_ref(),
+        &request,
+        &state.settings().queue,
+    );
     if !startup.is_zero() {
         let ready = clock::later(state.clock.now(), startup);
         tokio::select! {
@@ -79,13 +89,15 @@ pub(super) async fn work(state: Arc<State>, job: Arc<Job>, slot: Slot) {
         caller: job.caller.clone(),
         entry: &job.entry,
         job: Some(&job),
+        tape: job.tape.clone(),
     };
     let answer = whole(call.run().await).await;
     running.answered(&answer);
     // Released before the status can report the completion.
     drop((slot, running));
     let own_app = job.account() == Some(job.app.account.as_str());
-    let again = {
+    // A recording has the last attempt only.
+    let again = job.tape.is_none() && {
         let mut progress = job.progress();
         let attempts = progress.attempts;
         retry::again(
@@ -131,14 +143,17 @@ pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: An
     let now = state.clock.now();
     let size = answer.payload.size().unwrap_or_default();
     let began = job.progress().began;
+    // A job that is cancelled does not play to its end.
+    let tape = job.tape.as_ref().filter(|_| answer.status.as_u16() != 499);
     let outcome = Arc::new(Outcome {
-        error: platform_failure(&answer),
+        error: tape.map_or_else(|| platform_failure(&answer), Chosen::failure),
         status: answer.status,
         headers: *answer.headers,
         payload: answer.payload,
-        inference_time: began
-            .and_then(|began| now.duration_since(began).ok())
-            .map(|time| time.as_secs_f64()),
+        inference_time: tape.and_then(Chosen::inference_time).or_else(|| {
+            let time = now.duration_since(began?).ok()?;
+            Some(time.as_secs_f64())
+        }),
         completed: now,
     });
     if !job.end(from, &outcome) {

@@ -1,16 +1,19 @@
 //! Downloads: the permissions, whole files and ranges (docs/protocol.md §9.6).
 
+use std::sync::Arc;
+
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
     HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
 };
 use hyper::{Method, StatusCode};
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-use super::acl::Decision;
+use super::acl::{Acl, Decision};
 use super::cdn::wrong_method;
-use super::files::{File, Found};
-use super::{IDENTITY, now};
+use super::files::{Content, File, Found};
+use super::{IDENTITY, disk, now};
 use crate::answer::Answer;
 use crate::server::Request;
 use crate::state::State;
@@ -50,13 +53,34 @@ pub(super) async fn handle(state: &State, request: &Request) -> Result<Answer, A
                 "File not found",
             ));
         }
-        Found::Nothing => return Err(not_found()),
+        Found::Nothing => recorded(state, &request.path)?,
     };
     match decide(state, request, &file) {
         Decision::Allow => serve(&file, &request.headers, state.settings().file_validator).await,
         Decision::Forbid => Err(Answer::detail(StatusCode::FORBIDDEN, "Forbidden")),
         Decision::Hide => Err(not_found()),
     }
+}
+
+/// A file of a recording.
+fn recorded(state: &State, path: &str) -> Result<Arc<File>, Answer> {
+    let replay = state.cassettes.replay.as_ref();
+    let (bytes, content_type) = replay
+        .and_then(|replay| replay.file(path))
+        .ok_or_else(not_found)??;
+    let text = HeaderValue::from_str(&content_type);
+    Ok(Arc::new(File {
+        ordinal: 0,
+        url: String::new(),
+        tag: disk::hex(&digest(&SHA256, &bytes))[..32].to_owned(),
+        content: Content::Read(bytes),
+        content_type: text.unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
+        owner: None,
+        file_name: None,
+        stored: state.clock.began(),
+        expires: None,
+        acl: Acl::default(),
+    }))
 }
 
 fn decide(state: &State, request: &Request, file: &File) -> Decision {

@@ -27,13 +27,17 @@ pub(crate) enum Content {
     Bytes(&'static [u8]),
     /// An uploaded file.
     Stored(Stored),
+    /// A file that was read for this response.
+    Read(Bytes),
 }
 
 impl Content {
     /// An identifier that differs for any other content.
     pub(crate) fn tag(&self) -> String {
         match self {
-            Self::Picture(_) | Self::Bytes(_) => Uuid::new_v4().simple().to_string(),
+            Self::Picture(_) | Self::Bytes(_) | Self::Read(_) => {
+                Uuid::new_v4().simple().to_string()
+            }
             Self::Stored(stored) => stored.sha256[..32].to_owned(),
         }
     }
@@ -46,6 +50,7 @@ impl Content {
                 stored,
             }),
             Self::Bytes(bytes) => Ok(Payload::Bytes(Bytes::from_static(bytes))),
+            Self::Read(bytes) => Ok(Payload::Bytes(bytes)),
             Self::Picture(picture) => Ok(Payload::Bytes(draw(picture).await?)),
         }
     }
@@ -55,6 +60,7 @@ impl Content {
 pub(crate) async fn bytes(content: Content) -> Result<Bytes, Answer> {
     match content {
         Content::Bytes(bytes) => Ok(Bytes::from_static(bytes)),
+        Content::Read(bytes) => Ok(bytes),
         Content::Picture(picture) => draw(picture).await,
         Content::Stored(stored) => stored.read(0, stored.size).map_err(|_| {
             Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")

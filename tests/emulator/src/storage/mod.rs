@@ -38,6 +38,7 @@ pub use files::FileUrlForm;
 pub(crate) use files::{Content, bytes, draw};
 pub(crate) use lifecycle::{Defaults, Lifecycle};
 pub use multipart::PartAnswer;
+pub(crate) use name::for_type as name_for;
 pub use record::StoredFile;
 pub(crate) use record::{file_records, upload_records};
 pub(crate) use rest::route as rest;
@@ -45,7 +46,7 @@ pub(crate) use signed::{SIGNATURES, google};
 pub(crate) use tokens::IDENTITY;
 pub use uploads::{PartRecord, UploadKind, UploadRecord};
 
-use files::{File, Files, Place};
+use files::{File, Files, Found, Place};
 use tokens::Secrets;
 use uploads::{Announced, Uploads};
 
@@ -106,6 +107,17 @@ pub(crate) fn takes_file(service: Service, method: &Method, path: &str) -> bool 
 /// The ACL without rules about unknown accounts.
 pub(crate) fn with_known_users(state: &State, acl: Acl) -> Acl {
     acl.with_known(|account| state.keys.knows(account) || state.logins.knows(account))
+}
+
+/// The SHA-256 of the uploaded file at a path of the CDN.
+pub(crate) fn uploaded_hash(state: &State, path: &str) -> Option<String> {
+    match state.storage.files.find(path, now(state)) {
+        Found::File(file) => match &file.content {
+            Content::Stored(stored) => Some(stored.sha256.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Stores the output of a model and returns its URL.

@@ -10,6 +10,8 @@
 mod access;
 mod acl;
 mod arrivals;
+mod cassette_secrets;
+mod cassettes;
 mod client;
 mod command;
 mod control;

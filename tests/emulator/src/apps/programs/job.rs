@@ -58,7 +58,7 @@ pub(in crate::apps) fn startup(request: &Request) -> Option<Duration> {
 }
 
 /// The app framework's response to a cancellation (docs/protocol.md §5.6).
-pub(in crate::apps) fn cancelled() -> Answer {
+pub(crate) fn cancelled() -> Answer {
     let status = StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST);
     Answer::detail(status, "Request cancelled by the client.")
 }

@@ -5,7 +5,7 @@ pub(super) mod echo;
 pub(super) mod esrgan;
 pub(super) mod fail;
 pub(super) mod flux;
-pub(super) mod job;
+pub(in crate::apps) mod job;
 pub(super) mod slow;
 pub(super) mod stream;
 pub(super) mod veo;
