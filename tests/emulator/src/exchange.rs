@@ -197,7 +197,7 @@ impl Exchange {
             Ok(request) => match fault.echoed(&request, &Uuid::new_v4().to_string()) {
                 Some(answer) => answer,
                 None if let Some(recorder) = self.recorder(service) => {
-                    recorder.pass(&self, service, host, request).await
+                    recorder.pass(self, service, host, request).await
                 }
                 None if service == Service::Sockets => {
                     sockets::handle(&self.state, &request, self.connection.id, &entry)

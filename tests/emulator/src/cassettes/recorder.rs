@@ -26,7 +26,7 @@ use crate::server::{Request, Service};
 use crate::{clock, gateway, sockets};
 
 /// Where requests are passed on to and recorded.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Recording {
     /// The folder of the recordings. Those that it has stay.
     pub folder: PathBuf,

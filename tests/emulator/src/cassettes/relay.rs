@@ -80,7 +80,11 @@ impl Relay {
             let data = match frame {
                 None => return self.end(&captured, false),
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
-                Some(Err(_)) => return self.broke_off(&captured),
+                Some(Err(_)) => {
+                    self.broke_off(&captured);
+                    // The end of the channel would be the end of a whole response.
+                    return sender.closed().await;
+                }
             };
             captured.push(&data, self.recorder.folder.largest());
             if is_stream {

@@ -55,13 +55,9 @@ pub(super) fn unsigned(url: &str) -> Option<String> {
     };
     let (scheme, rest) = place.split_once("://")?;
     let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
-    let place = match authority.rsplit_once('@') {
-        Some((_, host)) => Some(format!(
-            "{scheme}://{MASKED}@{host}{}",
-            &rest[authority.len()..]
-        )),
-        None => None,
-    };
+    let place = authority
+        .rsplit_once('@')
+        .map(|(_, host)| format!("{scheme}://{MASKED}@{host}{}", &rest[authority.len()..]));
     let query = query.map(|query| (query, is_signed(query)));
     match (place, query) {
         (None, None | Some((_, false))) => None,

@@ -10,6 +10,7 @@
 mod access;
 mod acl;
 mod arrivals;
+mod cassette_command;
 mod cassette_secrets;
 mod cassettes;
 mod client;

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod ca_file;
+mod record;
 #[cfg_attr(unix, path = "signals_unix.rs")]
 #[cfg_attr(windows, path = "signals_windows.rs")]
 mod signals;
@@ -10,20 +11,24 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::process::{ExitCode, ExitStatus};
 
-use arguments::{HELP, Task};
+use arguments::{HELP, Options, Task};
 use ca_file::CaFile;
-use fal_emulator::Emulator;
+use fal_emulator::{Builder, Emulator, Replaying};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
-/// Variables that would direct the command to other hosts or credentials than the emulator's.
-const REMOVED: &[&str] = &[
+/// Variables that name a credential. A program that is recorded keeps them.
+const CREDENTIALS: &[&str] = &[
     "FAL_KEY_ID",
     "FAL_KEY_SECRET",
     "FAL_KEY_FILE",
     "FAL_PROFILE",
     "FAL_CONFIG_PATH",
     "FAL_FORCE_AUTH_BY_USER",
+];
+
+/// Variables that would direct the command to other hosts than the emulator's.
+const HOSTS: &[&str] = &[
     "FAL_RUN_HOST",
     "FAL_QUEUE_RUN_HOST",
     "FAL_REST_HOST",
@@ -62,12 +67,22 @@ fn main() -> ExitCode {
     let result = match task {
         Task::Help => print(HELP),
         Task::Version => print(concat!("fal-emulator ", env!("CARGO_PKG_VERSION"), "\n")),
-        Task::Serve { port, until_eof } => block_on(serve(port, until_eof)),
+        Task::Serve {
+            port,
+            until_eof,
+            options,
+        } => block_on(serve(port, until_eof, &options)),
         Task::Exec {
             admin,
             tls,
+            options,
             command,
-        } => block_on(exec(admin, tls, &command)),
+        } => block_on(exec(admin, tls, &options, &command)),
+        Task::Record {
+            recording,
+            tls,
+            command,
+        } => block_on(record::record(recording, tls, &command)),
     };
     result.unwrap_or_else(|error| fail(FAILED, &error.to_string()))
 }
@@ -92,16 +107,32 @@ fn block_on(task: impl Future<Output = io::Result<ExitCode>>) -> io::Result<Exit
         .block_on(task)
 }
 
-async fn serve(port: u16, until_eof: bool) -> io::Result<ExitCode> {
+/// An emulator that answers as the options say.
+fn builder(options: &Options) -> Builder {
+    let builder = Emulator::builder();
+    match &options.replay {
+        Some(folder) => builder.replay(Replaying {
+            folder: folder.clone(),
+            pace: options.pace,
+        }),
+        None => builder,
+    }
+}
+
+async fn serve(port: u16, until_eof: bool, options: &Options) -> io::Result<ExitCode> {
     // Installed before the printed line tells the parent that it may send signals.
     let mut signals = signals::Signals::listen()?;
     let end = until_eof.then(end_of_input).transpose()?;
-    let emulator = Emulator::builder().port(port).start().map_err(|error| {
-        io::Error::new(
-            error.kind(),
-            format!("cannot start on port {port}: {error}"),
-        )
-    })?;
+    let emulator = builder(options)
+        .port(port)
+        .start()
+        .map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied => io::Error::new(
+                error.kind(),
+                format!("cannot start on port {port}: {error}"),
+            ),
+            _ => error,
+        })?;
     let ca_file = CaFile::create(emulator.ca_pem())?;
     let line = serde_json::json!({
         "address": emulator.host(),
@@ -143,24 +174,50 @@ fn end_of_input() -> io::Result<oneshot::Receiver<()>> {
     Ok(ended)
 }
 
-async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCode> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    // A handler is not inherited by the command, unlike an ignored signal.
-    let mut signals = signals::Signals::listen()?;
-    let emulator = Emulator::start()?;
-    let ca_file = CaFile::create(emulator.ca_pem())?;
-    let mut command = Command::new(program);
-    command.args(arguments);
-    for name in REMOVED {
-        command.env_remove(name);
-    }
+async fn exec(
+    admin: bool,
+    tls: bool,
+    options: &Options,
+    command: &[OsString],
+) -> io::Result<ExitCode> {
+    let emulator = builder(options).start()?;
     let key = if admin {
         emulator.admin_key()
     } else {
         emulator.api_key()
     };
+    let status = run(&emulator, tls, command, |command| {
+        for name in CREDENTIALS {
+            command.env_remove(name);
+        }
+        command
+            .env("FAL_KEY", key)
+            .env("FAL_EMULATOR_API_KEY", emulator.api_key())
+            .env("FAL_EMULATOR_ADMIN_KEY", emulator.admin_key());
+    });
+    let code = status.await?;
+    drop(emulator);
+    Ok(code)
+}
+
+/// Runs a command that reaches the emulator, and returns its exit code. `change` sets its credentials.
+async fn run(
+    emulator: &Emulator,
+    tls: bool,
+    command: &[OsString],
+    change: impl FnOnce(&mut Command),
+) -> io::Result<ExitCode> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    // A handler is not inherited by the command, unlike an ignored signal.
+    let mut signals = signals::Signals::listen()?;
+    let ca_file = CaFile::create(emulator.ca_pem())?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    for name in HOSTS {
+        command.env_remove(name);
+    }
     if !tls {
         command.env("FAL_EMULATOR_HOST", emulator.host());
     }
@@ -170,10 +227,8 @@ async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCo
         .envs(NO_PROXY.map(|name| (name, "127.0.0.1,localhost")))
         .envs(CA_FILE.map(|name| (name, ca_file.path())))
         // Node.js 24 and later read the proxy variables only if this is set.
-        .env("NODE_USE_ENV_PROXY", "1")
-        .env("FAL_KEY", key)
-        .env("FAL_EMULATOR_API_KEY", emulator.api_key())
-        .env("FAL_EMULATOR_ADMIN_KEY", emulator.admin_key());
+        .env("NODE_USE_ENV_PROXY", "1");
+    change(&mut command);
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -182,7 +237,7 @@ async fn exec(admin: bool, tls: bool, command: &[OsString]) -> io::Result<ExitCo
         }
     };
     let status = wait(&mut child, &mut signals).await?;
-    drop((emulator, ca_file));
+    drop(ca_file);
     Ok(exit_code(status))
 }
 
