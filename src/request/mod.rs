@@ -221,13 +221,6 @@ impl Request {
         Ok(())
     }
 
-    /// Sets the whole input to a JSON text that a binding has just encoded, without checking it
-    /// again. It is not copied.
-    #[doc(hidden)]
-    pub fn set_json_bytes(&mut self, text: Bytes) {
-        self.set_body(Body::Text(text));
-    }
-
     /// Sets the whole body to bytes of this content type. They are sent unchanged and not copied.
     pub fn set_bytes(&mut self, body: Bytes, content_type: &str) -> Result<()> {
         let content_type = header_value("content-type", content_type)?;
@@ -322,16 +315,6 @@ impl Request {
         }
         self.inputs.set(path, upload);
         Ok(())
-    }
-
-    /// Whether the body is a text with an empty string in this place. Such a text stays one, so that
-    /// its numbers keep every digit.
-    fn is_written(&self, path: &[String]) -> bool {
-        let Body::Text(text) = &self.body else {
-            return false;
-        };
-        let text = std::str::from_utf8(text).unwrap_or_default();
-        json::place(text, path).is_some_and(|place| &text[place] == "\"\"")
     }
 
     /// Sets the size in bytes up to which a file becomes a data URI in the input and is not

@@ -42,7 +42,9 @@ impl Given {
             request.set_path(&path)?;
         }
         if let Some(Content(text)) = self.body {
-            request.set_json_bytes(text);
+            let files = self.files.into_iter().flat_map(|files| files.0);
+            let files = files.map(|(pointer, file)| Ok((pointer.to_string(), file.upload()?)));
+            request.set_json_bytes(text, files.collect::<fal::Result<_>>()?)?;
         }
         set_headers(&mut request, self.headers.as_deref())?;
         set_timeout(&mut request, self.timeout)?;
@@ -63,9 +65,6 @@ impl Given {
         }
         if let Some(keep) = self.keep_running {
             request.set_keep_running(keep);
-        }
-        for (pointer, upload) in self.files.into_iter().flat_map(|files| files.0) {
-            request.set_upload(&pointer, upload.upload()?)?;
         }
         Ok(request)
     }

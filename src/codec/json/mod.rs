@@ -9,7 +9,7 @@ mod splice;
 mod text;
 mod tree;
 
-pub(crate) use splice::{place, spliced};
+pub(crate) use splice::{places, spliced};
 pub use text::fits;
 pub(crate) use text::{
     Entries, beside, entry, first_entries, index, is_null, last_entries, look, members, text,

@@ -129,8 +129,9 @@ fn put(body: &mut Body, addresses: &[(String, Vec<Vec<String>>)]) -> Result<()> 
         }
         Body::Text(text) => {
             let input = std::str::from_utf8(text).map_err(|_| missing())?;
-            let strings: Option<Vec<_>> = all
-                .map(|(address, place)| Some((json::place(input, place)?, address.as_str())))
+            let places = json::places(input, all.clone().map(|(_, place)| place.as_slice()));
+            let strings: Option<Vec<_>> = (places.ranges.into_iter().zip(all))
+                .map(|(range, (address, _))| Some((range?, address.as_str())))
                 .collect();
             *text = json::spliced(input, strings.ok_or_else(missing)?)?.into();
         }
