@@ -91,8 +91,9 @@ operations! {
     /// is cancelled at fal in the background, unless fal_request_set_keep_running() is set.
     /// Releasing the operation does not cancel the job. An error after the submission carries the
     /// request id, with which fal_job_new() and fal_client_attach() continue to wait. Until the
-    /// response to the submission arrives, the id is unknown and the job cannot be cancelled: see
-    /// fal_error_may_have_executed().
+    /// response to the submission arrives, the id is unknown: see fal_error_may_have_executed(). If
+    /// the operation ends before, libfal waits for the response for up to 30 seconds, in the
+    /// background, and then cancels the job.
     fn fal_client_subscribe_start(client: &fal_client, request: &fal_request) {
         client.inner.subscribe_start(request.inner.clone())?
     }
@@ -105,7 +106,10 @@ operations! {
     /// /request_id and what else fal sends; fal_job_of_response() turns it into a job for the other
     /// functions. The job runs without further requests.
     ///
-    /// The POST is not sent again if it may have been accepted.
+    /// The POST is not sent again if it may have been accepted. If the operation is cancelled,
+    /// reaches its timeout, or is ended by fal_shutdown() before the response arrives, nobody knows
+    /// the id of the job: it is cancelled as in fal_client_subscribe_start(), unless
+    /// fal_request_set_keep_running() is set.
     fn fal_client_submit_start(client: &fal_client, request: &fal_request) {
         client.inner.submit_start(request.inner.clone())?
     }

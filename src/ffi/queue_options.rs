@@ -108,8 +108,9 @@ fallible! {
         request.inner.set_logs(logs);
     }
 
-    /// Sets whether the job continues at fal when fal_client_subscribe_start() is cancelled,
-    /// reaches its timeout, or is ended by fal_shutdown(). By default false: the job is cancelled.
+    /// Sets whether the job continues at fal when fal_client_subscribe_start(), or
+    /// fal_client_submit_start() before its response, is cancelled, reaches its timeout, or is
+    /// ended by fal_shutdown(). By default false: the job is cancelled.
     fn fal_request_set_keep_running(request: &mut fal_request, keep: bool) {
         request.inner.set_keep_running(keep);
     }

@@ -70,7 +70,8 @@ fallible! {
     /// Does nothing if the runtime is not running.
     ///
     /// It waits for work that must not be interrupted: the renewal of a login that was sent, the
-    /// cancellation of jobs, and running callbacks. All log lines are delivered.
+    /// response to a submission that was sent, the cancellation of jobs, and running callbacks. All
+    /// log lines are delivered.
     ///
     /// Use a limit: with a negative timeout_ms, a callback that never returns makes it block
     /// forever.

@@ -212,9 +212,9 @@ impl Request {
         self.queue.watch.logs = logs;
     }
 
-    /// Sets whether the job continues at fal when a [`subscribe`](crate::Client::subscribe_start)
-    /// is cancelled, reaches its deadline or is ended by a shutdown. By default the job is
-    /// cancelled.
+    /// Sets whether the job continues at fal when a [`subscribe`](crate::Client::subscribe_start),
+    /// or a [`submit`](crate::Client::submit_start) that is under way, is cancelled, reaches its
+    /// deadline or is ended by a shutdown. By default the job is cancelled.
     pub fn set_keep_running(&mut self, keep: bool) {
         self.queue.watch.keep_running = keep;
     }

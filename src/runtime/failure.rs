@@ -22,9 +22,9 @@ pub(crate) fn shut_down() -> Error {
 pub(super) fn cut_short() -> Error {
     Error::new(
         Code::Deadline,
-        "the shutdown ended the renewal of a login or the cancellation of a job before it was complete",
+        "the shutdown ended the renewal of a login, or the submission or cancellation of a job, before it was complete",
     )
-    .with_remedy("Allow the shutdown more time: 30 s are enough for both.")
+    .with_remedy("Allow the shutdown more time: 60 s are enough for all of them.")
 }
 
 pub(super) fn cannot_start_threads(error: &std::io::Error) -> Error {

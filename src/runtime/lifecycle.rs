@@ -223,8 +223,8 @@ fn forget_of_parent(instance: Option<Arc<Instance>>) {
 
 /// Stops the runtime: refuses new work, ends every operation with [`Code::ShutDown`], and joins
 /// every thread. The shutdown waits for work that must complete once it has begun: the renewal of a
-/// login, the cancellation of a job, and functions of the program that libfal is calling. Without a
-/// limit it blocks for ever if such a function never returns.
+/// login, the response to a submission, the cancellation of a job, and functions of the program that
+/// libfal is calling. Without a limit it blocks for ever if such a function never returns.
 ///
 /// The library can be used again afterwards. Fails with [`Code::Deadline`] if that work, or a
 /// thread, does not end within `timeout` (`None`: no limit), and with [`Code::WouldDeadlock`]

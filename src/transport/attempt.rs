@@ -234,7 +234,8 @@ impl Attempt<'_> {
 
     async fn request(&self, hop: &Hop<'_>, route: &Route<'_>) -> Result<Answered, Failure> {
         let (call, progress, transport) = (self.call, self.progress, self.transport);
-        if call.deadline <= Instant::now() {
+        // A call that goes on without its operation ends with the request under way.
+        if call.deadline <= Instant::now() || progress.is_left() {
             return Err(Failure::last(late(progress)));
         }
         let pool = transport

@@ -63,6 +63,9 @@ impl Watched {
 
     fn give(&self, bytes: Bytes, last: bool) -> Poll<Option<Result<Frame<Bytes>>>> {
         self.pulse.gave(bytes.len() as u64, last);
+        if last {
+            self.progress.sent();
+        }
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
@@ -122,6 +125,7 @@ impl http_body::Body for Watched {
             (None, Some(1..)) => self.fail(changed("fewer")),
             (None, _) => {
                 self.pulse.gave(0, true);
+                self.progress.sent();
                 Poll::Ready(None)
             }
         }

@@ -46,6 +46,10 @@ enum Stage {
 #[derive(Debug, Default)]
 struct State {
     stage: Stage,
+    /// Whether the HTTP stack has taken the whole body of the request.
+    is_whole: bool,
+    /// Whether the call goes on without its operation.
+    is_left: bool,
     /// Whether an earlier request of the call may have been executed.
     in_doubt: bool,
     /// Whether the call waits for its credential.
@@ -88,13 +92,15 @@ impl Progress {
     }
 
     pub(crate) fn connecting(&self) {
-        self.state().stage = Stage::Connecting;
+        let mut state = self.state();
+        (state.stage, state.is_whole) = (Stage::Connecting, false);
     }
 
     /// Records that the request is being sent. Without a body that is assumed from the start.
     pub(crate) fn sending(&self, idempotency: Idempotency) {
         let doubt = idempotency.leaves_doubt();
-        self.state().stage = Stage::Waiting { doubt };
+        let mut state = self.state();
+        (state.stage, state.is_whole) = (Stage::Waiting { doubt }, true);
     }
 
     /// Records that the first byte of a body is about to be sent. Returns false if the attempt is
@@ -108,6 +114,31 @@ impl Progress {
             state.stage = Stage::Waiting { doubt };
         }
         !over
+    }
+
+    /// Records that the HTTP stack has taken the last byte of the body.
+    pub(crate) fn sent(&self) {
+        self.state().is_whole = true;
+    }
+
+    /// Lets the call go on without its operation if its response may still arrive. No other request
+    /// of it is sent then. Gives the call up otherwise. Returns whether it goes on.
+    #[must_use]
+    pub(crate) fn leave(&self) -> bool {
+        let mut state = self.state();
+        state.withdraw();
+        state.is_left = state.expects_response();
+        state.is_left
+    }
+
+    /// Whether the call goes on without its operation.
+    pub(crate) fn is_left(&self) -> bool {
+        self.state().is_left
+    }
+
+    /// Whether the whole request has been sent, and its response has not arrived as a whole.
+    pub(crate) fn expects_response(&self) -> bool {
+        self.state().expects_response()
     }
 
     /// Gives up the request unless it is being sent already. Returns whether nothing was sent. That
@@ -241,7 +272,12 @@ impl Progress {
             Stage::Transferring => "while sending or receiving a file",
             Stage::Pausing => "between two attempts; the last one was not executed",
         };
-        Error::new(code, format!("{what} {stage}")).with_outcome_unknown(state.may_have_executed())
+        let then = match state.is_left {
+            true => "; if fal accepts it, fal is told to cancel it",
+            false => "",
+        };
+        Error::new(code, format!("{what} {stage}{then}"))
+            .with_outcome_unknown(state.may_have_executed())
     }
 }
 
@@ -252,6 +288,15 @@ impl State {
             self.stage = Stage::Unsent;
         }
         matches!(self.stage, Stage::Preparing | Stage::Unsent)
+    }
+
+    fn expects_response(&self) -> bool {
+        match self.stage {
+            // No service accepts a part of a request.
+            Stage::Waiting { .. } => self.is_whole,
+            Stage::Reading { .. } => true,
+            _ => false,
+        }
     }
 
     fn may_have_executed(&self) -> bool {

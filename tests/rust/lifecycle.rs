@@ -7,7 +7,10 @@
 mod alone;
 #[path = "lifecycle/files.rs"]
 mod files;
+mod late_queue;
 mod logged;
+#[path = "lifecycle/submissions.rs"]
+mod submissions;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

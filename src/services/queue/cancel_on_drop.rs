@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::ask::ask;
 use super::job::{Ask, Job};
 use super::readiness::lacks_descriptors;
@@ -57,26 +59,30 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Ok(exchange) = self.exchange.detached(TIME) else {
-            return;
-        };
         if !self.armed {
             return;
         }
         let progress = &self.exchange.task.progress;
         progress.set_job_state(JobState::CancelRequested);
-        let (mut job, is_known) = (self.job.clone(), self.is_known);
-        self.runtime.spawn(async move {
-            let cancelled = tokio::time::timeout(TIME, cancel(&exchange, &mut job, is_known)).await;
-            let cause = match cancelled {
-                Ok(Ok(_)) => return,
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("fal sent no response within {} s", TIME.as_secs()),
-            };
-            let line = format_args!("cannot cancel request {}: {cause}", job.id);
-            exchange.log(Level::Warn, Target::Queue, line);
-        });
+        let (exchange, job, is_known) = (self.exchange.clone(), self.job.clone(), self.is_known);
+        let cancelled = async move { cancel_in_time(&exchange, job, is_known).await };
+        self.runtime.spawn(cancelled.boxed());
     }
+}
+
+/// Cancels a job whose operation has ended. `is_known`: fal returned the job's id in the operation.
+pub(super) async fn cancel_in_time(ended: &Exchange, mut job: Job, is_known: bool) {
+    let cancelled = async {
+        let exchange = ended.detached(TIME)?;
+        cancel(&exchange, &mut job, is_known).await
+    };
+    let cause = match tokio::time::timeout(TIME, cancelled).await {
+        Ok(Ok(_)) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("fal sent no response within {} s", TIME.as_secs()),
+    };
+    let line = format_args!("cannot cancel request {}: {cause}", job.id);
+    ended.log(Level::Warn, Target::Queue, line);
 }
 
 /// Cancels a job. It would run, and cost money, if the cancellation were not retried while fal does

@@ -10,11 +10,11 @@ mod poll_schedule;
 mod readiness;
 mod result;
 mod status;
+mod submission;
 mod watch;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
 
 pub use job::Job;
@@ -25,9 +25,9 @@ use self::ask::ask;
 use self::cancel_on_drop::Guard;
 use self::job::Ask;
 use self::status::Status;
+use self::submission::{Accepted, Submission};
 use self::watch::{End, Watch};
 use crate::client::{Client, Exchange, TIMEOUT};
-use crate::codec::json;
 use crate::error::{Code, Result};
 use crate::operation::Op;
 use crate::request::Request;
@@ -45,7 +45,10 @@ impl Client {
     /// `request_id` (§5.2), from which [`Job::of_response`] makes the job. The job runs whether or
     /// not anything waits for it.
     ///
-    /// The request is not retried once fal may have accepted it.
+    /// The request is not retried once fal may have accepted it. If the operation is cancelled or
+    /// times out before the response arrives, or the library is shut down, nobody knows the id of
+    /// the job. libfal then waits for the response for up to 30 seconds, in the background, and
+    /// cancels the job, unless [`Request::set_keep_running`] is set.
     pub fn submit_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, TIMEOUT);
@@ -70,8 +73,8 @@ impl Client {
     /// [`Request::set_keep_running`] is set. Dropping the handle has no effect. An error after the
     /// submission carries the request id, so that a caller can [attach](Self::attach_start) to the
     /// job. An error during the submission carries no id: fal may have accepted the request
-    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)), but without its id it
-    /// cannot be cancelled.
+    /// ([`Error::may_have_executed`](crate::Error::may_have_executed)). libfal then waits for the
+    /// response for up to 30 seconds, in the background, and cancels the job.
     pub fn subscribe_start(&self, request: Request) -> Result<Op> {
         let submission = request.submission(self.hosts())?;
         let timeout = self.timeout_of(&request, WAIT);
@@ -165,17 +168,11 @@ impl Client {
     }
 }
 
-async fn submit(exchange: &Exchange, submission: Request) -> Result<(Job, Response)> {
-    let endpoint = submission.endpoint()?.clone();
-    let submission = resolve_files(exchange, submission).await?;
-    let response = exchange.send(submission).await?;
-    let submitted = move |body: Bytes| Job::submitted(endpoint, &body);
-    let job = json::look(response.body().clone(), submitted).await;
-    // fal has accepted the request, even if its response is malformed.
-    let job = job.flatten();
-    let job = job.map_err(|error| error.with_outcome_unknown(true))?;
-    exchange.task.identify(&job.id);
-    Ok((job, response))
+async fn submit(exchange: &Exchange, request: Request) -> Result<Accepted> {
+    let request = resolve_files(exchange, request).await?;
+    let accepted = Submission::new(exchange, request)?.accepted().await?;
+    exchange.task.identify(&accepted.0.id);
+    Ok(accepted)
 }
 
 /// Waits for a job and fetches its result. `submission` is the response to its submission, if this

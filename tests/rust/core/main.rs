@@ -23,6 +23,8 @@ mod hostile_streams;
 mod http2;
 mod inputs;
 mod late;
+#[path = "../late_queue.rs"]
+mod late_queue;
 mod lively;
 mod local_proxy;
 #[path = "../logged.rs"]
@@ -37,6 +39,7 @@ mod queue;
 mod queue_cut;
 mod queue_failures;
 mod queue_late;
+mod queue_left;
 mod queue_many;
 mod queue_quiet;
 mod queue_unknowns;

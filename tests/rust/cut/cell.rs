@@ -84,7 +84,8 @@ impl Run {
     pub(crate) fn start(cell: &Cell, cut: Cut, dispatcher: &Dispatcher) -> Self {
         let (row, step) = (&cell.row, cell.row.steps[cell.hold].clone());
         let script = row.steps.iter().map(|step| step.reply.clone()).collect();
-        let job = row.steps.iter().any(|step| step.effect == Effect::Job);
+        let is_job = |step: &Step| matches!(step.effect, Effect::Job | Effect::Submission);
+        let job = row.steps.iter().any(is_job);
         let server = Server::start(script, cell.hold, cell.stage, job);
         let timeout = if let Cut::Deadline(time) = cut {
             Some(time)
@@ -231,12 +232,17 @@ impl Run {
         }
         // After a large upload, the server sees the end after the data that was under way. The
         // check of the other connections, below, covers that.
-        if cut && matches!(self.stage, Stage::Waiting | Stage::Reading) {
+        let is_read_on = self.step.effect == Effect::Submission
+            && matches!(self.stage, Stage::Waiting | Stage::Reading);
+        if cut && is_read_on {
+            assert!(!self.server.is_closed(), "{name}: its answer is not read");
+            self.server.release();
+        } else if cut && matches!(self.stage, Stage::Waiting | Stage::Reading) {
             wait(&format!("{name}: its connection stays open"), || {
                 self.server.is_closed()
             });
         }
-        let told = usize::from(cut && self.step.effect == Effect::Job);
+        let told = usize::from(cut && (is_read_on || self.step.effect == Effect::Job));
         wait(&format!("{name}: the job is not cancelled"), || {
             self.server.cancels() == told
         });

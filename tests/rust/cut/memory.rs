@@ -39,7 +39,7 @@ const ROUNDS: (usize, usize) = (30, 120);
 /// The growth in bytes for each operation that is not a leak: tables grow in steps.
 const EACH: usize = 64;
 
-/// An operation that never gets a response, with a client and a server that are used again.
+/// An operation that gets no response before it is cut, with a client and a server that are used again.
 struct Hanging {
     row: Row,
     server: Server,
@@ -49,7 +49,7 @@ struct Hanging {
 
 impl Hanging {
     fn new(row: Row) -> Self {
-        let job = row.steps.iter().any(|step| step.effect == Effect::Job);
+        let job = row.submits() || row.steps.iter().any(|step| step.effect == Effect::Job);
         let server = Server::start(vec![row.steps[0].reply.clone()], 0, Stage::Waiting, job);
         let client = client(server.address(), None, &Arc::new(()));
         Hanging {
@@ -79,7 +79,12 @@ impl Hanging {
             Code::Cancelled
         );
         drop(started);
-        wait(self.row.name.as_str(), || self.server.is_closed());
+        if self.row.submits() {
+            self.server.pass();
+            wait(self.row.name.as_str(), || self.server.cancels() == 1);
+        } else {
+            wait(self.row.name.as_str(), || self.server.is_closed());
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -75,6 +76,8 @@ struct Shared {
     /// … and no further connection can be made.
     full: CancellationToken,
     released: CancellationToken,
+    /// Lets the held request go on, and none after it.
+    pass: Notify,
     stop: CancellationToken,
 }
 
@@ -119,6 +122,7 @@ impl Server {
             pause: CancellationToken::new(),
             full: CancellationToken::new(),
             released: CancellationToken::new(),
+            pass: Notify::new(),
             stop: CancellationToken::new(),
         });
         if hold == 0 && stage == Stage::Connecting {
@@ -183,6 +187,12 @@ impl Server {
         self.0.arrived.store(0, SeqCst);
         self.0.held.store(false, SeqCst);
         self.0.closed.store(false, SeqCst);
+        self.0.cancels.store(0, SeqCst);
+    }
+
+    /// Responds to the held request as if it had not been held.
+    pub(crate) fn pass(&self) {
+        self.0.pass.notify_waiters();
     }
 
     /// Stops holding the request, and responds as if it had not been held.
@@ -294,6 +304,7 @@ impl Shared {
         };
         tokio::select! {
             () = self.released.cancelled() => Ok(()),
+            () = self.pass.notified() => Ok(()),
             () = gone => {
                 self.closed.store(true, SeqCst);
                 Err(Gone)

@@ -18,6 +18,8 @@ pub(crate) enum Effect {
     None,
     /// The request may have been executed, once it may have been sent.
     Done,
+    /// A job that nobody knows. The response is read on, and the job is then cancelled.
+    Submission,
     /// Like `Done`, for a request without a body: nothing shows when it was sent, so it counts as
     /// sent from the beginning.
     DoneUnseen,
@@ -52,7 +54,7 @@ impl Step {
     pub(crate) fn may_have_executed(&self, stage: Stage) -> bool {
         match self.effect {
             Effect::None => false,
-            Effect::Done => stage != Stage::Connecting,
+            Effect::Done | Effect::Submission => stage != Stage::Connecting,
             Effect::DoneUnseen | Effect::Job | Effect::EndedJob => true,
         }
     }
@@ -103,6 +105,13 @@ pub(crate) struct Row {
     /// It is a session, which dropping the last handle closes.
     pub(crate) session: bool,
     pub(crate) start: Start,
+}
+
+impl Row {
+    /// Whether it begins with the submission of a job.
+    pub(crate) fn submits(&self) -> bool {
+        self.steps[0].effect == Effect::Submission
+    }
 }
 
 pub(crate) fn row(
@@ -315,8 +324,8 @@ fn runs() -> Vec<Row> {
 }
 
 fn jobs() -> Vec<Row> {
-    use Effect::{Done, EndedJob, Job, None};
-    let submit = || send(Done, json!({"request_id": "r-1"}));
+    use Effect::{EndedJob, Job, None, Submission};
+    let submit = || send(Submission, json!({"request_id": "r-1"}));
     let completed = json!({"status": "COMPLETED", "request_id": "r-1"});
     let streamed = || events(Job, &completed);
     let result = || ask(EndedJob, json!({"x": 1}));

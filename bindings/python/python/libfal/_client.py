@@ -179,7 +179,7 @@ class SyncClient(Base):
 
         An exception that ends the wait, such as KeyboardInterrupt or one of the functions below, cancels the job.
         The id of the job is not known until fal has answered the submission. If the wait ends before, also by client_timeout,
-        the job is not cancelled and may run on at fal.
+        libfal waits for the answer for up to 30 seconds, in the background, and then cancels the job.
 
         Args:
             application: The id of an endpoint, such as "fal-ai/flux/schnell".
