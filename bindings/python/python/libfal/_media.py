@@ -133,6 +133,8 @@ def encoded(image: Any, format: str | None) -> tuple[bytes, str]:
         return _png_of_array(image), "image/png"
     if not _is(image, "PIL.Image", "Image"):
         raise TypeError(f"an image must be a PIL.Image.Image or a numpy.ndarray, not {type(image).__name__}")
+    if 0 in image.size:
+        raise ValueError(f"a PIL image of {image.width} x {image.height} has no pixels")
     # A copy: PIL writes to the object while it encodes it, and another thread may use it.
     picture = image.copy()
     mode = picture.mode
@@ -159,6 +161,10 @@ def content_type_of(format: str) -> str:
 
 def _for_png(picture: Any) -> Any:
     """Converts an image to a mode that PNG has, without loss."""
+    if picture.mode == "I;16N":
+        # Before version 13, Pillow converts it to 8 bits.
+        from_bytes = sys.modules["PIL.Image"].frombytes
+        picture = from_bytes("I;16" if sys.byteorder == "little" else "I;16B", picture.size, picture.tobytes())
     mode = picture.mode
     if mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
         return picture
