@@ -283,7 +283,8 @@ async def pause(seconds: float) -> None:
 def test_leaving_a_stream_ends_it(emulator: Emulator) -> None:
     async def main() -> None:
         items: Any = client(emulator).stream("emulator/stream", {"events": [1, 2, 3], "ms": 60_000})
-        assert emulator.arrivals() == []
+        # A request of an earlier test may arrive late.
+        assert [it for it in emulator.arrivals() if it["path"].startswith("/emulator/stream")] == []
         async for item in items:
             assert item == 1
             break
