@@ -7,6 +7,8 @@ import json
 import select
 import sys
 import threading
+import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +81,40 @@ def test_run_wait_gives_the_outcome_or_the_operation(core: Core) -> None:
     running.cancel()
     assert code(running.finish(PATIENCE)) == "FAL_E_CANCELLED"
     assert code(core.run_wait(request("emulator/fail", {"status": 418}), PATIENCE)) == "FAL_E_INVALID_INPUT"
+
+
+def test_a_plain_run_gives_the_output_and_refuses_what_python_converts(core: Core, emulator: Emulator) -> None:
+    def run(endpoint: object, input: object, seconds: float = PATIENCE) -> Any:
+        return core.run_plain(endpoint, input, PATIENCE, seconds)
+
+    assert run("emulator/echo", {"a": [1, 2.5, None, True, "ä"]})["body"] == {"a": [1, 2.5, None, True, "ä"]}
+    bytes = run("emulator/bytes", {"size": 3})
+    assert type(bytes) is Answer and bytes.body() == b"\0\1\2"
+    assert code(run("emulator/fail", {"status": 418})) == "FAL_E_INVALID_INPUT"
+    assert code(run("no endpoint", {})) == "FAL_E_INVALID_ARGUMENT"
+    assert code(core.run_plain("emulator/echo", {}, -1.0, PATIENCE)) == "FAL_E_INVALID_ARGUMENT"
+    before = len(emulator.arrivals())
+
+    class Text(str):
+        pass
+
+    refused: list[tuple[object, object]] = [
+        *((endpoint, {}) for endpoint in (None, b"emulator/echo", Text("emulator/echo"), "\ud800", "https://fal.run/emulator/echo")),
+        *(("emulator/echo", input) for input in (None, ["a"], "{}", Counter("a"), {"a": b"a"}, {1: 1}, {"a": float("nan")}, {"a": 2**64})),
+    ]
+    assert [pair for pair in refused if run(*pair) is not NotImplemented] == []
+    assert len(emulator.arrivals()) == before
+
+
+def test_a_plain_run_that_goes_on_is_cancelled_when_nothing_knows_it(core: Core, emulator: Emulator) -> None:
+    running = core.run_plain("emulator/slow", {"ms": 60_000}, PATIENCE, 0.0)
+    assert type(running) is Op and not running.ended()
+    while not emulator.arrivals():
+        time.sleep(0.005)
+    assert [arrival["outcome"] for arrival in emulator.arrivals()] == ["pending"]
+    del running
+    while emulator.arrivals()[0]["outcome"] == "pending":
+        time.sleep(0.005)
 
 
 def test_an_outcome_that_is_asked_for_too_early_is_not_remembered(core: Core) -> None:

@@ -29,6 +29,12 @@ impl From<Arc<Response>> for Answer {
     }
 }
 
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        Arc::new(response).into()
+    }
+}
+
 impl From<Event> for Answer {
     fn from(event: Event) -> Self {
         Answer(Origin::Event(event))
@@ -49,7 +55,7 @@ impl Answer {
         Delivery::of(self.response().ok_or_else(none)?)
     }
 
-    fn content(&self) -> &Bytes {
+    pub(crate) fn content(&self) -> &Bytes {
         match &self.0 {
             Origin::Service(response) => response.body(),
             Origin::Event(event) => event.content().body(),

@@ -13,8 +13,9 @@ use crate::answer::Answer;
 use crate::channel::Channel;
 use crate::dict::{Content, from_dict};
 use crate::download::Given as GivenDownload;
-use crate::op::Op;
+use crate::op::{Op, taken, waited};
 use crate::options::{ClientOptions, CredentialOptions};
+use crate::plain::{Output, Plain};
 use crate::request::{Given, pairs, set_headers, set_timeout};
 use crate::session::{Options as SessionOptions, Session};
 use crate::task::{Done, Task};
@@ -26,7 +27,7 @@ use crate::values::{
 /// The native half of `libfal.Client`.
 #[pyclass(frozen, module = "libfal._libfal")]
 pub(crate) struct Core {
-    inner: fal::Client,
+    pub(crate) inner: fal::Client,
 }
 
 /// Make a client.
@@ -86,9 +87,28 @@ impl Sent {
 
 /// A run after the first step of its wait.
 #[derive(IntoPyObject)]
-enum Waited {
-    Ended(Answer),
+enum Ran<T> {
+    Ended(T),
     Running(Op),
+}
+
+impl Core {
+    /// Starts a run, unless this thread must not wait, and waits for its end. Nothing reads its events.
+    fn ran<T>(
+        &self,
+        py: Python<'_>,
+        request: impl FnOnce() -> fal::Result<Request>,
+        seconds: f64,
+        ended: impl FnOnce(Answer) -> T,
+    ) -> fal::Result<Ran<T>> {
+        fal::runtime::may_wait()?;
+        let op = self.inner.run_start(request()?)?;
+        op.discard_events();
+        match waited(&op, py, step(seconds))? {
+            true => taken(&op).map(|response| Ran::Ended(ended(response.into()))),
+            false => Ok(Ran::Running(Op::awaited(op))),
+        }
+    }
 }
 
 #[pymethods]
@@ -104,7 +124,7 @@ impl Core {
     }
 
     /// Start a run and wait for its end without the GIL. Return its outcome, or the operation if it
-    /// has not ended. Start nothing on a thread that must not wait.
+    /// has not ended, which is cancelled when it is deleted. Start nothing on a thread that must not wait.
     #[pyo3(signature = (request, seconds, /))]
     fn run_wait<'py>(
         &self,
@@ -113,13 +133,27 @@ impl Core {
         seconds: f64,
     ) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || {
-            fal::runtime::may_wait()?;
-            let reports = request.has_files();
-            let op = answering(self.inner.run_start(request.request()?)?, reports);
-            match op.waited(py, step(seconds))? {
-                true => op.taken().map(Waited::Ended),
-                false => Ok(Waited::Running(op)),
-            }
+            self.ran(py, || request.request(), seconds, |answer| answer)
+        })
+    }
+
+    /// Run an endpoint with an input, waiting like `run_wait`. Return the decoded response, an `Answer`
+    /// that Python must decode, or the operation, which is cancelled when it is deleted. Return
+    /// NotImplemented and start nothing if Python must convert the endpoint or the input.
+    #[pyo3(signature = (endpoint, input, timeout, seconds, /))]
+    fn run_plain<'py>(
+        &self,
+        py: Python<'py>,
+        endpoint: &Bound<'py, PyAny>,
+        input: &Bound<'py, PyAny>,
+        timeout: f64,
+        seconds: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Some(plain) = Plain::of(endpoint, input) else {
+            return Ok(py.NotImplemented().into_bound(py));
+        };
+        value_or_failure(py, || {
+            self.ran(py, || plain.request(timeout), seconds, Output)
         })
     }
 

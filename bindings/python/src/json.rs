@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::Value;
@@ -41,12 +41,17 @@ pub(crate) fn made(py: Python<'_>, value: Value) -> PyResult<Bound<'_, PyAny>> {
 /// Encodes a value as `json.dumps` does, except for the form of floats, as `1e16` for `1e+16`.
 /// Returns `None` if `json.dumps` must encode it: a value of another class, an integer of more than
 /// 64 bits, or what is not JSON.
-pub(crate) fn encode(value: &Bound<'_, PyAny>) -> Option<Vec<u8>> {
-    // A text that is not Unicode raises an exception below, and so does an integer that is too large.
-    let _paused = Paused::new(value.py())?;
+///
+/// A text that is not Unicode raises an exception below, and so does an integer that is too large.
+pub(crate) fn encode(value: &Bound<'_, PyAny>, _: &Paused<'_>) -> Option<Vec<u8>> {
     let mut text = Text(Vec::with_capacity(256));
     serde_json::to_writer(&mut text, &Given(value.clone(), 0)).ok()?;
     Some(text.0)
+}
+
+/// Returns a text as UTF-8, or `None` if it is not Unicode.
+pub(crate) fn utf8<'py>(text: &Bound<'py, PyString>) -> Option<Bound<'py, PyBytes>> {
+    text.encode_utf8().ok()
 }
 
 /// Fails if there is no memory, as Python does.
@@ -77,7 +82,7 @@ impl Serialize for Given<'_> {
         let inner = |value| Given(value, depth + 1);
         let refused = || S::Error::custom("Python's own encoder must convert it");
         if let Ok(text) = value.cast_exact::<PyString>() {
-            let text = text.encode_utf8().map_err(|_| refused())?;
+            let text = utf8(text).ok_or_else(refused)?;
             out.serialize_str(std::str::from_utf8(text.as_bytes()).map_err(|_| refused())?)
         } else if let Ok(number) = value.cast_exact::<PyInt>() {
             out.serialize_i64(number.extract().map_err(|_| refused())?)

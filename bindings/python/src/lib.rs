@@ -18,6 +18,7 @@ mod lent;
 mod op;
 mod options;
 mod pair;
+mod plain;
 mod request;
 mod session;
 mod store;

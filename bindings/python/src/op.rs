@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 
 use crate::answer::Answer;
 use crate::key::NewKey;
+use crate::plain::Output;
 use crate::values::{failed, invalid, step, value_or_failure};
 
 #[pyclass(frozen, module = "libfal._libfal")]
@@ -27,7 +28,7 @@ pub(crate) struct Op {
 enum Orphan {
     /// It goes on, and drops the oldest events.
     GoesOn,
-    /// It would wait for its reader for ever, so it is cancelled.
+    /// Nothing else could end it, or it would wait for its reader for ever. So it is cancelled.
     IsCancelled,
     /// It ends in order, without a reader.
     IsDiscarded,
@@ -59,6 +60,11 @@ impl Op {
         Op::of(op, Orphan::IsCancelled)
     }
 
+    /// Returns an operation of which only its waiting caller knows.
+    pub(crate) fn awaited(op: fal::Op) -> Self {
+        Op::of(op, Orphan::IsCancelled)
+    }
+
     /// Returns the operation of a session, which its handle closes.
     pub(crate) fn of_session(op: fal::Op) -> Self {
         Op::of(op, Orphan::IsDiscarded)
@@ -76,21 +82,14 @@ impl Op {
 
     /// Waits without the GIL, and returns whether it has ended.
     pub(crate) fn waited(&self, py: Python<'_>, time: Duration) -> fal::Result<bool> {
-        match self.op.poll()? {
-            true => Ok(true),
-            false => py.detach(|| self.op.wait(Some(time))),
-        }
+        waited(&self.op, py, time)
     }
 
     pub(crate) fn taken(&self) -> fal::Result<Answer> {
-        let unended = || Error::new(Code::Panic, "the call has not ended");
         if self.outcome.get().is_none() && !self.op.poll()? {
             return Err(unended());
         }
-        let take = || {
-            let outcome = self.op.take().unwrap_or_else(|| Err(unended()));
-            outcome.map(Arc::new)
-        };
+        let take = || taken(&self.op).map(Arc::new);
         self.outcome.get_or_init(take).clone().map(Answer::from)
     }
 
@@ -100,6 +99,22 @@ impl Op {
             next => Ok(next),
         }
     }
+}
+
+/// Waits without the GIL, and returns whether the operation has ended.
+pub(crate) fn waited(op: &fal::Op, py: Python<'_>, time: Duration) -> fal::Result<bool> {
+    match op.poll()? {
+        true => Ok(true),
+        false => py.detach(|| op.wait(Some(time))),
+    }
+}
+
+pub(crate) fn taken(op: &fal::Op) -> fal::Result<Response> {
+    op.take().unwrap_or_else(|| Err(unended()))
+}
+
+fn unended() -> Error {
+    Error::new(Code::Panic, "the call has not ended")
 }
 
 impl Drop for Op {
@@ -147,6 +162,11 @@ impl Op {
     /// Return the response of an ended operation, each time the same.
     fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         value_or_failure(py, || self.taken())
+    }
+
+    /// Return the decoded response of an ended operation, or an `Answer` that Python must decode.
+    fn output<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        value_or_failure(py, || self.taken().map(Output))
     }
 
     /// Return the next event; None if there is none yet, False after the last one.

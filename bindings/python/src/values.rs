@@ -124,7 +124,8 @@ pub(crate) fn object<'py>(
 #[pyfunction]
 #[pyo3(signature = (value, /))]
 pub(crate) fn dumps<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
-    encode(value)
+    Paused::new(value.py())
+        .and_then(|paused| encode(value, &paused))
         .map(|text| bytes(value.py(), &text))
         .transpose()
 }

@@ -18,12 +18,14 @@ _TOKEN = "x-fal-cdn-token"
 _PASSED_ON = (_TOKEN, "x-app-fal-can-disable-filter")
 
 _get_current_app: Callable[[], Any] | None = None
+is_inside = False
+"""Whether headers may have to be passed on."""
 
 
 def set_get_current_app(func: Callable[[], Any]) -> None:
     """Set the function that returns the fal app in which the program runs. Its current_request has the headers to pass on."""
-    global _get_current_app
-    _get_current_app = func
+    global _get_current_app, is_inside
+    _get_current_app, is_inside = func, True
 
 
 def _current_request(get_app: Callable[[], Any]) -> Any:

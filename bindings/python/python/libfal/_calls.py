@@ -7,6 +7,8 @@ import os
 from . import _app, _inputs
 from ._base import DEFAULT_TIMEOUT, FOREVER
 from ._credential import AppToken, Check, token_from
+from ._errors import error
+from ._libfal import Answer, Failure, Op
 from ._progress import Shown
 from ._response import decoded, plain
 from ._status import answered
@@ -14,7 +16,7 @@ from ._typing import imported
 from ._updates import Notices
 from ._values import content as content_of, count, dumps, each, invalid, maybe_count, maybe_function, maybe_seconds, maybe_text
 from ._values import pairs, path as path_of, seconds as seconds_of, text, waiting
-from ._waiting import value_of
+from ._waiting import STEP, outcome, value_of
 
 TYPE_CHECKING = False
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from ._libfal import Answer, Channel, Core, Failure, Op, Session
+    from ._libfal import Channel, Core, Session
     from ._status import Status
     from ._values import _Path, _Seconds
 
@@ -45,6 +47,8 @@ else:
 INTERVAL = 0.1
 # The default lifetime of the token that opens a connection, in seconds.
 TOKEN_EXPIRATION = 120
+# What is returned instead of the output of a run.
+NOT_PLAIN: dict[str, Any] = NotImplemented
 
 
 class Call(Generic[_T]):
@@ -103,6 +107,25 @@ def run(
     core = client._open()
     decode = _app.passing_back(decoded)
     return Call(core.run, (request,), decode, limit, _told(on_progress, progress), start_and_wait=core.run_wait)
+
+
+def run_plain(core: Core | None, application: str, arguments: object, timeout: _Seconds | None) -> dict[str, Any]:
+    """Makes a run without other options in one call of the core. If its input is not plain, starts nothing and returns NotImplemented."""
+    if core is None or _app.is_inside:
+        return NOT_PLAIN
+    limit = FOREVER if timeout is None else seconds_of("timeout", timeout)
+    found = core.run_plain(application, arguments, limit, STEP)
+    if type(found) is dict:
+        return found
+    return output(outcome(found) if type(found) is Op else found, timeout)
+
+
+def output(found: Any, timeout: _Seconds | None) -> dict[str, Any]:
+    """Returns the output of a run, which the core has decoded if it can, or raises its failure."""
+    if type(found) is Failure:
+        raise error(found, maybe_seconds("timeout", timeout))
+    output: dict[str, Any] = decoded(found) if type(found) is Answer else found
+    return output
 
 
 def submit(

@@ -96,6 +96,11 @@ class SyncClient(Base):
             on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
             progress: Shows a progress bar, with tqdm or rich.
         """
+        is_usual = method == "POST" and path == "" and not headers and not progress
+        if is_usual and start_timeout is None and hint is None and on_progress is None:
+            found = _calls.run_plain(self._core, application, arguments, timeout)
+            if found is not NotImplemented:
+                return found
         return self._finish(
             _calls.run(
                 self,
@@ -672,6 +677,9 @@ else:
 
 class RawSyncClient:
     """The methods of a client that return the response as fal sent it."""
+
+    # Its calls are made in the general way.
+    _core: _libfal.Core | None = None
 
     def __init__(self, client: SyncClient) -> None:
         self._open, self.default_timeout = client._open, client.default_timeout

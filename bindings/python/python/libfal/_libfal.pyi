@@ -126,15 +126,25 @@ _Kind = Literal["", "status", "log", "progress", "item", "message", "connection"
 
 @final
 class Core:
-    """The native half of Client. Only run_wait waits."""
+    """The native half of Client. Only run_wait and run_plain wait."""
 
     def run(self, request: _Request, /) -> Op | Failure:
         """Start a run. With files it has events "progress", and without files none."""
 
     def run_wait(self, request: _Request, seconds: float, /) -> Answer | Op | Failure:
-        """Start a run and wait for its end. Return its outcome, or the operation if it has not ended.
+        """Start a run and wait for its end. Return its outcome, or the Op if it has not ended, which is cancelled when it is deleted.
 
         Start nothing on a thread that must not wait.
+        """
+
+    def run_plain(
+        self, endpoint: object, input: object, timeout: float, seconds: float, /
+    ) -> dict[str, Any] | Answer | Op | Failure:
+        """Run an endpoint with an input like run_wait, and decode the response.
+
+        Return the output, which may be any value of JSON, an Answer that Python's own decoder must read, a Failure, or the Op if the
+        run has not ended, which is cancelled when it is deleted. Return NotImplemented and start nothing if the endpoint is no str or
+        is an address, or if the input is no dict or dumps() would return None for it.
         """
 
     def submit(self, request: _Request, /) -> Op | Failure:
@@ -191,6 +201,9 @@ class Op:
     def cancel(self) -> None: ...
     def outcome(self) -> Answer | Failure:
         """Return the response of an ended operation, each time the same."""
+
+    def output(self) -> dict[str, Any] | Answer | Failure:
+        """Return the decoded response of an ended operation, an Answer that Python's own decoder must read, or a Failure."""
 
     def next(self, seconds: float, /) -> Answer | None | Literal[False] | Failure:
         """Return the next event; None if there is none yet, False after the last one."""
@@ -281,6 +294,12 @@ class Watcher:
 
     def watch(self, op: Op, number: int, events: bool, /) -> None | Failure:
         """Watch for the end of an operation, and for its events."""
+
+    def run_plain(self, core: Core, endpoint: object, input: object, timeout: float, number: int, /) -> Op | Failure:
+        """Start a run like Core.run_plain without a wait, and watch for its end.
+
+        Return the Op, which is cancelled when it is deleted, a Failure, or NotImplemented.
+        """
 
     def ready(self) -> list[int] | Failure:
         """Return the numbers of operations that may have events or may have ended.

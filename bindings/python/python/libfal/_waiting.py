@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # The length of one step of a wait, in seconds. Python runs signal handlers between two steps, and only in the main thread. Other
 # threads also wait in steps, because a library such as gevent may run several threads in the main thread.
-_STEP = 0.025
+STEP = 0.025
 _STEP_ELSEWHERE = 1.0
 
 
@@ -45,7 +45,7 @@ def step() -> float:
     """Returns how long this thread may wait before it must run signal handlers."""
     # A step may always be short: if the program has not imported threading, or is importing it now.
     main_thread = getattr(sys.modules.get("threading"), "main_thread", None)
-    return _STEP if main_thread is None or _thread.get_ident() == main_thread().ident else _STEP_ELSEWHERE
+    return STEP if main_thread is None or _thread.get_ident() == main_thread().ident else _STEP_ELSEWHERE
 
 
 def wait(waited: _Waited, timeout: float | None = None) -> bool:
@@ -103,19 +103,20 @@ def finish(call: Call[_T]) -> _T:
 
 def _at_once(call: Call[Any], start_and_wait: Callable[..., Answer | Op | Failure]) -> Answer | Failure:
     """Starts a call and waits, in one call of the core if it ends within a step. Returns its outcome."""
-    # As in Started.
-    held: list[Answer | Op | Failure] = []
+    found = start_and_wait(*call.arguments, step())
+    return outcome(found) if isinstance(found, Op) else found
+
+
+def outcome(op: Op) -> Answer | Failure:
+    """Waits for the end of an operation and returns its outcome. Cancels it if an exception ends the wait, such as KeyboardInterrupt.
+
+    The core cancels it if a signal handler raises before this function has it.
+    """
     try:
-        held.extend(starmap(start_and_wait, ((*call.arguments, step()),)))
-        found = held[0]
-        if isinstance(found, Op):
-            wait(found)
-            return found.outcome()
-        return found
+        wait(op)
+        return op.outcome()
     except BaseException:
-        for found in held:
-            if isinstance(found, Op):
-                found.cancel()
+        op.cancel()
         raise
 
 
