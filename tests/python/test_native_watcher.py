@@ -57,6 +57,23 @@ def test_it_wakes_for_each_end_and_then_sleeps(core: Core) -> None:
     sleeps(watcher)
 
 
+def test_it_starts_plain_runs_and_wakes_for_their_ends(core: Core) -> None:
+    watcher = new()
+    ops = [given(watcher.run_plain(core, "emulator/echo", {"n": n}, PATIENCE, n)) for n in range(20)]
+    until(watcher, set(range(20)))
+    assert [given(op.output())["body"]["n"] for op in ops] == list(range(20))
+    sleeps(watcher)
+    assert watcher.run_plain(core, "emulator/echo", [], PATIENCE, 1) is NotImplemented
+    assert code(watcher.run_plain(core, "no endpoint", {}, PATIENCE, 1)) == "FAL_E_INVALID_ARGUMENT"
+    running = given(watcher.run_plain(core, "emulator/slow", {"ms": 60_000}, PATIENCE, 99))
+    assert code(running.output()) == "FAL_E_PANIC"
+    del running
+    gc.collect()
+    until(watcher, {99})
+    watcher.close()
+    assert code(watcher.run_plain(core, "emulator/echo", {}, PATIENCE, 1)) == "FAL_E_CLOSED"
+
+
 def test_it_wakes_for_an_operation_that_has_ended_already(core: Core) -> None:
     watcher = new()
     op = given(core.run(request("emulator/echo")))

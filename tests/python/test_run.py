@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 import pickle
+import socket
 import struct
 import sys
+import threading
 import types
 import zlib
 
@@ -142,6 +145,66 @@ def test_outputs_that_are_not_json_say_so_and_are_not_lost(emulator: Emulator) -
         assert "content type" in caught.value.remedy and "Pointer" not in caught.value.remedy
     assert caught.value.response and caught.value.response.content == answer.content
     assert caught.value.may_have_executed
+
+
+OUTPUTS = ["null", "[1, [2]]", '"text"', "0.5", "NaN", '{"n": 123456789012345678901234567890}', '{"text": "\\ud83d"}', "{}"]
+
+
+def test_an_output_is_any_json() -> None:
+    def serve(listener: socket.socket) -> None:
+        for body in OUTPUTS * 2:
+            with listener.accept()[0] as connection:
+                while not connection.recv(65536).endswith(b"{}"):
+                    pass
+                head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+                connection.sendall((head + body).encode())
+
+    async def asynchronous(host: str) -> list[object]:
+        client = logs.async_client("fake-id:fake-secret", emulator_host=host)
+        return [await client.run("fal-ai/any", {}) for _ in OUTPUTS]
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        client = logs.client(key="fake-id:fake-secret", emulator_host=host)
+        got: list[object] = [client.run("fal-ai/any", {}) for _ in OUTPUTS] + asyncio.run(asynchronous(host))
+        server.join()
+    assert list(map(repr, got)) == [repr(json.loads(text)) for text in OUTPUTS * 2]
+
+
+def test_a_plain_run_costs_few_calls(emulator: Emulator) -> None:
+    """Each function of Python takes longer than what the core does in it. The time itself would differ from run to run."""
+    code = """
+        import asyncio, sys
+        import logs
+
+        def calls(run):
+            seen = []
+            def note(frame, event, what):
+                if event == "call" and "libfal" in frame.f_code.co_filename:
+                    seen.append(frame.f_code.co_name)
+                elif event == "c_call" and type(getattr(what, "__self__", None)).__module__ == "libfal._libfal":
+                    seen.append(what.__name__)
+            sys.setprofile(note)
+            run()
+            sys.setprofile(None)
+            return seen
+
+        async def asynchronous():
+            client = logs.async_client()
+            await client.run("emulator/echo", {})
+            run = client.run("emulator/echo", {"a": 1})
+            print(*calls(lambda: run.send(None)))
+            run.close()
+
+        client = logs.client()
+        client.run("emulator/echo", {})
+        print(*calls(lambda: client.run("emulator/echo", {"a": 1})))
+        asyncio.run(asynchronous())
+    """
+    expected = ["run run_plain run_plain", "run run_plain current is_of run_plain ended"]
+    assert output(code, **emulator.environment()).splitlines() == expected
 
 
 JSON = [

@@ -7,9 +7,11 @@ use fal::{Code, Dispatcher, Error};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::client::Core;
 use crate::collector::Paused;
 use crate::op::Op;
 use crate::pair::Pair;
+use crate::plain::Plain;
 use crate::values::{caught, failed, none_or_failure, value_or_failure};
 
 /// Wakes one event loop. It has no thread, and runs no code of the program.
@@ -140,6 +142,31 @@ impl Watcher {
     ) -> PyResult<Bound<'py, PyAny>> {
         none_or_failure(py, || {
             self.with(|open| open.watch(op.inner(), number, events))
+        })
+    }
+
+    /// Start a run like `Core.run_plain` without a wait, and watch for its end. Return the operation,
+    /// which is cancelled when it is deleted.
+    #[pyo3(signature = (core, endpoint, input, timeout, number, /))]
+    fn run_plain<'py>(
+        &self,
+        core: &Bound<'py, Core>,
+        endpoint: &Bound<'py, PyAny>,
+        input: &Bound<'py, PyAny>,
+        timeout: f64,
+        number: u64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = core.py();
+        let Some(plain) = Plain::of(endpoint, input) else {
+            return Ok(py.NotImplemented().into_bound(py));
+        };
+        value_or_failure(py, || {
+            self.with(|open| {
+                let op = core.get().inner.run_start(plain.request(timeout)?)?;
+                op.discard_events();
+                let op = Op::awaited(op);
+                open.watch(op.inner(), number, false).map(|()| op)
+            })
         })
     }
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing_extensions import Concatenate, ParamSpec, Self
 
     from ._calls import Call, _Progress
+    from ._libfal import Core
     from ._operations import _Name
     from ._platform_methods import _AsyncPlatform
     from ._status import Status
@@ -95,6 +96,11 @@ class AsyncClient(Base):
             on_progress: Is called as on_progress(transferred, total) while files of the input are uploaded.
             progress: Shows a progress bar, with tqdm or rich.
         """
+        is_usual = method == "POST" and path == "" and not headers and not progress
+        if is_usual and start_timeout is None and hint is None and on_progress is None:
+            found = await _loop.run_plain(self._core, application, arguments, timeout)
+            if found is not NotImplemented:
+                return found
         return await self._finish(
             _calls.run(
                 self,
@@ -570,6 +576,9 @@ else:
 
 class RawAsyncClient:
     """The methods of a client that return the response as fal sent it."""
+
+    # Its calls are made in the general way.
+    _core: Core | None = None
 
     def __init__(self, client: AsyncClient) -> None:
         self._open, self.default_timeout = client._open, client.default_timeout

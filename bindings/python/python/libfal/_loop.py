@@ -8,8 +8,11 @@ import time
 from _weakref import ref
 from itertools import count
 
-from . import _ending, _inputs, _libfal, _threads
+from . import _app, _calls, _ending, _inputs, _libfal, _threads
+from ._base import FOREVER
+from ._libfal import Op
 from ._typing import imported
+from ._values import seconds as seconds_of
 from ._waiting import Started, idled, value_of
 
 TYPE_CHECKING = False
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._calls import Call
-    from ._libfal import Answer, Failure, Op, Task
+    from ._libfal import Answer, Core, Failure, Task
     from ._updates import _Reader
+    from ._values import _Seconds
 
     _T = TypeVar("_T")
 else:
@@ -42,18 +46,18 @@ class _Waker:
     """Wakes the tasks of one event loop. The loop reads one descriptor, which the core makes readable when an operation has news."""
 
     def __init__(self) -> None:
-        self._watcher = value_of(_libfal.watcher())
+        self.watcher = value_of(_libfal.watcher())
         # What wakes the tasks that wait for an operation, by the number of the operation.
         self._signals: dict[int, list[Callable[[], object]]] = {}
 
     def watch(self, op: Op, has_events: bool) -> int:
         """Returns the number of an operation that changed() waits for."""
         number = next(_numbers)
-        value_of(self._watcher.watch(op, number, has_events))
+        value_of(self.watcher.watch(op, number, has_events))
         return number
 
     def wake(self) -> None:
-        for number in value_of(self._watcher.ready()):
+        for number in value_of(self.watcher.ready()):
             self._signal(number)
 
     def _signal(self, number: int) -> None:
@@ -72,6 +76,14 @@ class _Waker:
     async def changed(self, number: int, seconds: float | None = None) -> None:
         """Waits until an operation has news, at most this long. May return early."""
         raise NotImplementedError
+
+    def ended(self, op: Op, number: int) -> Awaitable[object]:
+        """Waits until an operation has ended, whose events are not watched."""
+        return self._ended(op, number)
+
+    async def _ended(self, op: Op, number: int) -> None:
+        while not value_of(op.done()):
+            await self.changed(number)
 
     async def until(self, number: int, is_over: Callable[[], bool], result: Awaitable[object]) -> None:
         """Waits for a result, and cancels it if news of the operation say that it is over."""
@@ -105,12 +117,15 @@ class _Waker:
     async def pause(self, seconds: float) -> None:
         await self.changed(next(_numbers), seconds)
 
+    def is_of(self, loop: object) -> bool:
+        return False
+
     def is_over(self) -> bool:
         """Whether the loop was closed."""
         return False
 
     def close(self) -> None:
-        self._watcher.close()
+        self.watcher.close()
 
 
 class _AsyncioWaker(_Waker):
@@ -119,12 +134,29 @@ class _AsyncioWaker(_Waker):
         self._loop = ref(loop)
         self._task: asyncio.Task[None] | None = None
         try:
-            loop.add_reader(self._watcher.fileno(), self.wake)
+            loop.add_reader(self.watcher.fileno(), self.wake)
             self._has_reader = True
         except NotImplementedError:
             # The loop of Windows. A task reads while others wait. The loop keeps its waker, as it does with a reader.
             self._has_reader = False
             setattr(loop, "_libfal_waker", self)
+        # Of the tasks that wait for an end, by the number of the operation.
+        self._futures: dict[int, asyncio.Future[None]] = {}
+
+    def ended(self, op: Op, number: int) -> Awaitable[object]:
+        loop = self._loop()
+        if loop is None or not self._has_reader:
+            return self._ended(op, number)
+        future = self._futures[number] = loop.create_future()
+        return future
+
+    def wake(self) -> None:
+        for number in value_of(self.watcher.ready()):
+            future = self._futures.pop(number, None)
+            if future is None:
+                self._signal(number)
+            elif not future.done():
+                future.set_result(None)
 
     async def changed(self, number: int, seconds: float | None = None) -> None:
         loop = self._loop()
@@ -192,11 +224,14 @@ class _AsyncioWaker(_Waker):
     async def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         sockets = imported("socket")
         # A descriptor of its own, because a task that the loop forgets closes it.
-        with sockets.fromfd(self._watcher.fileno(), sockets.AF_INET, sockets.SOCK_STREAM) as socket:
+        with sockets.fromfd(self.watcher.fileno(), sockets.AF_INET, sockets.SOCK_STREAM) as socket:
             socket.setblocking(False)
             while True:
                 await loop.sock_recv(socket, 4096)
                 self.wake()
+
+    def is_of(self, loop: object) -> bool:
+        return self._loop() is loop
 
     def is_over(self) -> bool:
         loop = self._loop()
@@ -215,7 +250,7 @@ class _TrioWaker(_Waker):
         """Runs until the loop ends, which cancels it."""
         try:
             while True:
-                await self._trio.lowlevel.wait_readable(self._watcher.fileno())
+                await self._trio.lowlevel.wait_readable(self.watcher.fileno())
                 self.wake()
         finally:
             _forget(id(self._token))
@@ -277,7 +312,10 @@ def current() -> _Waker:
     if asyncio is None:
         raise RuntimeError("no running event loop")
     loop = asyncio.get_running_loop()
-    return _known(id(loop), lambda: _AsyncioWaker(loop))
+    found = _wakers.get(id(loop))
+    waker = found and found()
+    # A loop that runs is open.
+    return waker if waker and waker.is_of(loop) else _known(id(loop), lambda: _AsyncioWaker(loop))
 
 
 def _is_running(trio: ModuleType) -> bool:
@@ -323,15 +361,33 @@ async def finish(call: Call[_T]) -> _T:
     return call.decode(value_of(_ending.outcome(await ended(call), call.is_job), call.limit))
 
 
+async def run_plain(core: Core | None, application: str, arguments: object, timeout: _Seconds | None) -> dict[str, Any]:
+    """Makes a run without other options. If its input is not plain, starts nothing and returns NotImplemented."""
+    if core is None or _app.is_inside:
+        return _calls.NOT_PLAIN
+    waker, number = current(), next(_numbers)
+    limit = FOREVER if timeout is None else seconds_of("timeout", timeout)
+    op = waker.watcher.run_plain(core, application, arguments, limit, number)
+    if type(op) is not Op:
+        return _calls.output(op, timeout)
+    try:
+        await waker.ended(op, number)
+    except BaseException:
+        op.cancel()
+        raise
+    found = op.output()
+    if type(found) is dict:
+        return found
+    return _calls.output(found, timeout)
+
+
 async def ended(call: Call[Any]) -> Op:
     """Makes a call and returns the ended operation. Cancelling the task cancels the call."""
     # Without a loop, nothing is sent.
     waker = current()
     with Started(call) as op:
         if call.notices is None:
-            number = waker.watch(op, False)
-            while not value_of(op.done()):
-                await waker.changed(number)
+            await waker.ended(op, waker.watch(op, False))
         else:
             events = Events(waker, op, None)
             async for event in events:
