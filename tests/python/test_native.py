@@ -329,7 +329,7 @@ def test_nothing_runs_the_collector(core: Core) -> None:
     """A collection below native code would run finalizers there: before 3.12 each new list or dict may start one."""
     watcher = given(_libfal.watcher())
     upload: _libfal._Upload = {"data": b"f"}
-    parts = request("emulator/job", {"ms": 1, "logs": ["a"]}, files=[("/f", upload)])
+    parts = request("emulator/job", {"ms": 1, "logs": ["a"], "f": ""}, files=[("/f", upload)])
     echo: _libfal._Request = {"endpoint": "emulator/echo"}
     nothing: _libfal._SessionOptions = {}
     begun: list[str] = []
@@ -360,6 +360,11 @@ def test_nothing_runs_the_collector(core: Core) -> None:
         session = call("realtime", core.realtime, {"endpoint": "emulator/realtime"}, nothing)
         call("channel", core.channel, echo)
         call("answer", call("run_wait", core.run_wait, echo, PATIENCE).json)
+        call("run_plain", core.run_plain, "emulator/echo", {"a": "\ud800", "b": 2**70}, PATIENCE, PATIENCE)
+        call("run_plain", core.run_plain, "emulator/echo", {"a": [1, 2]}, PATIENCE, PATIENCE)
+        plain = call("started", watcher.run_plain, core, "emulator/echo", {"a": [1, 2]}, PATIENCE, 1)
+        call("wait", plain.wait, PATIENCE)
+        call("output", plain.output)
         for number, op in enumerate(ops):
             call("watch", watcher.watch, op, number, True)
         for op in ops:
