@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import ROOT, Emulator
+from conftest import EMULATOR, ROOT, Emulator
 from test_run import png_size
 
 
@@ -57,3 +57,30 @@ def test_a_key_is_made_used_listed_revoked_and_refused(emulator: Emulator) -> No
     assert re.fullmatch(r"made fake-api-\w+, which reads 2 prices", made) and listed == "listed: yes"
     assert revoked.startswith("revoked: fal answered 401")
     assert "fake-secret" not in done.stdout
+
+
+def test_endpoints_of_the_guides_run_against_files(tmp_path: Path) -> None:
+    folder = ROOT / "examples" / "emulator"
+    files = sorted(folder.glob("*.toml"))
+    assert len(files) == 5
+    apps = [part for file in files for part in ("--apps", str(file))]
+    command = [EMULATOR, "exec", *apps, "--", sys.executable, str(folder / "guides.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    for line in [
+        "image_to_image",
+        "  log: 40 steps at strength 0.95",
+        "  image: image/jpeg 1024 x 768",
+        "video",
+        "  log: drawing 10 s",
+        "  video: video/mp4",
+        "speech_to_text",
+        "  chunk: 1.5 3.25 and seven years ago.",
+        "llm",
+        "  event 2: openai/gpt-4o says:",
+        "training",
+        "  log: step 200",
+        "  weights: pytorch_lora_weights.safetensors",
+        "  config: config.json 37 bytes",
+    ]:
+        assert line in done.stdout.splitlines(), done.stdout

@@ -39,7 +39,7 @@ def run(project: Path, *arguments: str, **environment: str) -> tuple[int, str]:
 
 def test_a_project_tests_itself(project: Path) -> None:
     status, output = run(project, FAL_EMULATOR_BIN=EMULATOR)
-    assert (status, "10 passed" in output) == (0, True), output
+    assert (status, "11 passed" in output) == (0, True), output
 
 
 def test_the_program_is_found_in_the_path(project: Path) -> None:
@@ -51,7 +51,7 @@ def test_the_program_is_found_in_the_path(project: Path) -> None:
 
 def test_no_program_is_an_error_with_a_remedy(project: Path) -> None:
     status, output = run(project, PATH=str(project), FAL_KEY=OF_THE_USER)
-    assert (status, "10 errors" in output) == (1, True), output
+    assert (status, "11 errors" in output) == (1, True), output
     assert 'Install it by pip install "libfal[emulator]", or set FAL_EMULATOR_BIN' in output
 
 
@@ -110,3 +110,27 @@ def test_it(fal_emulator):
     assert status == -9, output
     # The pipe that run() reads was the emulator's standard error, too: it has ended, or the read would have waited for it.
     assert "address 127.0.0.1:" in output
+
+
+def test_a_file_defines_endpoints_until_the_end_of_the_test(project: Path) -> None:
+    (project / "mine.toml").write_text('endpoint = [{ id = "acme/mine", output = { mine = true } }]')
+    (project / "test_mine.py").write_text(
+        """
+import libfal
+import pytest
+
+def test_defined(fal_emulator):
+    fal_emulator.define_from("mine.toml")
+    assert libfal.run("acme/mine", {}) == {"mine": True}
+
+def test_gone(fal_emulator):
+    with pytest.raises(libfal.FalClientHTTPError):
+        libfal.run("acme/mine", {})
+
+def test_wrong(fal_emulator):
+    with pytest.raises(ValueError, match="needs a program"):
+        fal_emulator.control("POST", "apps", {"endpoint": [{"id": "acme/x"}]})
+"""
+    )
+    status, output = run(project, "test_mine.py", FAL_EMULATOR_BIN=EMULATOR)
+    assert (status, "3 passed" in output) == (0, True), output

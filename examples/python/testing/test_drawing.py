@@ -35,6 +35,13 @@ def test_a_busy_service_costs_nothing(fal_emulator: Emulator) -> None:
     assert not any(request["executed"] for request in fal_emulator.requests())
 
 
+def test_an_endpoint_of_my_own(fal_emulator: Emulator) -> None:
+    fal_emulator.define("acme/poem", output={"text": "About {{ input.topic }}"}, fail=["422 when not input.topic"])
+    assert libfal.run("acme/poem", {"topic": "the sea"}) == {"text": "About the sea"}
+    with pytest.raises(libfal.FalClientHTTPError):
+        libfal.run("acme/poem", {"topic": ""})
+
+
 def test_the_key_of_the_user_is_not_used(fal_emulator: Emulator) -> None:
     drawing.draw("a lighthouse")
     used = {request["headers"]["authorization"]["key_id"] for request in fal_emulator.requests()}

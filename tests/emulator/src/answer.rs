@@ -70,6 +70,17 @@ impl Answer {
         self.header("x-fal-billable-units", units.into())
     }
 
+    /// The first message in a `detail`.
+    pub(crate) fn first_message(&self) -> String {
+        let Payload::Bytes(body) = &self.payload else {
+            return String::new();
+        };
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let (entry, text) = (&body["detail"][0]["msg"], &body["detail"]);
+        let message = entry.as_str().or(text.as_str());
+        message.unwrap_or_default().to_owned()
+    }
+
     /// Converts the response into hyper's. The end of its body settles `entry`.
     pub(crate) fn into_response(
         mut self,

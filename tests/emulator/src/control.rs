@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use crate::DEFAULT_ACCOUNT;
 use crate::answer::Answer;
+use crate::apps;
 use crate::arrivals::Arrival;
 use crate::clock;
 use crate::current::Current;
@@ -65,6 +66,12 @@ async fn route(current: &Current, state: &State, request: &Request) -> Result<An
         ("GET", "files", _) => Ok(ok(&json!({ "files": storage::file_records(state) }))),
         ("GET", "uploads", _) => Ok(ok(&json!({ "uploads": storage::upload_records(state) }))),
         ("POST", "logins", _) => create_login(state, request),
+        ("GET", "apps", _) => Ok(ok(&json!({ "apps": state.apps.to_json() }))),
+        ("POST", "apps", _) => define(state, request),
+        ("DELETE", "apps", _) => {
+            state.apps.clear();
+            Ok(done())
+        }
         ("GET", "settings", _) => Ok(ok(&json!(state.settings()))),
         ("PUT", "settings", _) => {
             state.set(body::<Settings>(request)?);
@@ -85,7 +92,7 @@ async fn route(current: &Current, state: &State, request: &Request) -> Result<An
         (_, "websockets", _) => Err(wrong_method("DELETE")),
         (_, "health" | "stats" | "files" | "uploads", _) => Err(wrong_method("GET")),
         (_, "requests", _) => Err(wrong_method("GET, DELETE")),
-        (_, "faults", _) => Err(wrong_method("GET, POST, DELETE")),
+        (_, "apps" | "faults", _) => Err(wrong_method("GET, POST, DELETE")),
         (_, "keys" | "logins" | "seed" | "reset", _) => Err(wrong_method("POST")),
         (_, "settings", _) => Err(wrong_method("GET, PUT")),
         (_, "webhooks", _) => Err(wrong_method("GET")),
@@ -130,6 +137,23 @@ fn inject(state: &State, request: &Request) -> Result<Answer, Answer> {
     fault.check().map_err(bad)?;
     let id = state.faults.inject(fault);
     Ok(Answer::json(StatusCode::CREATED, &json!({ "id": id })))
+}
+
+/// Defines endpoints by TOML, by the same as JSON, or by OpenAPI.
+fn define(state: &State, request: &Request) -> Result<Answer, Answer> {
+    let text = str::from_utf8(&request.body).map_err(bad)?;
+    // A text in TOML does not begin so.
+    let endpoints = if text.trim_start().starts_with('{') {
+        apps::read_json(text).map_err(bad)?
+    } else {
+        apps::read(text).map_err(bad)?
+    };
+    let ids: Vec<String> = endpoints.iter().map(|known| known.id.clone()).collect();
+    state.apps.define(endpoints);
+    Ok(Answer::json(
+        StatusCode::CREATED,
+        &json!({ "defined": ids }),
+    ))
 }
 
 fn webhooks(state: &State) -> Value {

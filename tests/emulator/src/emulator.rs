@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::oneshot;
 
+use crate::apps::{self, Endpoint, Mistake};
 use crate::arrivals::Arrival;
 use crate::cassettes::{Cassettes, Recorder, Recording, RecordingReport, Replay, Replaying};
 use crate::current::Current;
@@ -34,6 +35,8 @@ pub struct Builder {
     settings: Settings,
     recording: Option<Recording>,
     replaying: Option<Replaying>,
+    /// The endpoints that the user has defined.
+    defined: Vec<Arc<Endpoint>>,
 }
 
 impl Builder {
@@ -47,6 +50,27 @@ impl Builder {
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
+    }
+
+    /// Defines endpoints by a text in TOML, which the README describes. One with the id of an earlier
+    /// or built-in endpoint replaces it.
+    ///
+    /// # Errors
+    /// The first mistake in the text.
+    pub fn define(mut self, toml: &str) -> Result<Self, Mistake> {
+        self.defined
+            .extend(apps::read(toml)?.into_iter().map(Arc::new));
+        Ok(self)
+    }
+
+    /// Defines endpoints by a description in OpenAPI, in the form that fal serves.
+    ///
+    /// # Errors
+    /// The first mistake in the text.
+    pub fn define_openapi(mut self, json: &str) -> Result<Self, Mistake> {
+        self.defined
+            .extend(apps::read_openapi(json)?.into_iter().map(Arc::new));
+        Ok(self)
     }
 
     /// Passes all requests on and records what is answered.
@@ -84,7 +108,7 @@ impl Builder {
                 .transpose()?
                 .map(Arc::new),
         };
-        let state = State::new(self.settings, cassettes, address)?;
+        let state = State::new(self.settings, self.defined, cassettes, address)?;
         let first_keys = Arc::clone(&state.first_keys);
         let current = Arc::new(Current::new(state));
         let (stop, stopped) = oneshot::channel();
@@ -203,6 +227,24 @@ impl Emulator {
     /// Creates many keys, billed requests and machines at once.
     pub fn seed(&self, seed: &Seed) {
         platform::sow(&self.state(), seed);
+    }
+
+    /// Defines endpoints until the next reset, as [`Builder::define`] does.
+    ///
+    /// # Errors
+    /// The first mistake in the text. Then nothing is defined.
+    pub fn define(&self, toml: &str) -> Result<(), Mistake> {
+        self.state().apps.define(apps::read(toml)?);
+        Ok(())
+    }
+
+    /// Defines endpoints until the next reset, as [`Builder::define_openapi`] does.
+    ///
+    /// # Errors
+    /// The first mistake in the text. Then nothing is defined.
+    pub fn define_openapi(&self, json: &str) -> Result<(), Mistake> {
+        self.state().apps.define(apps::read_openapi(json)?);
+        Ok(())
     }
 
     /// Revokes a key. Returns false if there is no key with this id.

@@ -182,6 +182,11 @@ pub(crate) fn names() -> [Vec<&'static str>; 3] {
     ]
 }
 
+/// The page about an error.
+pub(crate) fn url(kind: &str) -> String {
+    format!("https://docs.fal.ai/errors/#{kind}")
+}
+
 /// The model error `kind` (§12.2), about a field of `input`.
 pub(crate) fn model_error(kind: &str, input: &Map<String, Value>) -> Option<Failure> {
     let row = MODEL_ERRORS.iter().find(|row| row.kind == kind)?;
@@ -193,7 +198,7 @@ pub(crate) fn model_error(kind: &str, input: &Map<String, Value>) -> Option<Fail
         "loc": loc,
         "msg": row.message,
         "type": row.kind,
-        "url": format!("https://docs.fal.ai/errors/#{}", row.kind),
+        "url": url(row.kind),
     });
     if let Some(ctx) = row.ctx {
         entry["ctx"] = serde_json::from_str(ctx).ok()?;

@@ -7,7 +7,7 @@ use hyper::header::HeaderValue;
 use uuid::Uuid;
 
 use crate::answer::Answer;
-use crate::apps::{Access, App, Call};
+use crate::apps::{self, Access, App, Call};
 use crate::arrivals::Entry;
 use crate::cassettes::{Chosen, Way};
 use crate::history::{Begun, History};
@@ -212,8 +212,12 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
 pub(crate) fn find_app(state: &State, path: &str) -> Result<Arc<App>, Answer> {
     let Some(replay) = &state.cassettes.replay else {
         let app = state.apps.resolve(path);
-        return app
-            .or_else(|| platform::find_app(state, path))
+        let app = app.or_else(|| platform::find_app(state, path));
+        let is_known = app.as_ref().is_some_and(App::answers);
+        let made_up = (!is_known && state.settings().any_endpoint).then(|| apps::made_up(path));
+        return made_up
+            .flatten()
+            .or(app)
             .map(Arc::new)
             .ok_or_else(|| unknown_app(path));
     };

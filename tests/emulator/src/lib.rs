@@ -31,7 +31,7 @@ mod history;
 mod input;
 mod keys;
 mod logins;
-mod picture;
+mod media;
 mod platform;
 mod prices;
 mod proxy;
@@ -48,6 +48,7 @@ mod tls;
 mod tokens;
 mod webhooks;
 
+pub use apps::{BUILT_IN as BUILT_IN_APPS, Mistake};
 pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY, Outcome};
 pub use cassettes::{Recording, RecordingReport, ReplayPace, Replaying};
 pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};

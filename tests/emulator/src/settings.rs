@@ -91,6 +91,8 @@ pub enum RealtimeRefusal {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
+    /// Whether an endpoint that is not defined answers with a likely shape.
+    pub any_endpoint: bool,
     /// The text for an invalid key.
     pub bad_key_text: BadKeyText,
     /// The form of a token in the response of `POST /tokens/` (§16.22).

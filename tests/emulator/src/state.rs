@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::header::HeaderMap;
 
-use crate::apps::{self, Catalogue};
+use crate::apps::{self, Catalogue, Endpoint};
 use crate::arrivals::Log;
 use crate::cassettes::Cassettes;
 use crate::clock::Clock;
@@ -56,6 +56,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(
         settings: Settings,
+        defined: Vec<Arc<Endpoint>>,
         cassettes: Cassettes,
         address: SocketAddr,
     ) -> io::Result<Self> {
@@ -65,7 +66,7 @@ impl State {
             Some(_) => Vec::new(),
         };
         Ok(Self::with(
-            Catalogue::new(built_in),
+            Catalogue::new(built_in.into_iter().map(Arc::new).chain(defined)),
             settings,
             cassettes,
             address,
@@ -170,9 +171,12 @@ impl State {
 pub(crate) struct Executions(Mutex<BTreeMap<String, u64>>);
 
 impl Executions {
-    pub(crate) fn count(&self, endpoint_id: String) {
+    /// Counts a run, and returns the number of runs of this endpoint.
+    pub(crate) fn count(&self, endpoint_id: String) -> u64 {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *counts.entry(endpoint_id).or_default() += 1;
+        let count = counts.entry(endpoint_id).or_default();
+        *count += 1;
+        *count
     }
 
     pub(crate) fn all(&self) -> BTreeMap<String, u64> {

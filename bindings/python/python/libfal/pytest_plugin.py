@@ -85,6 +85,14 @@ class Emulator:
         """Replace all settings, such as settings(locked_accounts={"acme": "Exhausted balance"})."""
         self.control("PUT", "settings", settings)
 
+    def define(self, id: str, **definition: Any) -> None:
+        """Define an endpoint until the end of the test: define("acme/poem", output={"text": "About {{ input.topic }}"})."""
+        self.control("POST", "apps", {"endpoint": [{"id": id, **definition}]})
+
+    def define_from(self, file: str | os.PathLike[str]) -> None:
+        """Define the endpoints of a file, in TOML or OpenAPI, until the end of the test."""
+        self._send("POST", "apps", Path(file).read_text(encoding="utf-8"))
+
     def advance(self, seconds: float) -> None:
         """Advance the emulator's clock. What is due by then happens at once."""
         self.control("POST", "clock", {"advance_ms": round(seconds * 1000)})
@@ -100,9 +108,12 @@ class Emulator:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Send a request to the control API, such as control("GET", "stats")."""
+        return self._send(method, path, None if body is None else json.dumps(body))
+
+    def _send(self, method: str, path: str, body: str | None) -> Any:
         connection = http.client.HTTPConnection(self.address, timeout=_PATIENCE)
         try:
-            connection.request(method, f"/_emulator/{path}", None if body is None else json.dumps(body))
+            connection.request(method, f"/_emulator/{path}", None if body is None else body.encode())
             answer = connection.getresponse()
             text = answer.read()
         finally:

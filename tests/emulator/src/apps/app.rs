@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::programs::job;
-use super::{Access, Endpoint, Program};
+use super::{Access, Does, Endpoint, Program};
 use crate::prices::Price;
 use crate::server::Request;
 
@@ -71,16 +71,22 @@ impl App {
         self.endpoint.is_some()
     }
 
+    /// Whether there is an endpoint that takes the path.
+    pub(crate) fn answers(&self) -> bool {
+        let endpoint = self.endpoint.as_ref();
+        endpoint.is_some_and(|endpoint| endpoint.takes(&self.rest))
+    }
+
     pub(crate) fn alias(&self) -> &str {
         self.name.rsplit('/').next().unwrap_or_default()
     }
 
     pub(crate) fn is_workflow(&self) -> bool {
-        self.program() == Some(Program::Stored)
+        matches!(self.does(), Some(Does::Program(Program::Stored)))
     }
 
-    pub(super) fn program(&self) -> Option<Program> {
-        self.endpoint.as_ref().map(|endpoint| endpoint.program)
+    pub(super) fn does(&self) -> Option<&Does> {
+        self.endpoint.as_ref().map(|endpoint| &endpoint.does)
     }
 
     pub(crate) fn price(&self) -> Price {
@@ -90,8 +96,10 @@ impl App {
 
     /// The time in which a runner starts for this input, if the app defines one.
     pub(crate) fn startup(&self, request: &Request) -> Option<Duration> {
-        (self.program() == Some(Program::Job))
-            .then(|| job::startup(request))
-            .flatten()
+        match self.does()? {
+            Does::Program(Program::Job) => job::startup(request),
+            Does::Program(_) | Does::MadeUp => None,
+            Does::Answers(answers) => answers.startup,
+        }
     }
 }

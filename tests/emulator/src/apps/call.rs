@@ -13,6 +13,7 @@ use crate::cassettes::Chosen;
 use crate::gateway;
 use crate::input;
 use crate::keys::Caller;
+use crate::media::Media;
 use crate::queue::Job;
 use crate::server::Request;
 use crate::state::State;
@@ -37,8 +38,8 @@ impl Call<'_> {
         if let Some(tape) = &self.tape {
             return tape.play(self).await;
         }
-        let result = match self.app.program() {
-            Some(program) => program.run(self).await,
+        let result = match self.app.does() {
+            Some(does) => does.run(self).await,
             None => Err(self.path_not_found()),
         };
         result.unwrap_or_else(|refusal| refusal)
@@ -59,10 +60,10 @@ impl Call<'_> {
         Ok(object)
     }
 
-    /// Records that the input is valid and the model runs.
-    pub(crate) fn started(&self) {
+    /// Records that the input is valid and the model runs. Returns the number of its runs.
+    pub(crate) fn started(&self) -> u64 {
         self.entry.executed();
-        self.state.executions.count(self.app.id.clone());
+        self.state.executions.count(self.app.id.clone())
     }
 
     /// The number of the attempt of a queued request, counted from 1; 1 for a direct run.
@@ -81,14 +82,28 @@ impl Call<'_> {
     }
 
     /// Stores a file of the output and returns its URL.
-    pub(super) fn store(
+    pub(super) fn store(&self, media: Media, lifecycle: &Lifecycle) -> String {
+        let content_type = HeaderValue::from_static(media.content_type());
+        self.store_as(Content::Media(media), content_type, None, lifecycle)
+    }
+
+    /// The same with a type and a name.
+    pub(super) fn store_as(
         &self,
         content: Content,
-        content_type: &'static str,
+        content_type: HeaderValue,
+        file_name: Option<&str>,
         lifecycle: &Lifecycle,
     ) -> String {
         let owner = self.caller.as_ref().map(|caller| caller.account.as_str());
-        storage::store_output(self.state, content, content_type, owner, lifecycle)
+        storage::store_output(
+            self.state,
+            content,
+            content_type,
+            file_name,
+            owner,
+            lifecycle,
+        )
     }
 
     /// Resolves when the caller cancels the request; for a direct run, never: its client

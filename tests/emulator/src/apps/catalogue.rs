@@ -1,6 +1,9 @@
 //! All endpoints: the built-in ones, and those that a user has defined.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
+
+use serde_json::Value;
 
 use super::{App, Endpoint};
 use crate::gateway;
@@ -16,7 +19,7 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    pub(crate) fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
+    pub(crate) fn new(endpoints: impl IntoIterator<Item = Arc<Endpoint>>) -> Self {
         Self::of(with(&List::default(), endpoints))
     }
 
@@ -32,9 +35,25 @@ impl Catalogue {
         }
     }
 
+    /// Adds endpoints. One with the id of a known endpoint replaces it.
+    pub(crate) fn define(&self, endpoints: impl IntoIterator<Item = Endpoint>) {
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        *all = with(&all, endpoints.into_iter().map(Arc::new));
+    }
+
+    /// Removes what has been defined since the start.
+    pub(crate) fn clear(&self) {
+        *self.all.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&self.initial);
+    }
+
     /// All endpoints in the order of their definition.
     pub(crate) fn all(&self) -> List {
         Arc::clone(&self.all.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn to_json(&self) -> Vec<Value> {
+        let all = self.all();
+        all.iter().map(|endpoint| endpoint.to_json()).collect()
     }
 
     /// The app that a path names, with its endpoint there. Of the endpoints that fit, the most
@@ -68,11 +87,11 @@ impl Catalogue {
     }
 }
 
-fn with(known: &List, endpoints: impl IntoIterator<Item = Endpoint>) -> List {
-    let mut all = Vec::clone(known);
-    for endpoint in endpoints {
-        all.retain(|known| known.id != endpoint.id);
-        all.push(Arc::new(endpoint));
-    }
+fn with(known: &List, defined: impl IntoIterator<Item = Arc<Endpoint>>) -> List {
+    let mut all: Vec<Arc<Endpoint>> = known.iter().cloned().chain(defined).collect();
+    let mut seen = HashSet::new();
+    all.reverse();
+    all.retain(|endpoint| seen.insert(endpoint.id.clone()));
+    all.reverse();
     Arc::new(all)
 }

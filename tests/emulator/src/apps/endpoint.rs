@@ -1,15 +1,20 @@
 //! An entry of the catalogue.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use std::sync::Arc;
 
-use super::Program;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::answers::Answers;
+use super::{Call, Program, made_up};
+use crate::answer::Answer;
 use crate::faults::matches;
 use crate::gateway;
 use crate::prices::Price;
+use crate::sockets;
 
 /// `app_auth` (docs/protocol.md §2.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Access {
     /// Any caller, without a key.
@@ -22,6 +27,36 @@ pub(crate) enum Access {
     /// All keys of the owner's account, whose name follows a namespace.
     #[serde(skip)]
     Own,
+}
+
+/// What an endpoint does.
+#[derive(Debug)]
+pub(super) enum Does {
+    Program(Program),
+    Answers(Box<Answers>),
+    /// What the id and the input suggest.
+    MadeUp,
+}
+
+impl Does {
+    /// Whether the path below an endpoint's id belongs to the endpoint.
+    fn takes(&self, path: &str) -> bool {
+        match self {
+            Self::Program(program) => program.takes(path),
+            Self::Answers(answers) => answers.takes(path),
+            Self::MadeUp => path == "stream",
+        }
+    }
+
+    pub(super) async fn run(&self, call: &Call<'_>) -> Result<Answer, Answer> {
+        match self {
+            Self::Program(program) => program.run(call).await,
+            // A route for HTTP accepts no WebSocket.
+            _ if sockets::is_handshake(call.request) => Err(call.path_not_found()),
+            Self::Answers(answers) => answers.run(call).await,
+            Self::MadeUp => made_up::run(call).await,
+        }
+    }
 }
 
 /// A callable endpoint, or all endpoints whose ids match a pattern.
@@ -38,10 +73,28 @@ pub(crate) struct Endpoint {
     pub(crate) price: Price,
     /// The fields of an input that lacks them.
     pub(super) defaults: Map<String, Value>,
-    pub(super) program: Program,
+    /// Its description as OpenAPI, if it was made from one.
+    pub(crate) openapi: Option<Arc<Value>>,
+    pub(super) does: Does,
 }
 
 impl Endpoint {
+    /// All endpoints that are not defined.
+    pub(super) fn of_any_id() -> Self {
+        Self {
+            id: "*".to_owned(),
+            title: String::new(),
+            category: String::new(),
+            description: String::new(),
+            access: Access::Shared,
+            account: None,
+            price: Price::default(),
+            defaults: Map::new(),
+            openapi: None,
+            does: Does::MadeUp,
+        }
+    }
+
     /// The endpoint of a stored workflow.
     pub(crate) fn of_workflow(account: &str, name: &str, title: &str, public: bool) -> Self {
         Self {
@@ -53,7 +106,8 @@ impl Endpoint {
             account: None,
             price: Price::default(),
             defaults: Map::new(),
-            program: Program::Stored,
+            openapi: None,
+            does: Does::Program(Program::Stored),
         }
     }
 }
@@ -86,9 +140,30 @@ impl Endpoint {
         self.account.as_deref().unwrap_or(owner)
     }
 
+    pub(super) fn to_json(&self) -> Value {
+        let Self {
+            id,
+            title,
+            category,
+            description,
+            access,
+            ..
+        } = self;
+        json!({
+            "id": id, "title": title, "category": category, "description": description,
+            "access": access, "account": self.account(),
+            "unit_price": self.price.unit_price as f64 / 1e9, "unit": &*self.price.unit,
+        })
+    }
+
     /// The account that owns the app, for an id that is no pattern.
     pub(crate) fn account(&self) -> &str {
         self.account_of(&self.id)
+    }
+
+    /// Whether the path below the endpoint's id belongs to it.
+    pub(super) fn takes(&self, rest: &str) -> bool {
+        rest.is_empty() || self.does.takes(rest)
     }
 
     pub(super) fn fit<'a>(&self, path: &'a str) -> Option<Fit<'a>> {
@@ -96,7 +171,7 @@ impl Endpoint {
         if self.is_pattern() {
             let (id, rest) = path
                 .rsplit_once('/')
-                .filter(|(id, rest)| self.program.takes(rest) && matches(&self.id, id))
+                .filter(|(id, rest)| self.does.takes(rest) && matches(&self.id, id))
                 .unwrap_or((path, ""));
             return matches(&self.id, id).then_some(Fit {
                 rank: (true, literal, false),
@@ -111,7 +186,7 @@ impl Endpoint {
         }
         let rest = below.unwrap_or_default();
         Some(Fit {
-            rank: (rest.is_empty() || self.program.takes(rest), literal, true),
+            rank: (self.takes(rest), literal, true),
             id: &path[..self.id.len()],
             rest,
         })
@@ -121,12 +196,9 @@ impl Endpoint {
     pub(super) fn may_be_of(&self, name: &str) -> bool {
         match self.id.split_once('*') {
             None => self.app() == name,
-            Some((head, _)) => {
-                name.starts_with(head)
-                    || head
-                        .strip_prefix(name)
-                        .is_some_and(|below| below.starts_with('/'))
-            }
+            Some((head, _)) => head
+                .strip_prefix(name)
+                .is_some_and(|below| below.starts_with('/')),
         }
     }
 }

@@ -1,13 +1,61 @@
 //! Endpoints in a file.
 
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use toml::Spanned;
 
-use super::{Access, Endpoint, Program};
+use super::answers::{Answers, Node, Rule, Stream};
+use super::schema::Schema;
+use super::{Access, Does, Endpoint, Program};
 use crate::prices::Price;
 
-/// The built-in endpoints.
-const BUILT_IN: &str = include_str!("builtin.toml");
+/// The built-in endpoints as a file.
+pub const BUILT_IN: &str = include_str!("builtin.toml");
+
+/// The longest time in milliseconds: a day.
+const LONGEST: u64 = 86_400_000;
+
+/// A mistake in a file of endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column in characters, counted from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            line,
+            column,
+            message,
+        } = self;
+        write!(f, "line {line}, column {column}: {message}")
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+impl Mistake {
+    fn at(text: &str, span: Option<&Range<usize>>, message: &str) -> Self {
+        let before = text
+            .get(..span.map_or(0, |span| span.start))
+            .unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        Self {
+            line: before.matches('\n').count() + 1,
+            column: before[start..].chars().count() + 1,
+            message: message.trim_end().replace('\n', ", "),
+        }
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,7 +67,7 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    id: String,
+    id: Spanned<String>,
     title: Option<String>,
     #[serde(default)]
     category: String,
@@ -30,33 +78,170 @@ struct Entry {
     account: Option<String>,
     #[serde(default)]
     price: Price,
+    defaults: Option<Node>,
+    program: Option<Program>,
+    input: Option<Spanned<Node>>,
+    output: Option<Spanned<Node>>,
     #[serde(default)]
-    defaults: Map<String, Value>,
-    program: Program,
+    ms: Milliseconds,
+    startup_ms: Option<Milliseconds>,
+    #[serde(default)]
+    logs: Vec<Spanned<Node>>,
+    units: Option<Spanned<Node>>,
+    #[serde(default)]
+    fail: Vec<Spanned<Node>>,
+    stream: Option<StreamEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StreamEntry {
+    #[serde(default)]
+    events: Vec<Spanned<Node>>,
+    text: Option<Spanned<Node>>,
+    event: Option<Spanned<Node>>,
+    #[serde(default)]
+    ms: Milliseconds,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(try_from = "u64")]
+struct Milliseconds(u64);
+
+impl TryFrom<u64> for Milliseconds {
+    type Error = String;
+
+    fn try_from(ms: u64) -> Result<Self, String> {
+        if ms <= LONGEST {
+            Ok(Self(ms))
+        } else {
+            Err(format!("must be 0 to {LONGEST} ms"))
+        }
+    }
+}
+
+impl Milliseconds {
+    fn time(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
 }
 
 pub(crate) fn built_in() -> Vec<Endpoint> {
     read(BUILT_IN).unwrap_or_default()
 }
 
-fn read(text: &str) -> Result<Vec<Endpoint>, toml::de::Error> {
-    let file: File = toml::from_str(text)?;
-    Ok(file.endpoint.into_iter().map(Entry::endpoint).collect())
+/// Reads a file of endpoints.
+pub(crate) fn read(text: &str) -> Result<Vec<Endpoint>, Mistake> {
+    let file: File = toml::from_str(text)
+        .map_err(|error| Mistake::at(text, error.span().as_ref(), error.message()))?;
+    file.endpoint
+        .into_iter()
+        .map(|entry| {
+            entry
+                .endpoint()
+                .map_err(|(span, message)| Mistake::at(text, Some(&span), &message))
+        })
+        .collect()
+}
+
+/// Reads the content of such a file as JSON, or a description in OpenAPI.
+pub(crate) fn read_json(text: &str) -> Result<Vec<Endpoint>, String> {
+    let mut json: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if json.get("openapi").is_some() {
+        return super::read_openapi(text).map_err(|mistake| mistake.message);
+    }
+    without_null(&mut json);
+    let text = toml::to_string(&json).map_err(|error| error.to_string())?;
+    read(&text).map_err(|mistake| mistake.message)
+}
+
+/// TOML has no null; as a template it has.
+fn without_null(value: &mut Value) {
+    match value {
+        Value::Null => *value = "{{ none }}".into(),
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Object(members) => members.values_mut().for_each(without_null),
+        _ => {}
+    }
 }
 
 impl Entry {
-    fn endpoint(self) -> Endpoint {
-        Endpoint {
-            title: self.title.unwrap_or_else(|| self.id.clone()),
-            id: self.id,
+    fn endpoint(self) -> Result<Endpoint, (Range<usize>, String)> {
+        let at_id = |message: &str| (self.id.span(), message.to_owned());
+        check_id(self.id.get_ref()).map_err(|message| at_id(&message))?;
+        let is_data = self.output.is_some() || self.stream.is_some() || !self.fail.is_empty();
+        let does = match self.program {
+            Some(_) if is_data || !self.logs.is_empty() || self.units.is_some() => {
+                return Err(at_id(
+                    "a program has no output, stream, failures, logs or units",
+                ));
+            }
+            Some(program) => Does::Program(program),
+            None if !is_data => {
+                return Err(at_id("needs a program, an output, a stream or failures"));
+            }
+            None => {
+                let schema = |node: &Spanned<Node>| {
+                    let schema = node.get_ref().plain();
+                    Schema::new(&schema, &schema).map_err(|message| (node.span(), message))
+                };
+                let answers = Answers {
+                    input: self.input.as_ref().map(schema).transpose()?,
+                    sample: None,
+                    output: self.output,
+                    time: self.ms.time(),
+                    startup: self.startup_ms.map(Milliseconds::time),
+                    logs: self.logs,
+                    units: self.units,
+                    fail: self.fail.iter().map(Rule::read).collect::<Result<_, _>>()?,
+                    stream: self.stream.map(StreamEntry::stream),
+                };
+                answers.check()?;
+                Does::Answers(Box::new(answers))
+            }
+        };
+        let defaults = match self.defaults.as_ref().map(Node::plain) {
+            None => Map::new(),
+            Some(Value::Object(defaults)) => defaults,
+            Some(_) => return Err((self.id.span(), "defaults must be a table".into())),
+        };
+        let id = self.id.into_inner();
+        Ok(Endpoint {
+            title: self.title.unwrap_or_else(|| id.clone()),
+            id,
             category: self.category,
             description: self.description,
             access: self.access,
             account: self.account,
             price: self.price,
-            defaults: self.defaults,
-            program: self.program,
+            defaults,
+            openapi: None,
+            does,
+        })
+    }
+}
+
+impl StreamEntry {
+    fn stream(self) -> Stream {
+        Stream {
+            events: self.events,
+            text: self.text,
+            event: self.event,
+            pause: self.ms.time(),
         }
+    }
+}
+
+/// Whether a text is `owner/alias`, with a path or a namespace, and perhaps stars.
+pub(super) fn check_id(id: &str) -> Result<(), String> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*".contains(&byte);
+    let segment = |text: &str| {
+        !text.is_empty() && text.bytes().all(letter) && text.bytes().any(|byte| byte != b'.')
+    };
+    if id.len() <= 256 && id.contains(['/', '*']) && id.split('/').all(segment) {
+        Ok(())
+    } else {
+        Err("an id must be owner/alias, with a path below it if need be; * stands for any characters".into())
     }
 }
 

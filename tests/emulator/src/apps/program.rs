@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::Call;
-use super::programs::{bytes, echo, esrgan, fail, flux, job, slow, stream, veo};
+use super::programs::{bytes, echo, fail, flux, job, slow, stream};
 use crate::answer::Answer;
 use crate::platform;
 use crate::sockets;
@@ -13,7 +13,6 @@ use crate::sockets;
 pub(crate) enum Program {
     Bytes,
     Echo,
-    Esrgan,
     Fail,
     Flux,
     Job,
@@ -21,7 +20,6 @@ pub(crate) enum Program {
     Realtime,
     Slow,
     Stream,
-    Veo,
     Websocket,
     Workflow,
     /// A stored workflow.
@@ -47,14 +45,12 @@ impl Program {
             _ if sockets::is_handshake(call.request) => Err(call.path_not_found()),
             Self::Bytes => bytes::run(call),
             Self::Echo => Ok(echo::run(call)),
-            Self::Esrgan => esrgan::run(call),
             Self::Fail => fail::run(call),
             Self::Flux => flux::run(call).await,
             Self::Job => job::run(call).await,
             Self::Llm => stream::language_model(call),
             Self::Slow => slow::run(call).await,
             Self::Stream => stream::run(call),
-            Self::Veo => veo::run(call).await,
             Self::Workflow => stream::workflow(call),
             Self::Stored => Ok(platform::play(call)?.answer().await),
         }

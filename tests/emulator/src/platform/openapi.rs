@@ -81,6 +81,9 @@ fn schemas(model: &Endpoint) -> (Value, Value) {
 }
 
 pub(super) fn document(model: &Endpoint) -> Value {
+    if let Some(given) = &model.openapi {
+        return Value::clone(given);
+    }
     let (id, (input, output)) = (&model.id, schemas(model));
     let answer = |schema: &str| {
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });

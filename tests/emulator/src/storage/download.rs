@@ -73,7 +73,7 @@ fn recorded(state: &State, path: &str) -> Result<Arc<File>, Answer> {
         ordinal: 0,
         url: String::new(),
         tag: disk::hex(&digest(&SHA256, &bytes))[..32].to_owned(),
-        content: Content::Read(bytes),
+        content: Content::Bytes(bytes),
         content_type: text.unwrap_or_else(|_| HeaderValue::from_static("application/octet-stream")),
         owner: None,
         file_name: None,

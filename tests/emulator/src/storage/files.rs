@@ -15,29 +15,24 @@ use super::disk::Stored;
 use super::name;
 use crate::answer::Answer;
 use crate::body::Payload;
-use crate::picture::Picture;
+use crate::media::Media;
 
 /// The content of a file.
 #[derive(Clone, Debug)]
 pub(crate) enum Content {
-    /// A picture, which is drawn when it is downloaded, so that a run costs neither time nor
-    /// memory.
-    Picture(Picture),
-    /// A file of the emulator's own.
-    Bytes(&'static [u8]),
+    /// A generated file.
+    Media(Media),
+    /// Bytes in memory.
+    Bytes(Bytes),
     /// An uploaded file.
     Stored(Stored),
-    /// A file that was read for this response.
-    Read(Bytes),
 }
 
 impl Content {
     /// An identifier that differs for any other content.
     pub(crate) fn tag(&self) -> String {
         match self {
-            Self::Picture(_) | Self::Bytes(_) | Self::Read(_) => {
-                Uuid::new_v4().simple().to_string()
-            }
+            Self::Media(_) | Self::Bytes(_) => Uuid::new_v4().simple().to_string(),
             Self::Stored(stored) => stored.sha256[..32].to_owned(),
         }
     }
@@ -49,9 +44,8 @@ impl Content {
                 to: stored.size,
                 stored,
             }),
-            Self::Bytes(bytes) => Ok(Payload::Bytes(Bytes::from_static(bytes))),
-            Self::Read(bytes) => Ok(Payload::Bytes(bytes)),
-            Self::Picture(picture) => Ok(Payload::Bytes(draw(picture).await?)),
+            Self::Bytes(bytes) => Ok(Payload::Bytes(bytes)),
+            Self::Media(media) => Ok(Payload::Bytes(encode(media).await?)),
         }
     }
 }
@@ -59,19 +53,18 @@ impl Content {
 /// The whole content in memory.
 pub(crate) async fn bytes(content: Content) -> Result<Bytes, Answer> {
     match content {
-        Content::Bytes(bytes) => Ok(Bytes::from_static(bytes)),
-        Content::Read(bytes) => Ok(bytes),
-        Content::Picture(picture) => draw(picture).await,
+        Content::Bytes(bytes) => Ok(bytes),
+        Content::Media(media) => encode(media).await,
         Content::Stored(stored) => stored.read(0, stored.size).map_err(|_| {
             Answer::detail(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
         }),
     }
 }
 
-/// Draws a picture as PNG.
-pub(crate) async fn draw(picture: Picture) -> Result<Bytes, Answer> {
+/// Makes a generated file.
+pub(crate) async fn encode(media: Media) -> Result<Bytes, Answer> {
     // Drawing a large picture would block all other connections.
-    match tokio::task::spawn_blocking(move || picture.png()).await {
+    match tokio::task::spawn_blocking(move || media.encode()).await {
         Ok(Ok(bytes)) => Ok(bytes),
         _ => Err(Answer::detail(
             StatusCode::INTERNAL_SERVER_ERROR,

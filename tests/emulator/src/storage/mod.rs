@@ -35,7 +35,7 @@ pub(crate) use cdn::handle as cdn;
 pub(crate) use disk::{Blob, Disk, Spool, Stored};
 pub use download::FileValidator;
 pub use files::FileUrlForm;
-pub(crate) use files::{Content, bytes, draw};
+pub(crate) use files::{Content, bytes, encode};
 pub(crate) use lifecycle::{Defaults, Lifecycle};
 pub use multipart::PartAnswer;
 pub(crate) use name::for_type as name_for;
@@ -124,19 +124,24 @@ pub(crate) fn uploaded_hash(state: &State, path: &str) -> Option<String> {
 pub(crate) fn store_output(
     state: &State,
     content: Content,
-    content_type: &'static str,
+    content_type: HeaderValue,
+    file_name: Option<&str>,
     owner: Option<&str>,
     lifecycle: &Lifecycle,
 ) -> String {
     let form = state.settings().file_url_form.unwrap_or(FileUrlForm::V3b);
-    let place = state.storage.files.place(form, None, content_type);
+    let place =
+        state
+            .storage
+            .files
+            .place(form, file_name, content_type.to_str().unwrap_or_default());
     store(
         state,
         &place,
         content,
-        HeaderValue::from_static(content_type),
+        content_type,
         owner,
-        None,
+        file_name,
         lifecycle,
     );
     place.url

@@ -39,8 +39,7 @@ pub(crate) fn file_records(state: &State) -> Vec<StoredFile> {
         let (size, sha256) = match &file.content {
             Content::Stored(stored) => (stored.size, stored.sha256.clone()),
             Content::Bytes(bytes) => hashed(bytes),
-            Content::Read(bytes) => hashed(bytes),
-            Content::Picture(picture) => hashed(&picture.png().unwrap_or_default()),
+            Content::Media(media) => hashed(&media.encode().unwrap_or_default()),
         };
         StoredFile {
             url: file.url.clone(),

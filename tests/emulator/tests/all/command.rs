@@ -124,6 +124,48 @@ fn help_and_version_go_to_standard_output() {
 }
 
 #[test]
+fn the_built_in_endpoints_are_printed_and_can_be_given_back() {
+    let printed = run(&["apps"]);
+    assert!(printed.status.success());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("apps.toml");
+    std::fs::write(&file, &printed.stdout).unwrap();
+    let file = file.to_str().unwrap();
+    let (_guard, line) = serve(&["--until-eof", "--apps", file, "--any-endpoint"]);
+    assert!(line["address"].is_string());
+}
+
+#[test]
+fn a_mistake_in_a_file_of_endpoints_is_named_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("apps.toml");
+    std::fs::write(&file, "[[endpoint]]\nid = \"acme/x\"\noutpt = 1\n").unwrap();
+    let file = file.to_str().unwrap();
+    for arguments in [
+        &["serve", "--apps", file][..],
+        &["exec", &format!("--apps={file}"), "--", "true"],
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        let expected = format!("fal-emulator: {file}:3:1: unknown field `outpt`");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+    let openapi = run(&["serve", "--openapi", file]);
+    let error = String::from_utf8(openapi.stderr).unwrap();
+    assert!(
+        error.starts_with(&format!("fal-emulator: {file}:1:3: expected value\n")),
+        "{error}"
+    );
+    let absent = run(&["serve", "--apps", "/nonexistent/apps.toml"]);
+    let error = String::from_utf8(absent.stderr).unwrap();
+    assert!(
+        error.starts_with("fal-emulator: cannot read /nonexistent/apps.toml: "),
+        "{error}"
+    );
+}
+
+#[test]
 fn wrong_arguments_go_to_standard_error() {
     for arguments in [
         &[][..],
@@ -131,6 +173,9 @@ fn wrong_arguments_go_to_standard_error() {
         &["serve", "--port"],
         &["serve", "--port", "99999"],
         &["serve", "--prot=1"],
+        &["serve", "--apps"],
+        &["exec", "--openapi", "--", "true"],
+        &["apps", "more"],
         &["exec"],
         &["exec", "--"],
         &["exec", "--root", "--", "true"],

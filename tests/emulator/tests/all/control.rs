@@ -245,6 +245,7 @@ fn settings_are_replaced() {
     assert_eq!(
         default,
         json!({
+            "any_endpoint": false,
             "bad_key_text": "current",
             "queue": {
                 "concurrent_requests": 2,
@@ -324,6 +325,7 @@ fn settings_are_replaced() {
         })
     );
     let chosen = json!({
+        "any_endpoint": true,
         "bad_key_text": "older",
         "queue": {
             "concurrent_requests": null,

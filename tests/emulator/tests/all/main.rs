@@ -9,6 +9,9 @@
 
 mod access;
 mod acl;
+mod any_endpoint;
+mod apps;
+mod apps_files;
 mod arrivals;
 mod cassette_command;
 mod cassette_secrets;
@@ -29,6 +32,7 @@ mod logins;
 mod models;
 mod multipart;
 mod odd_answers;
+mod openapi;
 mod pictures;
 mod platform;
 mod platform_assets;

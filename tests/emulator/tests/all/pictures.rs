@@ -287,7 +287,6 @@ fn models_of_the_guides_make_files() {
     };
     let (kind, video) = made("fal-ai/veo3", &json!({"prompt": "x"}), "/video/url");
     assert_eq!((kind.as_str(), &video[4..8]), ("video/mp4", &b"ftyp"[..]));
-    assert_eq!(video.len(), usize::from(video[3]));
     for scale in [1_u32, 2] {
         let input = json!({"image_url": "https://a.example/x.png", "scale": scale});
         let (kind, picture) = made("fal-ai/esrgan", &input, "/image/url");

@@ -13,7 +13,8 @@ use crate::input::{self, Fields};
 pub(in crate::apps) fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     call.post()?;
     let failure = if call.path().is_empty() {
-        asked_for(&call.input()?)?
+        let input = call.input()?;
+        asked_for(&input, &input)?
     } else {
         // The path selects the failure. The input is only quoted in the response.
         let input = input::object(call.request).unwrap_or_default();
@@ -32,10 +33,14 @@ fn named(name: &str, input: &Map<String, Value>) -> Option<Failure> {
         .or_else(|| failures::app_error(name))
 }
 
-pub(super) fn asked_for(input: &Map<String, Value>) -> Result<Failure, Answer> {
-    let mut fields = Fields::new(input);
+/// The failure that `wanted` describes, of a call with `input`.
+pub(in crate::apps) fn asked_for(
+    wanted: &Map<String, Value>,
+    input: &Map<String, Value>,
+) -> Result<Failure, Answer> {
+    let mut fields = Fields::new(wanted);
     let [model, platform, app] = failures::names();
-    let failure = if input.contains_key("status") {
+    let failure = if wanted.contains_key("status") {
         chosen_status(&mut fields)
     } else if let Some(name) = fields.string("error_type") {
         failures::platform_error(&name).or_else(|| unknown(&mut fields, "error_type", &platform))

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::answer::Answer;
 use crate::apps::Call;
 use crate::input::Fields;
-use crate::picture::Picture;
-use crate::storage::{self, Content, Lifecycle};
+use crate::media::{Format, Media, Picture};
+use crate::storage::{self, Lifecycle};
 
 /// Name, width and height in pixels.
 const SIZES: &[(&str, u32, u32)] = &[
@@ -64,12 +64,13 @@ async fn image(
         seed: (input.seed as u64).wrapping_add(index),
         width,
         height,
+        format: Format::Png,
     };
     let url = if input.inline {
-        let content = storage::draw(picture).await?;
+        let content = storage::encode(Media::Picture(picture)).await?;
         format!("data:image/png;base64,{}", STANDARD.encode(content))
     } else {
-        call.store(Content::Picture(picture), "image/png", lifecycle)
+        call.store(Media::Picture(picture), lifecycle)
     };
     Ok(json!({ "url": url, "width": width, "height": height, "content_type": "image/png" }))
 }

@@ -152,7 +152,7 @@ impl Failing {
 
     /// The described failure, or the response that says what is wrong with its description.
     fn answer(&self) -> Result<Answer, Answer> {
-        let mut answer = fail::asked_for(&self.input)?.answer;
+        let mut answer = fail::asked_for(&self.input, &self.input)?.answer;
         for (name, value) in &self.headers {
             answer.headers.insert(name, value.clone());
         }

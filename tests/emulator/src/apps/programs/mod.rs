@@ -2,10 +2,8 @@
 
 pub(super) mod bytes;
 pub(super) mod echo;
-pub(super) mod esrgan;
 pub(super) mod fail;
 pub(super) mod flux;
 pub(in crate::apps) mod job;
 pub(super) mod slow;
 pub(super) mod stream;
-pub(super) mod veo;

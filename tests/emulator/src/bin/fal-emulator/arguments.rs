@@ -21,8 +21,13 @@ Usage:
       --admin       create FAL_KEY with the scope ADMIN instead of API
       --tls         do not set FAL_EMULATOR_HOST, so that libfal uses the proxy too
       serve and exec also take:
+      --apps FILE              define endpoints by a file, as `fal-emulator apps` prints one; repeatable
+      --openapi FILE           define endpoints by their OpenAPI, as fal serves it; repeatable
+      --any-endpoint           answer for endpoints that are not defined with a likely shape
       --replay FOLDER          answer from the recordings in FOLDER only; any other input is 404
       --replay-pace PACE       \"instant\" (the default), or \"recorded\": after the recorded times
+  fal-emulator apps
+      Prints the built-in endpoints, as a file for --apps.
   fal-emulator record --to FOLDER [--upstream URL] [--max-media SIZE] [--tls] -- COMMAND [ARGUMENTS...]
       Runs COMMAND like exec, but with the keys of the environment: each request is passed on to fal,
       costs what it costs, and is recorded in FOLDER without secrets. Recordings that are there stay.
@@ -35,6 +40,7 @@ Usage:
 pub(crate) enum Task {
     Help,
     Version,
+    Apps,
     Serve {
         port: u16,
         until_eof: bool,
@@ -58,6 +64,16 @@ pub(crate) enum Task {
 pub(crate) struct Options {
     pub(crate) replay: Option<PathBuf>,
     pub(crate) pace: ReplayPace,
+    /// Files that define endpoints, in their order.
+    pub(crate) definitions: Vec<Definition>,
+    pub(crate) any_endpoint: bool,
+}
+
+/// A file that defines endpoints.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Definition {
+    Toml(PathBuf),
+    OpenApi(PathBuf),
 }
 
 impl Options {
@@ -69,6 +85,12 @@ impl Options {
     ) -> Result<bool, String> {
         if let Some(folder) = value("--replay", argument, rest)? {
             self.replay = Some(folder.into());
+        } else if let Some(file) = value("--apps", argument, rest)? {
+            self.definitions.push(Definition::Toml(file.into()));
+        } else if let Some(file) = value("--openapi", argument, rest)? {
+            self.definitions.push(Definition::OpenApi(file.into()));
+        } else if argument == "--any-endpoint" {
+            self.any_endpoint = true;
         } else if let Some(pace) = value("--replay-pace", argument, rest)? {
             self.pace = match pace.to_str() {
                 Some("instant") => ReplayPace::Instant,
@@ -111,6 +133,13 @@ pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Tas
     match first.to_str() {
         Some("--help" | "-h" | "help") => Ok(Task::Help),
         Some("--version" | "-V") => Ok(Task::Version),
+        Some("apps") => match arguments.next() {
+            None => Ok(Task::Apps),
+            Some(argument) => Err(format!(
+                "apps: unknown argument {}",
+                argument.to_string_lossy()
+            )),
+        },
         Some("serve") => parse_serve(arguments),
         Some("exec") => parse_exec(arguments),
         Some("record") => parse_record(arguments),

@@ -11,9 +11,9 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::process::{ExitCode, ExitStatus};
 
-use arguments::{HELP, Options, Task};
+use arguments::{Definition, HELP, Options, Task};
 use ca_file::CaFile;
-use fal_emulator::{Builder, Emulator, Replaying};
+use fal_emulator::{BUILT_IN_APPS, Builder, Emulator, Replaying, Settings};
 use tokio::process::{Child, Command};
 use tokio::sync::oneshot;
 
@@ -67,6 +67,7 @@ fn main() -> ExitCode {
     let result = match task {
         Task::Help => print(HELP),
         Task::Version => print(concat!("fal-emulator ", env!("CARGO_PKG_VERSION"), "\n")),
+        Task::Apps => print(BUILT_IN_APPS),
         Task::Serve {
             port,
             until_eof,
@@ -108,22 +109,40 @@ fn block_on(task: impl Future<Output = io::Result<ExitCode>>) -> io::Result<Exit
 }
 
 /// An emulator that answers as the options say.
-fn builder(options: &Options) -> Builder {
-    let builder = Emulator::builder();
-    match &options.replay {
+fn builder(options: &Options) -> io::Result<Builder> {
+    let mut builder = Emulator::builder().settings(Settings {
+        any_endpoint: options.any_endpoint,
+        ..Settings::default()
+    });
+    for definition in &options.definitions {
+        let (Definition::Toml(file) | Definition::OpenApi(file)) = definition;
+        let place = file.display();
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            io::Error::new(error.kind(), format!("cannot read {place}: {error}"))
+        })?;
+        let defined = match definition {
+            Definition::Toml(_) => builder.define(&text),
+            Definition::OpenApi(_) => builder.define_openapi(&text),
+        };
+        builder = defined.map_err(|mistake| {
+            let (line, column) = (mistake.line, mistake.column);
+            io::Error::other(format!("{place}:{line}:{column}: {}", mistake.message))
+        })?;
+    }
+    Ok(match &options.replay {
         Some(folder) => builder.replay(Replaying {
             folder: folder.clone(),
             pace: options.pace,
         }),
         None => builder,
-    }
+    })
 }
 
 async fn serve(port: u16, until_eof: bool, options: &Options) -> io::Result<ExitCode> {
     // Installed before the printed line tells the parent that it may send signals.
     let mut signals = signals::Signals::listen()?;
     let end = until_eof.then(end_of_input).transpose()?;
-    let emulator = builder(options)
+    let emulator = builder(options)?
         .port(port)
         .start()
         .map_err(|error| match error.kind() {
@@ -180,7 +199,7 @@ async fn exec(
     options: &Options,
     command: &[OsString],
 ) -> io::Result<ExitCode> {
-    let emulator = builder(options).start()?;
+    let emulator = builder(options)?.start()?;
     let key = if admin {
         emulator.admin_key()
     } else {

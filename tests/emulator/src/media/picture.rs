@@ -3,13 +3,39 @@
 //! It uses no sine or similar function, whose last bit differs between platforms, so that the
 //! picture is the same on all of them.
 
+use std::io::{self, Cursor};
+
 use bytes::Bytes;
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
+use serde::Deserialize;
 
 const SKY_SHADES: usize = 96;
 const SUN: u8 = SKY_SHADES as u8;
 const FIRST_HILL: u8 = SUN + 1;
 const HILLS: usize = 6;
+
+/// The form of the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Format {
+    #[default]
+    Png,
+    Jpeg,
+    Webp,
+}
+
+impl Format {
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Webp => "image/webp",
+        }
+    }
+}
 
 /// The values that determine a picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +46,47 @@ pub(crate) struct Picture {
     pub(crate) width: u32,
     /// In pixels.
     pub(crate) height: u32,
+    pub(crate) format: Format,
 }
 
 impl Picture {
-    /// The picture as PNG.
-    pub(crate) fn png(&self) -> Result<Bytes, EncodingError> {
+    pub(super) fn encode(&self) -> io::Result<Bytes> {
+        let mut file = Cursor::new(Vec::new());
+        let (width, height, color) = (self.width, self.height, ExtendedColorType::Rgb8);
+        let written = match self.format {
+            Format::Png => return Ok(self.png()?),
+            Format::Jpeg => {
+                JpegEncoder::new(&mut file).write_image(&self.pixels(), width, height, color)
+            }
+            Format::Webp => WebPEncoder::new_lossless(&mut file).write_image(
+                &self.pixels(),
+                width,
+                height,
+                color,
+            ),
+        };
+        written.map_err(io::Error::other)?;
+        Ok(file.into_inner().into())
+    }
+
+    /// The colours, and for each pixel the number of its colour.
+    fn paint(&self) -> (Vec<u8>, Vec<u8>) {
         let mut random = Random::new(&self.prompt, self.seed);
         let palette = palette(&mut random);
-        let pixels = Scene::new(&mut random, self.width as usize, self.height as usize).draw();
+        let scene = Scene::new(&mut random, self.width as usize, self.height as usize);
+        (palette, scene.draw())
+    }
+
+    /// Red, green and blue of each pixel.
+    pub(super) fn pixels(&self) -> Vec<u8> {
+        let (palette, pixels) = self.paint();
+        let color = |pixel: u8| &palette[usize::from(pixel) * 3..][..3];
+        pixels.into_iter().flat_map(color).copied().collect()
+    }
+
+    /// The picture as PNG.
+    fn png(&self) -> Result<Bytes, EncodingError> {
+        let (palette, pixels) = self.paint();
         let mut png = Vec::new();
         let mut encoder = Encoder::new(&mut png, self.width, self.height);
         encoder.set_color(ColorType::Indexed);
