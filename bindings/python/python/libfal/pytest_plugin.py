@@ -19,10 +19,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import importlib.metadata
 import json
 import os
-import shutil
 import subprocess
 import threading
 import urllib.parse
@@ -33,6 +31,7 @@ from typing import Any
 import pytest
 
 import libfal
+import libfal.emulator
 
 # A program that prints nothing for so long is no emulator.
 _PATIENCE = 30.0
@@ -215,22 +214,7 @@ def _running(config: pytest.Config) -> Iterator[Emulator]:
 
 
 def _program() -> str:
-    """Returns the path of fal-emulator: FAL_EMULATOR_BIN, the one of the package libfal-emulator, or the one in PATH."""
-    named = os.environ.get("FAL_EMULATOR_BIN")
-    found = named or _packaged() or shutil.which("fal-emulator")
-    if found is None:
-        pytest.fail(
-            "cannot find the program fal-emulator: the package libfal-emulator is not installed, and PATH has no such program. "
-            'Install it by pip install "libfal[emulator]", or set FAL_EMULATOR_BIN to the path of the program.',
-            pytrace=False,
-        )
-    return found
-
-
-def _packaged() -> str | None:
     try:
-        files = importlib.metadata.files("libfal-emulator") or []
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    programs = [Path(str(file.locate())) for file in files if file.stem == "fal-emulator"]
-    return next((str(program.resolve()) for program in programs if program.is_file()), None)
+        return libfal.emulator.program()
+    except FileNotFoundError as error:
+        pytest.fail(str(error), pytrace=False)
