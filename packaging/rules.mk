@@ -3,11 +3,12 @@
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+BINDIR ?= $(PREFIX)/bin
 CMAKEDIR ?= $(LIBDIR)/cmake/fal
 LICENSEDIR ?= $(PREFIX)/share/licenses/fal
 DESTDIR ?=
 # A nested make installs where it is told to. After the definitions, since make takes a name in this list for defined.
-unexport PREFIX LIBDIR INCLUDEDIR CMAKEDIR LICENSEDIR DESTDIR
+unexport PREFIX BINDIR LIBDIR INCLUDEDIR CMAKEDIR LICENSEDIR DESTDIR
 
 # Cargo features in addition to the default ones, such as FEATURES=keyring.
 FEATURES ?=
@@ -21,8 +22,19 @@ libs: ## FEATURES=: libfal.so and libfal.a, in target/release/lib
 $(RELEASE)/lib/libfal.so $(RELEASE)/lib/libfal.a: libs
 	@:
 
+# WITH_EMULATOR=1 installs the emulator beside the libraries.
+WITH_EMULATOR ?=
+
 .PHONY: install
-install: libs install-built ## PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR= FEATURES=: headers, libraries, pkg-config, CMake, licences
+install: libs install-built $(if $(WITH_EMULATOR),install-emulator) ## PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR= FEATURES= WITH_EMULATOR=: headers, libraries, pkg-config, CMake, licences
+
+.PHONY: install-emulator
+install-emulator: ## PREFIX=/usr/local BINDIR= DESTDIR=: the program fal-emulator and the licences of its crates
+	@$(CARGO) build --quiet $(LOCKED) --release -p fal-emulator
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LICENSEDIR)-emulator"
+	install -C -m 755 -s "$(RELEASE)/fal-emulator" "$(DESTDIR)$(BINDIR)"
+	install -m 644 LICENSE-* "$(DESTDIR)$(LICENSEDIR)-emulator"
+	CARGO="$(CARGO)" packaging/notices fal-emulator "" > "$(DESTDIR)$(LICENSEDIR)-emulator/THIRD-PARTY"
 
 # The paths in the files for pkg-config and CMake are relative, so that the installed tree can be moved.
 from = $(shell realpath -m -s --relative-to="$(1)" "$(2)")
@@ -50,8 +62,8 @@ install-built:
 	chmod 644 "$(DESTDIR)$(LIBDIR)"/pkgconfig/fal{,-static}.pc "$(DESTDIR)$(CMAKEDIR)"/falConfig{,Version}.cmake
 
 .PHONY: uninstall
-uninstall: ## PREFIX=/usr/local LIBDIR= INCLUDEDIR= DESTDIR=: remove what install installs
-	rm -rf "$(DESTDIR)$(INCLUDEDIR)/fal" "$(DESTDIR)$(LIBDIR)"/libfal.{a,so,so.*} "$(DESTDIR)$(LIBDIR)"/pkgconfig/fal{,-static}.pc \
+uninstall: ## PREFIX=/usr/local LIBDIR= INCLUDEDIR= BINDIR= DESTDIR=: remove what install installs
+	rm -rf "$(DESTDIR)$(BINDIR)/fal-emulator" "$(DESTDIR)$(LICENSEDIR)-emulator" "$(DESTDIR)$(INCLUDEDIR)/fal" "$(DESTDIR)$(LIBDIR)"/libfal.{a,so,so.*} "$(DESTDIR)$(LIBDIR)"/pkgconfig/fal{,-static}.pc \
 		"$(DESTDIR)$(CMAKEDIR)" "$(DESTDIR)$(LICENSEDIR)"
 
 DIST := $(ROOT)/$(BUILD)/dist
