@@ -1,13 +1,16 @@
 //! The response of a route.
 
 use hyper::ext::ReasonPhrase;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use hyper::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::arrivals::Entry;
 use crate::body::{Pace, Payload, TrackedBody};
 use crate::sockets::Session;
+use crate::unknown::UNKNOWN;
 
 /// A complete response, before it is sent.
 #[derive(Debug)]
@@ -65,6 +68,15 @@ impl Answer {
         self
     }
 
+    /// Says that the emulator has nothing that could answer the request, and why.
+    pub(crate) fn unknown(self, why: &str) -> Self {
+        let why = HeaderValue::from_str(why);
+        self.header(
+            UNKNOWN,
+            why.unwrap_or_else(|_| HeaderValue::from_static("unknown")),
+        )
+    }
+
     /// `X-Fal-Billable-Units` (docs/protocol.md §5.8).
     pub(crate) fn billable_units(self, units: u64) -> Self {
         self.header("x-fal-billable-units", units.into())
@@ -95,6 +107,8 @@ impl Answer {
             }
             self.payload = Payload::Bytes(bytes::Bytes::new());
         }
+        let coded = self.headers.contains_key(CONTENT_ENCODING);
+        let entry = entry.map(|entry| if coded { entry.deaf() } else { entry });
         let body = TrackedBody::new(
             self.payload,
             self.status,

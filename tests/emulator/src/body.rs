@@ -11,7 +11,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
-use crate::arrivals::{Entry, Outcome};
+use crate::arrivals::{Entry, KEPT_BODY, Outcome};
 use crate::storage::Stored;
 
 /// The number of bytes handed to the socket at once, small enough to notice a client that
@@ -240,6 +240,8 @@ pub(crate) struct TrackedBody {
     pace: Option<Pace>,
     /// Whether the bytes before a break have been flushed.
     flushed: bool,
+    /// The beginning of what was sent, for the journal.
+    heard: Vec<u8>,
 }
 
 impl TrackedBody {
@@ -257,6 +259,7 @@ impl TrackedBody {
             entry,
             pace,
             flushed: false,
+            heard: Vec::new(),
         };
         if bodiless || body.is_end_stream() {
             body.settle();
@@ -265,9 +268,34 @@ impl TrackedBody {
     }
 
     fn settle(&mut self) {
-        if let Some(entry) = self.entry.take() {
-            entry.settle(Outcome::Status(self.status.as_u16()));
+        let outcome = Outcome::Status(self.status.as_u16());
+        if let Some(entry) = self.told() {
+            entry.settle(outcome);
         }
+    }
+
+    fn hear(&mut self, bytes: &Bytes) {
+        if self.entry.as_ref().is_some_and(Entry::hears) {
+            let room = KEPT_BODY.saturating_sub(self.heard.len());
+            self.heard
+                .extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+    }
+
+    /// The entry, which knows now what was sent.
+    fn told(&mut self) -> Option<Entry> {
+        let entry = self.entry.take()?;
+        if self.source.position > 0 {
+            entry.response(&self.heard, self.source.position);
+        }
+        Some(entry)
+    }
+}
+
+impl Drop for TrackedBody {
+    fn drop(&mut self) {
+        // What is left of the entry records that the client disconnected.
+        drop(self.told());
     }
 }
 
@@ -300,10 +328,13 @@ impl Body for TrackedBody {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            if let Some(entry) = this.entry.take() {
+            if let Some(entry) = this.told() {
                 entry.settle(Outcome::ClosedByFault);
             }
             return Poll::Ready(Some(Err(BrokenOff)));
+        }
+        if let Some(bytes) = &next {
+            this.hear(bytes);
         }
         if next.is_none() || this.is_end_stream() {
             // Settled before the last bytes or the end mark of a stream are sent, so that a client
@@ -338,6 +369,7 @@ mod tests {
     fn streamed(log: &Arc<Log>, pace: Option<Pace>) -> (mpsc::Sender<Bytes>, TrackedBody) {
         let headers = &HeaderMap::new();
         let entry = log.open(&Head {
+            at: std::time::SystemTime::now(),
             connection: 1,
             method: "GET",
             host: "fal.run",

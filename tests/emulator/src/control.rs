@@ -1,6 +1,7 @@
 //! The control API, `/_emulator/…` on the loopback address: the API of the library for tests in
 //! other languages.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
@@ -12,11 +13,11 @@ use serde_json::{Map, Value, json};
 use crate::DEFAULT_ACCOUNT;
 use crate::answer::Answer;
 use crate::apps;
-use crate::arrivals::Arrival;
+use crate::arrivals::{Arrival, Filter, Page};
 use crate::clock;
 use crate::current::Current;
 use crate::dashboard;
-use crate::faults::{self, Fault};
+use crate::faults::Fault;
 use crate::keys::Scope;
 use crate::platform;
 use crate::server::Request;
@@ -25,13 +26,16 @@ use crate::state::State;
 use crate::storage;
 use crate::webhooks::WebhookDelivery;
 
-pub(crate) async fn handle(current: &Current, state: &State, request: &Request) -> Answer {
+pub(crate) async fn handle(current: &Arc<Current>, state: &State, request: &Request) -> Answer {
     route(current, state, request)
         .await
         .unwrap_or_else(|refusal| refusal)
 }
 
-async fn route(current: &Current, state: &State, request: &Request) -> Result<Answer, Answer> {
+async fn route(current: &Arc<Current>, state: &State, request: &Request) -> Result<Answer, Answer> {
+    if let Some(answer) = dashboard::inspect(current, request).await {
+        return Ok(answer);
+    }
     if let Some(answer) = dashboard::handle(state, request) {
         return Ok(answer);
     }
@@ -42,8 +46,8 @@ async fn route(current: &Current, state: &State, request: &Request) -> Result<An
     let key_id = path.strip_prefix("keys/").filter(|id| !id.is_empty());
     match (request.method.as_str(), path, key_id) {
         ("GET", "health", _) => Ok(ok(&json!({ "status": "ok" }))),
-        ("GET", "requests", _) => Query::read(request)?.answer(state).await,
-        ("DELETE", "requests", _) => {
+        ("GET", "requests" | "arrivals", _) => Query::read(request)?.answer(state).await,
+        ("DELETE", "requests" | "arrivals", _) => {
             state.arrivals.clear();
             Ok(done())
         }
@@ -54,7 +58,14 @@ async fn route(current: &Current, state: &State, request: &Request) -> Result<An
             Ok(done())
         }
         ("POST", "reset", _) => {
-            current.reset();
+            current.reset(&request.headers);
+            Ok(done())
+        }
+        ("GET", "sessions", _) => Ok(ok(&sessions(current))),
+        ("DELETE", _, _) if path.starts_with("sessions/") => end_session(current, path),
+        ("GET", "unknown", _) => Ok(ok(&json!({ "requests": state.unknowns.all() }))),
+        ("DELETE", "unknown", _) => {
+            state.unknowns.clear();
             Ok(done())
         }
         ("POST", "seed", _) => {
@@ -89,9 +100,11 @@ async fn route(current: &Current, state: &State, request: &Request) -> Result<An
             "websocket_messages": state.sockets.messages(),
         }))),
         ("DELETE", "websockets", _) => Ok(ok(&json!({ "cut": state.sockets.cut() }))),
+        (_, "unknown", _) => Err(wrong_method("GET, DELETE")),
+        (_, "sessions", _) => Err(wrong_method("GET")),
         (_, "websockets", _) => Err(wrong_method("DELETE")),
         (_, "health" | "stats" | "files" | "uploads", _) => Err(wrong_method("GET")),
-        (_, "requests", _) => Err(wrong_method("GET, DELETE")),
+        (_, "requests" | "arrivals", _) => Err(wrong_method("GET, DELETE")),
         (_, "apps" | "faults", _) => Err(wrong_method("GET, POST, DELETE")),
         (_, "keys" | "logins" | "seed" | "reset", _) => Err(wrong_method("POST")),
         (_, "settings", _) => Err(wrong_method("GET, PUT")),
@@ -154,6 +167,25 @@ fn define(state: &State, request: &Request) -> Result<Answer, Answer> {
         StatusCode::CREATED,
         &json!({ "defined": ids }),
     ))
+}
+
+/// The sessions, each with the number of its arrivals.
+fn sessions(current: &Current) -> Value {
+    let sessions = current.sessions().into_iter().map(|(name, state)| {
+        let arrivals = state.arrivals.look(|arrivals, _| arrivals.len());
+        json!({ "name": name, "requests": arrivals })
+    });
+    json!({ "sessions": sessions.collect::<Vec<_>>() })
+}
+
+fn end_session(current: &Current, path: &str) -> Result<Answer, Answer> {
+    let name = path.strip_prefix("sessions/").unwrap_or_default();
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy();
+    if current.end(&name) {
+        Ok(done())
+    } else {
+        Err(Answer::detail(StatusCode::NOT_FOUND, "No such session"))
+    }
 }
 
 fn webhooks(state: &State) -> Value {
@@ -270,9 +302,8 @@ fn revoke_key(state: &State, id: &str) -> Answer {
 /// Which arrivals to return, and how many to wait for.
 #[derive(Default)]
 struct Query {
-    method: Option<String>,
-    host: Option<String>,
-    path: Option<String>,
+    filter: Filter,
+    page: Page,
     wait_for: usize,
     timeout: Duration,
 }
@@ -285,13 +316,12 @@ impl Query {
         };
         for (name, value) in request.query_pairs() {
             match &*name {
-                "method" => query.method = Some(value.into_owned()),
-                "host" => query.host = Some(value.into_owned()),
-                "path" => query.path = Some(value.into_owned()),
                 "wait_for" => query.wait_for = value.parse().map_err(bad)?,
                 "timeout_ms" => {
                     query.timeout = Duration::from_millis(value.parse().map_err(bad)?);
                 }
+                _ if query.filter.take(&name, &value).map_err(bad)? => {}
+                _ if query.page.take(&name, &value).map_err(bad)? => {}
                 _ => return Err(bad(format!("{name}: unknown filter"))),
             }
         }
@@ -299,32 +329,24 @@ impl Query {
     }
 
     async fn answer(&self, state: &State) -> Result<Answer, Answer> {
-        let enough = |arrivals: &[Arrival]| {
-            self.wait_for == 0
-                || arrivals.iter().filter(|one| self.shows(one)).count() >= self.wait_for
+        let matching = |arrivals: &[Arrival]| {
+            arrivals
+                .iter()
+                .filter(|arrival| self.filter.shows(arrival))
+                .count()
         };
+        let enough =
+            |arrivals: &[Arrival]| self.wait_for == 0 || matching(arrivals) >= self.wait_for;
         state.arrivals.settled_when(self.timeout, enough).await;
-        let shown: Vec<Value> = state
-            .arrivals
-            .all()
-            .iter()
-            .filter(|arrival| self.shows(arrival))
-            .map(Arrival::to_json)
-            .collect();
-        Ok(ok(&json!({ "count": shown.len(), "requests": shown })))
-    }
-
-    fn shows(&self, arrival: &Arrival) -> bool {
-        let is = |wanted: &Option<String>, value: &str| {
-            wanted
-                .as_ref()
-                .is_none_or(|wanted| wanted.eq_ignore_ascii_case(value))
-        };
-        is(&self.method, &arrival.method)
-            && is(&self.host, &arrival.host)
-            && self
-                .path
-                .as_ref()
-                .is_none_or(|pattern| faults::matches(pattern, &arrival.path))
+        Ok(ok(&state.arrivals.look(|arrivals, tally| {
+            let (page, next) = self.page.of(arrivals, &self.filter);
+            json!({
+                "count": matching(arrivals),
+                "requests": page.into_iter().map(Arrival::to_json).collect::<Vec<_>>(),
+                "next": next,
+                "dropped": tally.dropped,
+                "dropped_bodies": tally.dropped_bodies,
+            })
+        })))
     }
 }

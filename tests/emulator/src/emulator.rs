@@ -23,6 +23,7 @@ use crate::settings::Settings;
 use crate::sockets::MessageCounts;
 use crate::state::State;
 use crate::storage::{self, StoredFile, UploadRecord};
+use crate::unknown::UnknownRequest;
 use crate::webhooks::WebhookDelivery;
 
 /// The account that owns the emulator's first keys and its private app.
@@ -307,6 +308,12 @@ impl Emulator {
         enough: impl FnMut(&[Arrival]) -> bool,
     ) -> io::Result<Vec<Arrival>> {
         self.state().arrivals.wait_until(timeout, enough)
+    }
+
+    /// Returns the requests that the emulator has nothing for, of all sessions: endpoints, paths and
+    /// hosts that it does not know. Resets keep them.
+    pub fn unknown_requests(&self) -> Vec<UnknownRequest> {
+        self.state().unknowns.all()
     }
 
     /// Returns the number of open connections, without those of the control API.

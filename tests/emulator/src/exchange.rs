@@ -25,6 +25,7 @@ use crate::server::{Request, Service, host_of};
 use crate::state::State;
 use crate::storage::{self, Disk, Spool};
 use crate::stream::Wire;
+use crate::unknown::UNKNOWN;
 use crate::{auth, control, gzip, sockets, tls};
 
 /// The largest request body in bytes: 64 MiB.
@@ -158,6 +159,7 @@ impl Exchange {
         let path = head.uri.path().to_owned();
         let (method, version) = (head.method.clone(), head.version);
         let entry = self.state.arrivals.open(&Head {
+            at: self.state.clock.now(),
             connection: self.connection.id,
             method: method.as_str(),
             host,
@@ -183,6 +185,9 @@ impl Exchange {
                 .header("etag", HeaderValue::from_static("early"));
             return Ok(answer.into_response(Some(entry), &method, None));
         }
+        let hears = matches!(service, Service::Run | Service::Queue)
+            && !matches!(fault.action, Action::Echo { .. });
+        let entry = entry.hearing(hears);
         let disk = storage::takes_file(service, &method, &path).then_some(&self.state.storage.disk);
         let received = Received::read(body, disk).await?;
         match service {
@@ -193,6 +198,7 @@ impl Exchange {
         if let Some(answer) = self.instead(&fault, &entry).await {
             return Ok(coded(answer).into_response(Some(entry), &method, None));
         }
+        let headers = head.headers.clone();
         let mut answer = match received.request(head) {
             Ok(request) => match fault.echoed(&request, &Uuid::new_v4().to_string()) {
                 Some(answer) => answer,
@@ -206,6 +212,15 @@ impl Exchange {
             },
             Err(refusal) => refusal,
         };
+        if let Some(why) = answer
+            .headers
+            .get(UNKNOWN)
+            .filter(|_| service != Service::Proxy)
+        {
+            entry.unknown(&String::from_utf8_lossy(why.as_bytes()));
+            self.state
+                .unknown(method.as_str(), host, &path, &answer, &headers);
+        }
         if let (Some(session), Some(upgrade)) = (answer.session.take(), upgrade) {
             let (state, connection) = (Arc::clone(&self.state), Arc::clone(&self.connection));
             sockets::spawn(upgrade, session, state, connection);

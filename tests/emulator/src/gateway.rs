@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::StatusCode;
-use hyper::header::HeaderValue;
+use hyper::header::{HeaderMap, HeaderValue};
 use uuid::Uuid;
 
 use crate::answer::Answer;
@@ -77,7 +77,7 @@ pub(crate) fn authorize(state: &State, request: &Request) -> Result<Admitted, An
     } else {
         grant(state, request)?
     };
-    let app = find_app(state, &request.path)?;
+    let app = find_app(state, &request.path, &request.headers)?;
     if grant
         .as_ref()
         .is_some_and(|grant| !grant.allows(app.alias(), &request.path))
@@ -209,12 +209,17 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
 
 /// The app and the endpoint that `path` names. What the user has defined precedes the recordings,
 /// so that its access counts.
-pub(crate) fn find_app(state: &State, path: &str) -> Result<Arc<App>, Answer> {
+pub(crate) fn find_app(
+    state: &State,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Arc<App>, Answer> {
     let Some(replay) = &state.cassettes.replay else {
         let app = state.apps.resolve(path);
         let app = app.or_else(|| platform::find_app(state, path));
         let is_known = app.as_ref().is_some_and(App::answers);
-        let made_up = (!is_known && state.settings().any_endpoint).then(|| apps::made_up(path));
+        let invents = state.settings().any_endpoint && !state.strict(headers);
+        let made_up = (!is_known && invents).then(|| apps::made_up(path));
         return made_up
             .flatten()
             .or(app)
@@ -282,7 +287,7 @@ fn unknown_app(path: &str) -> Answer {
     } else {
         format!("Application \"{name}\" not found")
     };
-    Answer::detail(StatusCode::NOT_FOUND, detail)
+    Answer::detail(StatusCode::NOT_FOUND, detail).unknown(&format!("no endpoint {path}"))
 }
 
 fn bad_credential(refusal: Refusal, settings: &Settings) -> Answer {

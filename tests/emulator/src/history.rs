@@ -18,7 +18,8 @@ use crate::platform;
 use crate::prices::Nano;
 use crate::state::State;
 
-/// The number of requests that are kept.
+/// The number of requests that are kept. Their inputs and outputs are bounded by the settings of the
+/// journal: the oldest requests lose theirs.
 const KEPT: usize = 100_000;
 
 /// The size up to which an input or output is kept, in bytes: 1 MiB.
@@ -102,6 +103,11 @@ impl Record {
             .as_secs_f64()
     }
 
+    fn bytes(&self) -> u64 {
+        let bytes = |kept: &Option<Bytes>| kept.as_ref().map_or(0, Bytes::len) as u64;
+        bytes(&self.input) + bytes(&self.output)
+    }
+
     /// Whether the caller owns the app. Then the time is billed, not the request.
     pub(crate) fn is_own(&self) -> bool {
         self.account.as_deref() == Some(self.owner.as_str())
@@ -144,26 +150,62 @@ struct Table {
     by_id: HashMap<String, u64>,
     last_ordinal: u64,
     last_line: u64,
+    /// The bytes of all inputs and outputs, and how many there may be.
+    bytes: u64,
+    limit: u64,
+    /// The number of records at the front that must not keep theirs.
+    bare: usize,
 }
 
 impl Table {
-    fn find(&mut self, request_id: &str) -> Option<&mut Arc<Record>> {
+    fn position(&self, request_id: &str) -> Option<usize> {
         let ordinal = *self.by_id.get(request_id)?;
         let first = self.records.front()?.ordinal;
-        self.records
-            .get_mut(usize::try_from(ordinal.checked_sub(first)?).ok()?)
+        usize::try_from(ordinal.checked_sub(first)?).ok()
+    }
+
+    fn find(&self, request_id: &str) -> Option<&Arc<Record>> {
+        self.records.get(self.position(request_id)?)
+    }
+
+    /// Changes a record. Returns false if there is none.
+    fn change(&mut self, request_id: &str, change: impl FnOnce(&mut Record)) -> bool {
+        let Some(index) = self.position(request_id) else {
+            return false;
+        };
+        let Some(record) = self.records.get_mut(index).map(Arc::make_mut) else {
+            return false;
+        };
+        self.bytes -= record.bytes();
+        change(record);
+        self.bytes += record.bytes();
+        self.trim();
+        true
+    }
+
+    fn trim(&mut self) {
+        while self.bytes > self.limit && self.bare < self.records.len() {
+            let record = Arc::make_mut(&mut self.records[self.bare]);
+            self.bytes -= record.bytes();
+            (record.input, record.output) = (None, None);
+            self.bare += 1;
+        }
     }
 
     fn push(&mut self, mut record: Record) {
         self.last_ordinal += 1;
         record.ordinal = self.last_ordinal;
         self.by_id.insert(record.request_id.clone(), record.ordinal);
+        self.bytes += record.bytes();
         self.records.push_back(Arc::new(record));
         if self.records.len() > KEPT
             && let Some(forgotten) = self.records.pop_front()
         {
             self.by_id.remove(&forgotten.request_id);
+            self.bytes -= forgotten.bytes();
+            self.bare = self.bare.saturating_sub(1);
         }
+        self.trim();
     }
 
     fn log(&mut self, request_id: &str, line: (SystemTime, &str, String)) {
@@ -175,9 +217,7 @@ impl Table {
             level: level.to_owned(),
             message,
         };
-        if let Some(record) = self.find(request_id) {
-            Arc::make_mut(record).lines.push(line);
-        }
+        self.change(request_id, |record| record.lines.push(line));
     }
 }
 
@@ -212,9 +252,7 @@ impl History {
     }
 
     pub(crate) fn find(&self, request_id: &str) -> Option<Arc<Record>> {
-        self.table()
-            .find(request_id)
-            .map(|record| Arc::clone(record))
+        self.table().find(request_id).cloned()
     }
 
     /// Adds records that no request caused.
@@ -227,13 +265,18 @@ impl History {
         self.changed.send_replace(());
     }
 
+    /// Keeps at most this many bytes of inputs and outputs.
+    pub(crate) fn limit(&self, bytes: u64) {
+        let mut table = self.table();
+        table.limit = bytes;
+        table.trim();
+    }
+
     /// Removes the input and the output of a request. No effect without such a request.
     pub(crate) fn erase(&self, request_id: &str) {
-        if let Some(record) = self.table().find(request_id) {
-            let record = Arc::make_mut(record);
-            record.input = None;
-            record.output = None;
-        }
+        self.table().change(request_id, |record| {
+            (record.input, record.output) = (None, None);
+        });
     }
 
     /// Adds a line to the app's log.
@@ -276,12 +319,13 @@ impl History {
         {
             let mut table = state.history.table();
             // A further attempt replaces the failed one.
-            if let Some(known) = table.find(&request_id) {
-                let (ordinal, lines) = (known.ordinal, known.lines.clone());
-                *known = Arc::new(Record {
-                    ordinal,
-                    lines,
-                    ..record
+            if table.find(&request_id).is_some() {
+                table.change(&request_id, |known| {
+                    *known = Record {
+                        ordinal: known.ordinal,
+                        lines: std::mem::take(&mut known.lines),
+                        ..record
+                    };
                 });
             } else {
                 table.push(record);
@@ -302,33 +346,30 @@ impl History {
 
     fn end(&self, request_id: &str, end: End, now: SystemTime) -> Option<Arc<Record>> {
         let mut table = self.table();
-        let record = Arc::make_mut(table.find(request_id)?);
-        record.ended = Some(now);
-        record.status = Some(end.status);
-        record.error_type = end.error_type;
-        record.units = end.units;
-        record.output = end.output.filter(|_| record.store);
-        let seconds = record.duration().unwrap_or_default();
-        let level = if end.status >= 500 { "ERROR" } else { "INFO" };
-        let message = format!(
-            "Request {request_id} ended with {} after {seconds:.3} s",
-            end.status
-        );
+        let status = end.status;
+        table.change(request_id, |record| {
+            record.ended = Some(now);
+            record.status = Some(status);
+            record.error_type = end.error_type;
+            record.units = end.units;
+            record.output = end.output.filter(|_| record.store);
+        });
+        let seconds = table.find(request_id)?.duration().unwrap_or_default();
+        let level = if status >= 500 { "ERROR" } else { "INFO" };
+        let message = format!("Request {request_id} ended with {status} after {seconds:.3} s");
         table.log(request_id, (now, level, message));
-        let record = table.find(request_id).map(|record| Arc::clone(record));
+        let record = table.find(request_id).cloned();
         drop(table);
         self.changed.send_replace(());
         record
     }
 
     fn forget(&self, request_id: &str) {
-        let mut table = self.table();
-        if let Some(record) = table.find(request_id) {
-            // The record stays, so that the positions of later ones do not change.
-            let record = Arc::make_mut(record);
+        // The record stays, so that the positions of later ones do not change.
+        self.table().change(request_id, |record| {
             (record.account, record.key_id, record.owner, record.app) =
                 (None, None, String::new(), String::new());
-        }
+        });
     }
 }
 

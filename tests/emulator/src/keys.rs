@@ -195,6 +195,11 @@ impl Keys {
         self.ring().keys.iter().any(|key| key.account == account)
     }
 
+    /// Whether there is a key with this id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.ring().keys.iter().any(|key| key.id == id)
+    }
+
     pub(crate) fn find(&self, id: &str, secret: &str) -> Option<Caller> {
         self.ring()
             .keys

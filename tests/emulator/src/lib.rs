@@ -46,10 +46,13 @@ mod storage;
 mod stream;
 mod tls;
 mod tokens;
+mod unknown;
 mod webhooks;
 
 pub use apps::{BUILT_IN as BUILT_IN_APPS, Mistake};
-pub use arrivals::{Arrival, ArrivedBody, Authorization, KEPT_ARRIVALS, KEPT_BODY, Outcome};
+pub use arrivals::{
+    Arrival, ArrivedBody, Authorization, JournalSettings, KEPT_ARRIVALS, KEPT_BODY, Outcome,
+};
 pub use cassettes::{Recording, RecordingReport, ReplayPace, Replaying};
 pub use emulator::{Builder, DEFAULT_ACCOUNT, Emulator};
 pub use faults::{Action, EchoPlace, Fault, OddPart, ResetPoint, RetryAfter, RetryAfterForm};
@@ -75,4 +78,5 @@ pub use storage::{
 };
 pub use tls::ProxyCredentials;
 pub use tokens::{TokenAnswer, TokenStatus};
+pub use unknown::UnknownRequest;
 pub use webhooks::{DeliveryAttempt, DeliveryOutcome, WebhookDelivery, WebhookSettings};

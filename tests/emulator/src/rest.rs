@@ -52,7 +52,8 @@ fn route(state: &State, request: &Request, entry: &Entry) -> Result<Answer, Answ
             return Err(Answer::detail(
                 StatusCode::NOT_FOUND,
                 format!("Path {} not found", request.path),
-            ));
+            )
+            .unknown("no such path of the REST API"));
         }
     };
     only(&Method::POST, "POST", request)?;

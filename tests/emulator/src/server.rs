@@ -121,7 +121,7 @@ impl Service {
             // A handshake needs the connection, which the server proxy does not have.
             Self::Control | Self::Sockets | Self::Unknown => {
                 let detail = format!("fal-emulator does not serve the host \"{host}\"");
-                Answer::detail(StatusCode::MISDIRECTED_REQUEST, detail)
+                Answer::detail(StatusCode::MISDIRECTED_REQUEST, detail).unknown("no such host")
             }
         }
     }
@@ -129,7 +129,9 @@ impl Service {
 
 fn web(state: &State, request: &Request) -> Answer {
     let answer = dashboard::handle(state, request).or_else(|| platform::openapi(state, request));
-    answer.unwrap_or_else(|| Answer::detail(StatusCode::NOT_FOUND, "Not Found"))
+    answer.unwrap_or_else(|| {
+        Answer::detail(StatusCode::NOT_FOUND, "Not Found").unknown("no such page")
+    })
 }
 
 /// The host of a request in lower case, without a port; empty if there is none.
@@ -183,7 +185,7 @@ pub(crate) async fn serve_wire(
     let weak = Arc::downgrade(&wire);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let exchange = Exchange {
-            state: current.state(),
+            state: current.of(request.headers()),
             current: Arc::clone(&current),
             wire: weak.clone(),
             connection: Arc::clone(&connection),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use crate::arrivals::JournalSettings;
 use crate::keys::Scope;
 use crate::platform::{Balance, PlatformSettings};
 use crate::proxy::ProxySettings;
@@ -93,6 +94,12 @@ pub enum RealtimeRefusal {
 pub struct Settings {
     /// Whether an endpoint that is not defined answers with a likely shape.
     pub any_endpoint: bool,
+    /// Whether a request that the emulator has nothing for is a mistake: none is answered with
+    /// something made up, and `fal-emulator exec` fails. The header `X-Fal-Emulator-Strict`, 1 or
+    /// 0, says so for one request.
+    pub strict: bool,
+    /// How much the journal of arrivals holds.
+    pub journal: JournalSettings,
     /// The text for an invalid key.
     pub bad_key_text: BadKeyText,
     /// The form of a token in the response of `POST /tokens/` (§16.22).

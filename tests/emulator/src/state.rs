@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::header::HeaderMap;
 
+use crate::answer::Answer;
 use crate::apps::{self, Catalogue, Endpoint};
 use crate::arrivals::Log;
 use crate::cassettes::Cassettes;
@@ -23,7 +24,8 @@ use crate::sockets::Sockets;
 use crate::storage::Storage;
 use crate::tls::{Authority, Connects};
 use crate::tokens::Tokens;
-use crate::webhooks::Webhooks;
+use crate::unknown::{UNKNOWN, UnknownRequest, Unknowns};
+use crate::webhooks::{Signer, Webhooks};
 
 pub(crate) struct State {
     pub(crate) apps: Catalogue,
@@ -33,17 +35,18 @@ pub(crate) struct State {
     pub(crate) logins: Logins,
     pub(crate) arrivals: Arc<Log>,
     pub(crate) faults: Faults,
-    pub(crate) storage: Storage,
+    pub(crate) storage: Arc<Storage>,
     pub(crate) executions: Executions,
     pub(crate) connections: Connections,
     pub(crate) connects: Connects,
     pub(crate) sockets: Sockets,
     pub(crate) authority: Arc<Authority>,
-    pub(crate) tokens: Tokens,
+    pub(crate) tokens: Arc<Tokens>,
     pub(crate) queue: Queue,
     pub(crate) webhooks: Webhooks,
     /// Every request that reached an app.
     pub(crate) history: History,
+    pub(crate) unknowns: Arc<Unknowns>,
     /// The state that only the Platform API uses.
     pub(crate) platform: Platform,
     /// The server proxy uses that of scope API.
@@ -51,6 +54,34 @@ pub(crate) struct State {
     /// The address that the emulator listens on.
     pub(crate) address: SocketAddr,
     settings: RwLock<Settings>,
+}
+
+/// What a reset keeps.
+#[derive(Clone)]
+struct Lasting {
+    address: SocketAddr,
+    first_keys: Arc<FirstKeys>,
+    authority: Arc<Authority>,
+    connections: Connections,
+    unknowns: Arc<Unknowns>,
+}
+
+/// What sessions share: what a request names by something unguessable, and without its session.
+#[derive(Clone)]
+struct Shared {
+    storage: Arc<Storage>,
+    tokens: Arc<Tokens>,
+    signer: Arc<Signer>,
+}
+
+impl Shared {
+    fn new() -> Self {
+        Self {
+            storage: Arc::new(Storage::new()),
+            tokens: Arc::default(),
+            signer: Arc::default(),
+        }
+    }
 }
 
 impl State {
@@ -65,63 +96,124 @@ impl State {
             None => apps::built_in(),
             Some(_) => Vec::new(),
         };
-        Ok(Self::with(
-            Catalogue::new(built_in.into_iter().map(Arc::new).chain(defined)),
-            settings,
-            cassettes,
+        let lasting = Lasting {
             address,
-            Arc::new(FirstKeys::generate()),
-            Arc::new(Authority::new()?),
-            Connections::default(),
+            first_keys: Arc::new(FirstKeys::generate()),
+            authority: Arc::new(Authority::new()?),
+            connections: Connections::default(),
+            unknowns: Arc::default(),
+        };
+        let apps = Catalogue::new(built_in.into_iter().map(Arc::new).chain(defined));
+        Ok(Self::with(
+            apps,
+            cassettes,
+            settings,
+            lasting,
+            Shared::new(),
         ))
     }
 
     /// A new state, with what clients and their open connections know of this one.
     pub(crate) fn anew(&self, settings: Settings) -> Self {
-        Self::with(
-            self.apps.anew(),
-            settings,
-            self.cassettes.anew(),
-            self.address,
-            Arc::clone(&self.first_keys),
-            Arc::clone(&self.authority),
-            self.connections.clone(),
-        )
+        self.another(settings, Shared::new())
+    }
+
+    /// The new state of a session.
+    pub(crate) fn beside(&self, settings: Settings) -> Self {
+        let shared = Shared {
+            storage: Arc::clone(&self.storage),
+            tokens: Arc::clone(&self.tokens),
+            signer: Arc::clone(&self.webhooks.signer),
+        };
+        self.another(settings, shared)
+    }
+
+    fn another(&self, settings: Settings, shared: Shared) -> Self {
+        let lasting = Lasting {
+            address: self.address,
+            first_keys: Arc::clone(&self.first_keys),
+            authority: Arc::clone(&self.authority),
+            connections: self.connections.clone(),
+            unknowns: Arc::clone(&self.unknowns),
+        };
+        let (apps, cassettes) = (self.apps.anew(), self.cassettes.anew());
+        Self::with(apps, cassettes, settings, lasting, shared)
     }
 
     fn with(
         apps: Catalogue,
-        settings: Settings,
         cassettes: Cassettes,
-        address: SocketAddr,
-        first_keys: Arc<FirstKeys>,
-        authority: Arc<Authority>,
-        connections: Connections,
+        settings: Settings,
+        lasting: Lasting,
+        shared: Shared,
     ) -> Self {
         let clock = Clock::default();
-        Self {
+        let state = Self {
             apps,
             cassettes,
-            keys: Keys::new(&first_keys, clock.now()),
+            keys: Keys::new(&lasting.first_keys, clock.now()),
             clock,
             logins: Logins::default(),
             arrivals: Arc::new(Log::new()),
             faults: Faults::default(),
-            storage: Storage::new(),
+            storage: shared.storage,
             executions: Executions::default(),
-            connections,
+            connections: lasting.connections,
             connects: Connects::default(),
             sockets: Sockets::default(),
-            authority,
-            tokens: Tokens::default(),
+            authority: lasting.authority,
+            tokens: shared.tokens,
             queue: Queue::default(),
-            webhooks: Webhooks::default(),
+            webhooks: Webhooks::signed_by(shared.signer),
             history: History::default(),
+            unknowns: lasting.unknowns,
             platform: Platform::default(),
-            first_keys,
-            address,
+            first_keys: lasting.first_keys,
+            address: lasting.address,
             settings: RwLock::new(settings),
+        };
+        state.limit();
+        state
+    }
+
+    fn limit(&self) {
+        let journal = self.settings().journal;
+        self.arrivals.limit(journal);
+        self.history.limit(journal.body_bytes);
+    }
+
+    /// Whether a request that the emulator has nothing for is a mistake.
+    pub(crate) fn strict(&self, headers: &HeaderMap) -> bool {
+        let asked = headers
+            .get("x-fal-emulator-strict")
+            .and_then(|value| value.to_str().ok());
+        match asked.map(str::trim) {
+            Some("1" | "true") => true,
+            Some("0" | "false") => false,
+            _ => self.settings().strict,
         }
+    }
+
+    /// Records a request that the emulator has nothing for, as its response says.
+    pub(crate) fn unknown(
+        &self,
+        method: &str,
+        host: &str,
+        path: &str,
+        answer: &Answer,
+        headers: &HeaderMap,
+    ) {
+        let why = answer.headers.get(UNKNOWN);
+        self.unknowns.add(UnknownRequest {
+            method: method.to_owned(),
+            host: host.to_owned(),
+            path: path.to_owned(),
+            why: why
+                .map(|why| String::from_utf8_lossy(why.as_bytes()).into_owned())
+                .unwrap_or_default(),
+            strict: self.strict(headers),
+            times: 1,
+        });
     }
 
     /// The caller that the `Authorization` header names by a key or a login; `None` without the
@@ -161,6 +253,7 @@ impl State {
             .settings
             .write()
             .unwrap_or_else(PoisonError::into_inner) = settings;
+        self.limit();
         // A waiting job may now be allowed to start.
         self.queue.wake();
     }

@@ -118,7 +118,9 @@ impl Call<'_> {
     /// The framework's response to a route that the app lacks (§12.5).
     pub(crate) fn path_not_found(&self) -> Answer {
         let (_, path) = gateway::split(&self.request.path);
-        Answer::detail(StatusCode::NOT_FOUND, format!("Path /{path} not found")).billable_units(0)
+        Answer::detail(StatusCode::NOT_FOUND, format!("Path /{path} not found"))
+            .billable_units(0)
+            .unknown(&format!("no endpoint {}", self.request.path))
     }
 
     /// Accepts only POST without a subpath.

@@ -1,12 +1,15 @@
 //! What is recorded of a request.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, HeaderMap, PROXY_AUTHORIZATION};
 use serde_json::{Map, Value, json};
 
+use crate::clock;
+use crate::server::Service;
 use crate::tokens;
 
 /// The number of bytes that an arrival keeps of a body: 64 KiB.
@@ -82,6 +85,28 @@ impl ArrivedBody {
             Self::Bytes(bytes) => json!({ "base64": STANDARD.encode(bytes) }),
         }
     }
+
+    /// About how many bytes of memory the body takes.
+    pub(super) fn weight(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Json(value) => weight(value),
+            Self::Bytes(bytes) => bytes.len() as u64,
+        }
+    }
+}
+
+fn weight(value: &Value) -> u64 {
+    let inner = match value {
+        Value::String(text) => text.len() as u64,
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| name.len() as u64 + size_of::<String>() as u64 + weight(value))
+            .sum(),
+        _ => 0,
+    };
+    inner + size_of::<Value>() as u64
 }
 
 /// How a request ended.
@@ -101,7 +126,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         match self {
             Self::Pending => json!("pending"),
             Self::Status(status) => json!(status),
@@ -118,6 +143,10 @@ pub struct Arrival {
     /// The number of the request, counted from 1 since the start. Clearing the arrivals does not
     /// reset it.
     pub ordinal: u64,
+    /// When the head had been read, on the emulator's clock.
+    pub at: SystemTime,
+    /// The real time until the response ended; `None` while it is pending.
+    pub duration: Option<Duration>,
     /// The number of the connection, counted from 1 since the start.
     pub connection: u64,
     /// The method, in upper case.
@@ -141,6 +170,14 @@ pub struct Arrival {
     pub body_length: u64,
     /// The body.
     pub body: ArrivedBody,
+    /// The response of a model or of the queue: its beginning, as of a body.
+    pub response: ArrivedBody,
+    /// The number of bytes of the response's body that were handed to the socket.
+    pub response_length: u64,
+    /// Whether the bodies were removed, because the journal holds only so many bytes.
+    pub dropped: bool,
+    /// Why the emulator has nothing that could answer the request.
+    pub unknown: Option<String>,
     /// How the request ended, or [`Outcome::Pending`].
     pub outcome: Outcome,
     /// Whether a model ran or started to run.
@@ -150,14 +187,51 @@ pub struct Arrival {
     pub made: bool,
     /// The `x-fal-request-id` that the gateway assigned.
     pub request_id: Option<String>,
+    pub(super) began: Instant,
+    /// The log's revision when the arrival last changed.
+    pub(crate) revision: u64,
 }
 
 impl Arrival {
+    pub(super) fn weight(&self) -> u64 {
+        self.body.weight() + self.response.weight()
+    }
+
+    /// Removes the bodies.
+    pub(super) fn strip(&mut self) {
+        (self.body, self.response) = (ArrivedBody::Empty, ArrivedBody::Empty);
+        self.dropped = true;
+    }
+
     /// Returns whether the request had a key.
     pub fn had_key(&self) -> bool {
         self.authorization
             .as_ref()
             .is_some_and(|authorization| authorization.scheme.eq_ignore_ascii_case("key"))
+    }
+
+    /// Returns the id of the key; `None` for any other credential.
+    pub fn key_id(&self) -> Option<&str> {
+        self.authorization.as_ref()?.key_id.as_deref()
+    }
+
+    /// Returns the endpoint that the request is about; `None` if its host has no endpoints.
+    pub fn endpoint(&self) -> Option<&str> {
+        let models = matches!(
+            Service::of(&self.host, &self.path),
+            Service::Run | Service::Queue | Service::Sockets
+        );
+        let path = self.path.split("/requests/").next().unwrap_or_default();
+        Some(path.trim_matches('/')).filter(|path| models && !path.is_empty())
+    }
+
+    /// Returns whether the request ended without a success, a redirect or a handshake.
+    pub fn failed(&self) -> bool {
+        match self.outcome {
+            Outcome::Pending => false,
+            Outcome::Status(status) => status >= 400,
+            Outcome::Reset | Outcome::ClosedByFault | Outcome::ClientClosed => true,
+        }
     }
 
     /// The JSON that the control API returns.
@@ -172,6 +246,8 @@ impl Arrival {
         }
         json!({
             "ordinal": self.ordinal,
+            "at": clock::rfc3339_millis(self.at),
+            "duration_ms": self.duration.map(millis),
             "connection": self.connection,
             "method": self.method,
             "host": self.host,
@@ -183,6 +259,10 @@ impl Arrival {
             "proxied": self.proxied,
             "body_length": self.body_length,
             "body": self.body.to_json(),
+            "response_length": self.response_length,
+            "dropped": self.dropped,
+            "unknown": self.unknown,
+            "endpoint": self.endpoint(),
             "outcome": self.outcome.to_json(),
             "executed": self.executed,
             "made": self.made,
@@ -191,8 +271,14 @@ impl Arrival {
     }
 }
 
+/// Milliseconds, to the microsecond.
+pub(crate) fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
 /// The parts of a request's head from which its arrival is made.
 pub(crate) struct Head<'a> {
+    pub(crate) at: SystemTime,
     pub(crate) connection: u64,
     pub(crate) method: &'a str,
     pub(crate) host: &'a str,

@@ -6,19 +6,100 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::header::AUTHORIZATION;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::arrival::{Arrival, ArrivedBody, Authorization, Head, Outcome, plain_headers};
 use crate::tokens;
 
-/// The number of arrivals that are kept. Beyond it the oldest tenth is removed, so that a server
-/// can run for days.
+/// The number of arrivals that are kept by default.
 pub const KEPT_ARRIVALS: usize = 100_000;
+
+/// How much the journal of arrivals holds, so that a server can run for days. The oldest goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JournalSettings {
+    /// The number of arrivals, at least 1; [`KEPT_ARRIVALS`] by default. Beyond it a tenth is
+    /// removed at once.
+    pub arrivals: usize,
+    /// The number of bytes of bodies of requests and responses; 64 MiB by default. Beyond it the
+    /// oldest arrivals lose their bodies. The history of requests holds as many again.
+    pub body_bytes: u64,
+}
+
+impl Default for JournalSettings {
+    fn default() -> Self {
+        Self {
+            arrivals: KEPT_ARRIVALS,
+            body_bytes: 64 << 20,
+        }
+    }
+}
+
+/// The position of a log in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Grows with each change.
+    pub(crate) revision: u64,
+    /// How often the log was cleared.
+    pub(crate) clearings: u64,
+    /// The arrivals removed since then, because the journal was full.
+    pub(crate) dropped: u64,
+    /// The arrivals that are kept without their bodies.
+    pub(crate) dropped_bodies: u64,
+}
 
 #[derive(Default)]
 struct Records {
     arrivals: Vec<Arrival>,
     last_ordinal: u64,
+    limits: JournalSettings,
+    tally: Tally,
+    /// The bytes of all bodies that are kept.
+    bytes: u64,
+    /// The number of arrivals at the front that must not keep bodies.
+    bare: usize,
+}
+
+impl Records {
+    fn trim(&mut self) {
+        let most = self.limits.arrivals.max(1);
+        let excess = self.arrivals.len().saturating_sub(most);
+        if excess > 0 {
+            // A tenth at once, so that the rest seldom moves.
+            let excess = excess.max(most / 10);
+            for gone in self.arrivals.drain(..excess) {
+                self.bytes -= gone.weight();
+                self.tally.dropped_bodies -= u64::from(gone.dropped);
+            }
+            self.bare = self.bare.saturating_sub(excess);
+            self.tally.dropped += excess as u64;
+        }
+        while self.bytes > self.limits.body_bytes && self.bare < self.arrivals.len() {
+            self.strip(self.bare);
+            self.bare += 1;
+        }
+    }
+
+    fn strip(&mut self, index: usize) {
+        let arrival = &mut self.arrivals[index];
+        let weight = arrival.weight();
+        if weight > 0 {
+            self.bytes -= weight;
+            self.tally.dropped_bodies += u64::from(!arrival.dropped);
+            arrival.strip();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.arrivals.clear();
+        (self.bytes, self.bare) = (0, 0);
+        self.tally = Tally {
+            revision: self.tally.revision + 1,
+            clearings: self.tally.clearings + 1,
+            ..Tally::default()
+        };
+    }
 }
 
 /// All arrivals, and the threads and tasks that wait for them.
@@ -50,13 +131,13 @@ impl Log {
     /// Records a request whose head was read.
     pub(crate) fn open(self: &Arc<Self>, head: &Head<'_>) -> Entry {
         let mut records = self.records();
-        if records.arrivals.len() >= KEPT_ARRIVALS {
-            records.arrivals.drain(..KEPT_ARRIVALS / 10);
-        }
         records.last_ordinal += 1;
-        let ordinal = records.last_ordinal;
+        records.tally.revision += 1;
+        let (ordinal, revision) = (records.last_ordinal, records.tally.revision);
         records.arrivals.push(Arrival {
             ordinal,
+            at: head.at,
+            duration: None,
             connection: head.connection,
             method: head.method.to_owned(),
             host: head.host.to_owned(),
@@ -71,38 +152,74 @@ impl Log {
             proxied: head.headers.contains_key("x-fal-client-proxy"),
             body_length: 0,
             body: ArrivedBody::Empty,
+            response: ArrivedBody::Empty,
+            response_length: 0,
+            dropped: false,
+            unknown: None,
             outcome: Outcome::Pending,
             executed: false,
             made: false,
             request_id: None,
+            began: Instant::now(),
+            revision,
         });
+        records.trim();
         drop(records);
         self.notify();
         Entry {
             log: Arc::clone(self),
             ordinal,
             settled: false,
+            hears: false,
         }
     }
 
     fn update(&self, ordinal: u64, change: impl FnOnce(&mut Arrival)) {
         let mut records = self.records();
-        if let Ok(index) = records
+        let found = records
             .arrivals
-            .binary_search_by_key(&ordinal, |arrival| arrival.ordinal)
-        {
-            change(&mut records.arrivals[index]);
+            .binary_search_by_key(&ordinal, |arrival| arrival.ordinal);
+        if let Ok(index) = found {
+            records.tally.revision += 1;
+            let revision = records.tally.revision;
+            let arrival = &mut records.arrivals[index];
+            arrival.revision = revision;
+            let before = arrival.weight();
+            change(arrival);
+            let after = arrival.weight();
+            records.bytes = records.bytes - before + after;
+            if index < records.bare {
+                records.strip(index);
+            }
+            records.trim();
         }
         drop(records);
         self.notify();
     }
 
+    pub(crate) fn limit(&self, limits: JournalSettings) {
+        let mut records = self.records();
+        records.limits = limits;
+        records.trim();
+    }
+
     pub(crate) fn all(&self) -> Vec<Arrival> {
-        self.records().arrivals.clone()
+        self.look(|arrivals, _| arrivals.to_vec())
+    }
+
+    /// Calls `f` with all arrivals. Nothing arrives until it returns.
+    pub(crate) fn look<T>(&self, f: impl FnOnce(&[Arrival], Tally) -> T) -> T {
+        let records = self.records();
+        f(&records.arrivals, records.tally)
+    }
+
+    /// Resolves after each change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
     }
 
     pub(crate) fn clear(&self) {
-        self.records().arrivals.clear();
+        self.records().clear();
         self.notify();
     }
 
@@ -153,9 +270,26 @@ pub(crate) struct Entry {
     log: Arc<Log>,
     ordinal: u64,
     settled: bool,
+    /// Whether the response is kept.
+    hears: bool,
 }
 
 impl Entry {
+    /// Keeps the response, which must not contain a secret.
+    pub(crate) fn hearing(mut self, hears: bool) -> Self {
+        self.hears = hears;
+        self
+    }
+
+    /// Keeps nothing of the response.
+    pub(crate) fn deaf(self) -> Self {
+        self.hearing(false)
+    }
+
+    pub(crate) fn hears(&self) -> bool {
+        self.hears
+    }
+
     /// Records the body that was read, and its `length` in bytes.
     pub(crate) fn body(&self, body: &Bytes, length: u64) {
         let kept = ArrivedBody::new(body);
@@ -172,6 +306,7 @@ impl Entry {
             log: Arc::clone(&self.log),
             ordinal: self.ordinal,
             settled: true,
+            hears: false,
         }
     }
 
@@ -186,6 +321,27 @@ impl Entry {
         self.log.update(self.ordinal, |arrival| arrival.made = true);
     }
 
+    /// Records the beginning of the response, and its `length` in bytes.
+    pub(crate) fn response(&self, kept: &[u8], length: u64) {
+        let kept = ArrivedBody::new(kept);
+        self.log.update(self.ordinal, |arrival| {
+            arrival.response_length = length;
+            arrival.response = kept;
+        });
+    }
+
+    /// Records that the emulator has nothing that could answer the request.
+    pub(crate) fn unknown(&self, why: &str) {
+        self.log.update(self.ordinal, |arrival| {
+            arrival.unknown = Some(why.to_owned());
+        });
+    }
+
+    /// Tells those who wait for changes that there is one, in what the arrival led to.
+    pub(crate) fn touch(&self) {
+        self.log.update(self.ordinal, |_| {});
+    }
+
     pub(crate) fn request_id(&self, id: &str) {
         self.log.update(self.ordinal, |arrival| {
             arrival.request_id = Some(id.to_owned());
@@ -198,8 +354,10 @@ impl Entry {
 
     fn record(&mut self, outcome: Outcome) {
         self.settled = true;
-        self.log
-            .update(self.ordinal, |arrival| arrival.outcome = outcome);
+        self.log.update(self.ordinal, |arrival| {
+            arrival.outcome = outcome;
+            arrival.duration = Some(arrival.began.elapsed());
+        });
     }
 }
 

@@ -1,9 +1,11 @@
 //! The requests that the emulator received, in order, without secrets.
 
 mod arrival;
+mod filter;
 mod log;
 
 pub use arrival::{Arrival, ArrivedBody, Authorization, KEPT_BODY, Outcome};
-pub(crate) use arrival::{Head, plain_headers};
-pub use log::KEPT_ARRIVALS;
-pub(crate) use log::{Entry, Log};
+pub(crate) use arrival::{Head, millis, plain_headers};
+pub(crate) use filter::{Filter, Page};
+pub(crate) use log::{Entry, Log, Tally};
+pub use log::{JournalSettings, KEPT_ARRIVALS};

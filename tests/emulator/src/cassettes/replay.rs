@@ -200,7 +200,7 @@ impl Replay {
 
 /// 404 in fal's shape.
 fn miss(what: String) -> Answer {
-    Answer::detail(StatusCode::NOT_FOUND, format!("fal-emulator: {what}"))
+    Answer::detail(StatusCode::NOT_FOUND, format!("fal-emulator: {what}")).unknown("no recording")
 }
 
 impl Chosen {

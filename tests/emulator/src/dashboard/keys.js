@@ -138,4 +138,7 @@ for (const button of document.querySelectorAll("[data-close]")) {
   button.addEventListener("click", () => button.closest("dialog").close());
 }
 
+// Under fal's own name there is no page of requests.
+at("pages").hidden = location.hostname === "fal.ai";
+
 show().catch((error) => say(error.message, true));

@@ -1,5 +1,9 @@
-//! `https://fal.ai/dashboard/keys`: the page where users create keys of both scopes
+//! The pages of the emulator. `https://fal.ai/dashboard/keys`: the page where users create keys of both scopes
 //! (docs/protocol.md §2.3). The emulator also serves it at its own address, and requires no login.
+
+mod curl;
+mod requests;
+mod row;
 
 use hyper::header::{ALLOW, CACHE_CONTROL, HOST, HeaderName, HeaderValue, ORIGIN};
 use hyper::{Method, StatusCode};
@@ -14,6 +18,8 @@ use crate::keys::Scope;
 use crate::server::Request;
 use crate::state::State;
 
+pub(crate) use requests::inspect;
+
 const PAGE: &str = "/dashboard/keys";
 
 /// The page loads nothing from other origins and cannot be framed.
@@ -25,9 +31,17 @@ pub(crate) fn handle(state: &State, request: &Request) -> Option<Answer> {
     let rest = request.path.strip_prefix(PAGE)?;
     let get = request.method == Method::GET;
     Some(match rest {
-        "" | "/" if get => file("text/html; charset=utf-8", include_str!("keys.html")),
-        ".css" if get => file("text/css; charset=utf-8", include_str!("keys.css")),
-        ".js" if get => file("text/javascript; charset=utf-8", include_str!("keys.js")),
+        "" | "/" if get => file(
+            POLICY,
+            "text/html; charset=utf-8",
+            include_str!("keys.html"),
+        ),
+        ".css" if get => file(POLICY, "text/css; charset=utf-8", include_str!("keys.css")),
+        ".js" if get => file(
+            POLICY,
+            "text/javascript; charset=utf-8",
+            include_str!("keys.js"),
+        ),
         ".json" if get => safe(list(state)),
         "" | "/" if request.method == Method::POST => {
             safe(same_origin(request).unwrap_or_else(|| create(state, request)))
@@ -45,14 +59,14 @@ pub(crate) fn handle(state: &State, request: &Request) -> Option<Answer> {
     })
 }
 
-fn file(content_type: &'static str, text: &'static str) -> Answer {
+fn file(policy: &'static str, content_type: &'static str, text: &'static str) -> Answer {
     let payload = Payload::Bytes(text.into());
     let answer = Answer::payload(
         StatusCode::OK,
         HeaderValue::from_static(content_type),
         payload,
     );
-    safe(answer.header("content-security-policy", HeaderValue::from_static(POLICY)))
+    safe(answer.header("content-security-policy", HeaderValue::from_static(policy)))
 }
 
 fn safe(mut answer: Answer) -> Answer {

@@ -163,6 +163,13 @@ pub struct Fault {
     /// The number of matching requests that pass first.
     #[serde(default)]
     pub skip: u64,
+    /// The probability, from 0 to 1, that the fault applies to a matching request; `None` is 1.
+    #[serde(default)]
+    pub probability: Option<f64>,
+    /// What the draws of the probability follow from: with the same seed, the same ones of the
+    /// matching requests fail. `None` chooses one, which the list of faults shows.
+    #[serde(default)]
+    pub seed: Option<u64>,
     /// Milliseconds to wait before the action.
     #[serde(default)]
     pub delay_ms: u64,
@@ -195,6 +202,8 @@ impl From<Action> for Fault {
             path: None,
             times: once(),
             skip: 0,
+            probability: None,
+            seed: None,
             delay_ms: 0,
             action,
         }
@@ -335,6 +344,18 @@ impl Fault {
         self
     }
 
+    /// Applies the fault to a matching request with this probability, from 0 to 1.
+    pub fn probability(mut self, probability: f64) -> Self {
+        self.probability = Some(probability);
+        self
+    }
+
+    /// Determines to which requests a fault with a probability applies.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Waits before the action.
     pub fn delayed(mut self, delay: Duration) -> Self {
         self.delay_ms = millis(delay);
@@ -389,6 +410,13 @@ impl Fault {
 
     /// Whether the numbers and headers of the fault can be sent.
     pub(crate) fn check(&self) -> Result<(), String> {
+        match (self.probability, self.seed) {
+            (Some(probability), _) if !(0.0..=1.0).contains(&probability) => {
+                return Err(format!("probability must be 0 to 1, not {probability}"));
+            }
+            (None, Some(_)) => return Err("seed without a probability".into()),
+            _ => {}
+        }
         match &self.action {
             Action::Status { .. } | Action::Redirect { .. } => self.answer("").map(drop),
             Action::Echo { status, .. } if !(400..600).contains(status) => {

@@ -8,6 +8,7 @@ mod part;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 pub use echo::EchoPlace;
@@ -20,6 +21,21 @@ struct Injected {
     id: u64,
     fault: Fault,
     struck: u64,
+    /// The number of requests that it could have applied to.
+    met: u64,
+    draws: Rng,
+}
+
+impl Injected {
+    /// Whether the fault applies to a request that it matches.
+    fn draw(&mut self) -> bool {
+        self.met += 1;
+        // Each request has its draw, also where the probability is 1.
+        let drawn = self.draws.f64();
+        self.fault
+            .probability
+            .is_none_or(|probability| drawn < probability)
+    }
 }
 
 #[derive(Default)]
@@ -37,7 +53,10 @@ impl Faults {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn inject(&self, fault: Fault) -> u64 {
+    pub(crate) fn inject(&self, mut fault: Fault) -> u64 {
+        // Up to 32 bits, which every JSON parser reads exactly.
+        let seed = fault.seed.unwrap_or_else(|| fastrand::u32(..).into());
+        fault.seed = fault.probability.map(|_| seed);
         let mut board = self.board();
         board.last_id += 1;
         let id = board.last_id;
@@ -45,6 +64,8 @@ impl Faults {
             id,
             fault,
             struck: 0,
+            met: 0,
+            draws: Rng::with_seed(seed),
         });
         id
     }
@@ -66,8 +87,11 @@ impl Faults {
                 fault.skip -= 1;
                 continue;
             }
+            if !injected.draw() {
+                continue;
+            }
             injected.struck += 1;
-            return Some(fault.clone());
+            return Some(injected.fault.clone());
         }
         None
     }
@@ -93,7 +117,9 @@ impl Faults {
         self.board()
             .injected
             .iter()
-            .map(|injected| json!({ "id": injected.id, "struck": injected.struck, "fault": injected.fault }))
+            .map(|one| {
+                json!({ "id": one.id, "struck": one.struck, "met": one.met, "fault": one.fault })
+            })
             .collect()
     }
 }

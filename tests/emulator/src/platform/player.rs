@@ -156,7 +156,8 @@ impl Player {
             body: input.to_string().into(),
             upload: None,
         };
-        let admitted = gateway::find_app(&self.state, &request.path).and_then(|app| {
+        let found = gateway::find_app(&self.state, &request.path, &request.headers);
+        let admitted = found.and_then(|app| {
             gateway::admit(&app, self.caller.as_ref(), &self.state.settings())?;
             Ok(app)
         });

@@ -247,7 +247,9 @@ pub(super) fn find(method: &str, path: &str) -> Result<(&'static Route, Parts), 
     allowed.sort_unstable();
     allowed.dedup();
     if allowed.is_empty() {
-        return Err(not_found("Resource not found"));
+        return Err(
+            not_found("Resource not found").unknown("no such operation of the Platform API")
+        );
     }
     let allowed = allowed.join(", ");
     fitting

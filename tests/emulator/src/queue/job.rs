@@ -170,6 +170,20 @@ impl Job {
         self.submitted
     }
 
+    /// What a status reported so far, each with its time.
+    pub(crate) fn states(&self) -> Vec<(&'static str, SystemTime)> {
+        let progress = self.progress();
+        let completed = progress.outcome.as_ref().map(|outcome| outcome.completed);
+        [
+            ("IN_QUEUE", Some(self.submitted)),
+            ("IN_PROGRESS", progress.began),
+            ("COMPLETED", completed),
+        ]
+        .into_iter()
+        .filter_map(|(state, time)| Some((state, time?)))
+        .collect()
+    }
+
     /// Whether the app has yet to start.
     pub(super) fn is_pending(&self) -> bool {
         matches!(self.progress().phase, Phase::Waiting | Phase::Starting)

@@ -76,7 +76,7 @@ fn route(state: &Arc<State>, request: &Request, entry: &Entry) -> Result<Answer,
     {
         // Its definition may have changed since.
         Some(job) => Arc::clone(&job.app),
-        None => gateway::find_app(state, &request.path)?,
+        None => gateway::find_app(state, &request.path, &request.headers)?,
     };
     gateway::admit(&app, caller.as_ref(), &settings)?;
     let visit = Visit {

@@ -161,6 +161,7 @@ pub(super) fn end(state: &Arc<State>, job: &Arc<Job>, from: &[Phase], answer: An
     }
     webhooks::tell(state, job, &outcome);
     note(state, job, &outcome);
+    job.entry.touch();
     state.queue.leave(job);
     let settings = state.settings();
     if size > HUGE || !job.controls.store || settings.queue.all_results_expire {

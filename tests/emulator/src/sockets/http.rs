@@ -91,6 +91,7 @@ impl Serving {
         };
         let began = Instant::now();
         let entry = self.state.arrivals.open(&Head {
+            at: self.state.clock.now(),
             connection: self.connection,
             method: "POST",
             host: "ws.fal.run",

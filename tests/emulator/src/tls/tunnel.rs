@@ -19,6 +19,7 @@ use crate::current::Current;
 use crate::server;
 use crate::state::State;
 use crate::stream::Wire;
+use crate::unknown::UNKNOWN;
 
 /// Hosts of fal (docs/protocol.md §1.1) that the emulator does not serve: 421, through a tunnel
 /// too.
@@ -66,7 +67,18 @@ pub(crate) fn admit(
     let mut counts = state.connects.counts();
     match &allowed {
         Ok(name) => *counts.accepted.entry((*name).to_owned()).or_default() += 1,
-        Err(_) => counts.refused += 1,
+        Err(answer) => {
+            counts.refused += 1;
+            if answer.headers.contains_key(UNKNOWN) {
+                state.unknown(
+                    "CONNECT",
+                    target.host().unwrap_or_default(),
+                    "",
+                    answer,
+                    headers,
+                );
+            }
+        }
     }
     allowed
 }
@@ -90,7 +102,7 @@ fn allowed(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static 
     name.filter(|_| target.port_u16() == Some(443))
         .ok_or_else(|| {
             let detail = "fal-emulator connects only to port 443 of fal's hosts";
-            Answer::detail(StatusCode::FORBIDDEN, detail)
+            Answer::detail(StatusCode::FORBIDDEN, detail).unknown("no such host")
         })
 }
 

@@ -16,7 +16,7 @@ use hyper::header::{ALLOW, HeaderValue};
 pub use delivery::{DeliveryAttempt, DeliveryOutcome, WebhookDelivery};
 pub(crate) use send::{get, is_reachable};
 pub use settings::WebhookSettings;
-use sign::Signer;
+pub(crate) use sign::Signer;
 
 use crate::answer::Answer;
 use crate::clock;
@@ -34,13 +34,19 @@ const LATER_TIMEOUT: Duration = Duration::from_secs(120);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
 /// The deliveries, and the keys that sign them.
-#[derive(Default)]
 pub(crate) struct Webhooks {
-    pub(crate) signer: Signer,
+    pub(crate) signer: Arc<Signer>,
     deliveries: Mutex<Vec<WebhookDelivery>>,
 }
 
 impl Webhooks {
+    pub(crate) fn signed_by(signer: Arc<Signer>) -> Self {
+        Self {
+            signer,
+            deliveries: Mutex::default(),
+        }
+    }
+
     fn deliveries(&self) -> MutexGuard<'_, Vec<WebhookDelivery>> {
         self.deliveries
             .lock()

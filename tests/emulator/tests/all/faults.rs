@@ -296,3 +296,62 @@ fn a_fault_strikes_every_host_of_fal() {
     let health = Request::get("127.0.0.1", "/_emulator/health").send(&emulator);
     assert_eq!(health.status, 200);
 }
+
+/// Which of a hundred requests fail.
+fn failures(fault: &Fault) -> Vec<bool> {
+    let emulator = emulator_with(fault.clone());
+    (0..100)
+        .map(|_| echo(&emulator).send(&emulator).status == 503)
+        .collect()
+}
+
+#[test]
+fn a_fault_with_a_probability_follows_from_its_seed() {
+    let fault = Fault::status(503).always().probability(0.3);
+    let first = failures(&fault.clone().seed(7));
+    let struck = first.iter().filter(|failed| **failed).count();
+    assert!((15..=45).contains(&struck), "{struck} of 100");
+    assert_eq!(first, failures(&fault.clone().seed(7)));
+    assert_ne!(first, failures(&fault.clone().seed(8)));
+    assert!(!failures(&fault.clone().probability(0.0)).contains(&true));
+    assert!(!failures(&fault.probability(1.0)).contains(&false));
+}
+
+#[test]
+fn a_chosen_seed_is_shown_and_repeats_the_draws() {
+    let emulator = Emulator::start().unwrap();
+    let faults = |method: &str, body: Option<serde_json::Value>| {
+        let request = Request::new(method, &emulator.host(), "/_emulator/faults");
+        match body {
+            Some(body) => request.json(&body),
+            None => request,
+        }
+        .send(&emulator)
+    };
+    let fault =
+        json!({"times": null, "probability": 0.5, "action": {"type": "status", "status": 503}});
+    assert_eq!(faults("POST", Some(fault)).status, 201);
+    let draws = || -> Vec<u16> {
+        (0..40)
+            .map(|_| echo(&emulator).send(&emulator).status)
+            .collect()
+    };
+    let first = draws();
+    let listed = faults("GET", None).json()["faults"][0].clone();
+    let struck = first.iter().filter(|status| **status == 503).count();
+    assert_eq!(
+        (&listed["met"], &listed["struck"]),
+        (&json!(40), &json!(struck))
+    );
+    assert!(listed["fault"]["seed"].is_u64());
+    faults("DELETE", None);
+    assert_eq!(faults("POST", Some(listed["fault"].clone())).status, 201);
+    assert_eq!(draws(), first);
+    for wrong in [
+        json!({"probability": 1.5}),
+        json!({"probability": -0.1}),
+        json!({"seed": 1}),
+    ] {
+        assert_eq!(faults("POST", Some(wrong.clone())).status, 400, "{wrong}");
+    }
+}

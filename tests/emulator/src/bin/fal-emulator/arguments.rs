@@ -26,6 +26,8 @@ Usage:
       --any-endpoint           answer for endpoints that are not defined with a likely shape
       --replay FOLDER          answer from the recordings in FOLDER only; any other input is 404
       --replay-pace PACE       \"instant\" (the default), or \"recorded\": after the recorded times
+      --strict                 list the requests that the emulator has nothing for; exec then exits with
+                               1 if there was one and COMMAND succeeded
   fal-emulator apps
       Prints the built-in endpoints, as a file for --apps.
   fal-emulator record --to FOLDER [--upstream URL] [--max-media SIZE] [--tls] -- COMMAND [ARGUMENTS...]
@@ -67,6 +69,7 @@ pub(crate) struct Options {
     /// Files that define endpoints, in their order.
     pub(crate) definitions: Vec<Definition>,
     pub(crate) any_endpoint: bool,
+    pub(crate) strict: bool,
 }
 
 /// A file that defines endpoints.
@@ -83,7 +86,9 @@ impl Options {
         argument: &OsStr,
         rest: &mut impl Iterator<Item = OsString>,
     ) -> Result<bool, String> {
-        if let Some(folder) = value("--replay", argument, rest)? {
+        if argument == "--strict" {
+            self.strict = true;
+        } else if let Some(folder) = value("--replay", argument, rest)? {
             self.replay = Some(folder.into());
         } else if let Some(file) = value("--apps", argument, rest)? {
             self.definitions.push(Definition::Toml(file.into()));

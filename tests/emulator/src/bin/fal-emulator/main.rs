@@ -112,6 +112,7 @@ fn block_on(task: impl Future<Output = io::Result<ExitCode>>) -> io::Result<Exit
 fn builder(options: &Options) -> io::Result<Builder> {
     let mut builder = Emulator::builder().settings(Settings {
         any_endpoint: options.any_endpoint,
+        strict: options.strict,
         ..Settings::default()
     });
     for definition in &options.definitions {
@@ -215,8 +216,24 @@ async fn exec(
             .env("FAL_EMULATOR_ADMIN_KEY", emulator.admin_key());
     });
     let code = status.await?;
+    let mistakes = report_unknown(&emulator);
     drop(emulator);
+    if mistakes && code == ExitCode::SUCCESS {
+        return Ok(ExitCode::from(FAILED));
+    }
     Ok(code)
+}
+
+/// Lists the strict requests that the emulator has nothing for. Returns whether there were any.
+fn report_unknown(emulator: &Emulator) -> bool {
+    let unknown = emulator.unknown_requests();
+    let mistakes: Vec<_> = unknown.iter().filter(|request| request.strict).collect();
+    for one in &mistakes {
+        let line = format!("{} {}{}: {}", one.method, one.host, one.path, one.why);
+        // If standard error is closed, the exit status still tells.
+        let _ = writeln!(io::stderr(), "fal-emulator: {line} ({} times)", one.times);
+    }
+    !mistakes.is_empty()
 }
 
 /// Runs a command that reaches the emulator, and returns its exit code. `change` sets its credentials.
