@@ -410,8 +410,9 @@ test-examples: examples emulator wheel ## the programs of README and examples/
 	echo "examples: every program printed what it should"
 
 .PHONY: test-browser
-test-browser: examples emulator ## the page of keys, in a real browser
+test-browser: examples emulator ## the emulator's pages of keys and of requests, in a real browser
 	@$(ISOLATED) python3 -B tests/browser/keys.py "$(EMULATOR)" "$(EXAMPLES)/picture-c" "$(BUILD)/browser"
+	$(ISOLATED) python3 -B tests/browser/requests.py "$(EMULATOR)" "$(BUILD)/browser"
 
 .PHONY: demo
 demo: examples emulator wheel ## pictures and errors from C, Python, C++ and Rust, against the emulator

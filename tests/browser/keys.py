@@ -3,8 +3,6 @@
 usage: keys.py EMULATOR PROGRAM OUT    where PROGRAM is examples/c/picture and OUT takes screenshots
 """
 
-import contextlib
-import json
 import os
 import pathlib
 import signal
@@ -12,24 +10,11 @@ import subprocess
 import sys
 import tempfile
 
+from emulator import running
 from webdriver import PATIENCE, chromium, until
 
 CONTROL = "\ue009"
 NULL = "\ue000"
-
-
-@contextlib.contextmanager
-def emulator(program: str):
-    """Runs an emulator and yields its address. The emulator ends with its standard input."""
-    process = subprocess.Popen(
-        [program, "serve", "--until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        yield json.loads(process.stdout.readline())["address"]
-    finally:
-        process.stdin.close()
-        process.wait(PATIENCE)
-        process.stdout.close()
 
 
 def picture(program: str, address: str, key: str) -> tuple:
@@ -134,9 +119,9 @@ def main() -> None:
     pathlib.Path(out).mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGALRM, late)
     signal.alarm(5 * PATIENCE)
-    with emulator(binary) as address, chromium() as page:
+    with running(binary) as started, chromium() as page:
         try:
-            check(page, address, program, pathlib.Path(out))
+            check(page, started["address"], program, pathlib.Path(out))
         except AssertionError:
             page.screenshot(str(pathlib.Path(out, "failed.png")))
             raise

@@ -101,6 +101,13 @@ class Browser:
     def dark(self, dark: bool) -> None:
         feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.tell("/goog/cdp/execute", cmd="Emulation.setEmulatedMedia", params={"features": [feature]})
+        # Colours change gradually.
+        time.sleep(0.3)
+
+    def size(self, width: int, height: int) -> None:
+        """Makes the page this wide and high, as on a screen of that size."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.tell("/goog/cdp/execute", cmd="Emulation.setDeviceMetricsOverride", params=metrics)
 
     def complaints(self) -> list:
         """Returns the messages of the console."""
