@@ -39,13 +39,21 @@ def _packaged() -> str | None:
 def _main() -> int:
     """Run the program in place of this process. Return its exit status where a process cannot be replaced."""
     try:
-        command = [program(), *sys.argv[1:]]
+        found = program()
+    except FileNotFoundError as error:
+        return _cannot_start(str(error))
+    command = [found, *sys.argv[1:]]
+    try:
         if os.name != "nt":
-            os.execv(command[0], command)
+            os.execv(found, command)
         return subprocess.run(command, check=False).returncode
     except OSError as error:
-        print(f"libfal.emulator: {error}", file=sys.stderr)
-        return 127
+        return _cannot_start(f"cannot start {found}: {error}")
+
+
+def _cannot_start(why: str) -> int:
+    print(f"libfal.emulator: {why}", file=sys.stderr)
+    return 127
 
 
 if __name__ == "__main__":
