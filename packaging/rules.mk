@@ -32,7 +32,7 @@ install: libs install-built $(if $(WITH_EMULATOR),install-emulator) ## PREFIX=/u
 install-emulator: ## PREFIX=/usr/local BINDIR= DESTDIR=: the program fal-emulator and the licences of its crates
 	@$(CARGO) build --quiet $(LOCKED) --release -p fal-emulator
 	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(LICENSEDIR)-emulator"
-	install -C -m 755 -s "$(RELEASE)/fal-emulator" "$(DESTDIR)$(BINDIR)"
+	install -m 755 -s "$(RELEASE)/fal-emulator" "$(DESTDIR)$(BINDIR)"
 	install -m 644 LICENSE-* "$(DESTDIR)$(LICENSEDIR)-emulator"
 	CARGO="$(CARGO)" packaging/notices fal-emulator "" > "$(DESTDIR)$(LICENSEDIR)-emulator/THIRD-PARTY"
 
