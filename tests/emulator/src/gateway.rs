@@ -209,11 +209,7 @@ fn grant(state: &State, request: &Request) -> Result<Option<Grant>, Answer> {
 
 /// The app and the endpoint that `path` names. What the user has defined precedes the recordings,
 /// so that its access counts.
-pub(crate) fn find_app(
-    state: &State,
-    path: &str,
-    headers: &HeaderMap,
-) -> Result<Arc<App>, Answer> {
+pub(crate) fn find_app(state: &State, path: &str, headers: &HeaderMap) -> Result<Arc<App>, Answer> {
     let Some(replay) = &state.cassettes.replay else {
         let app = state.apps.resolve(path);
         let app = app.or_else(|| platform::find_app(state, path));
