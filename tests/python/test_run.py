@@ -203,7 +203,7 @@ def test_a_plain_run_costs_few_calls(emulator: Emulator) -> None:
         print(*calls(lambda: client.run("emulator/echo", {"a": 1})))
         asyncio.run(asynchronous())
     """
-    expected = ["run run_plain run_plain", "run run_plain current is_of run_plain ended"]
+    expected = ["run run_plain run_plain", "run run_plain current run_plain ended"]
     assert output(code, **emulator.environment()).splitlines() == expected
 
 

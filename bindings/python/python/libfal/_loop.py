@@ -45,7 +45,9 @@ _numbers = count(1)
 class _Waker:
     """Wakes the tasks of one event loop. The loop reads one descriptor, which the core makes readable when an operation has news."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Callable[[], Any]) -> None:
+        # Returns the loop of asyncio, while it exists.
+        self.loop = loop
         self.watcher = value_of(_libfal.watcher())
         # What wakes the tasks that wait for an operation, by the number of the operation.
         self._signals: dict[int, list[Callable[[], object]]] = {}
@@ -117,9 +119,6 @@ class _Waker:
     async def pause(self, seconds: float) -> None:
         await self.changed(next(_numbers), seconds)
 
-    def is_of(self, loop: object) -> bool:
-        return False
-
     def is_over(self) -> bool:
         """Whether the loop was closed."""
         return False
@@ -130,8 +129,7 @@ class _Waker:
 
 class _AsyncioWaker(_Waker):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self._loop = ref(loop)
+        super().__init__(ref(loop))
         self._task: asyncio.Task[None] | None = None
         try:
             loop.add_reader(self.watcher.fileno(), self.wake)
@@ -144,10 +142,11 @@ class _AsyncioWaker(_Waker):
         self._futures: dict[int, asyncio.Future[None]] = {}
 
     def ended(self, op: Op, number: int) -> Awaitable[object]:
-        loop = self._loop()
+        loop = self.loop()
         if loop is None or not self._has_reader:
             return self._ended(op, number)
-        future = self._futures[number] = loop.create_future()
+        future: asyncio.Future[None] = loop.create_future()
+        self._futures[number] = future
         return future
 
     def wake(self) -> None:
@@ -159,7 +158,7 @@ class _AsyncioWaker(_Waker):
                 future.set_result(None)
 
     async def changed(self, number: int, seconds: float | None = None) -> None:
-        loop = self._loop()
+        loop = self.loop()
         if loop is None:
             raise RuntimeError("cannot wait for a call in another event loop than the one in which it began")
         future = loop.create_future()
@@ -179,7 +178,7 @@ class _AsyncioWaker(_Waker):
 
     def _add(self, number: int, signal: Callable[[], object]) -> None:
         super()._add(number, signal)
-        loop = self._loop()
+        loop = self.loop()
         if not self._has_reader and self._task is None and loop:
             self._task = loop.create_task(self._read(loop))
 
@@ -214,7 +213,7 @@ class _AsyncioWaker(_Waker):
             task.result()
 
     def call_soon(self, function: Callable[[], object]) -> None:
-        loop = self._loop()
+        loop = self.loop()
         if loop is not None:
             try:
                 loop.call_soon_threadsafe(function)
@@ -230,17 +229,14 @@ class _AsyncioWaker(_Waker):
                 await loop.sock_recv(socket, 4096)
                 self.wake()
 
-    def is_of(self, loop: object) -> bool:
-        return self._loop() is loop
-
     def is_over(self) -> bool:
-        loop = self._loop()
+        loop = self.loop()
         return loop is None or loop.is_closed()
 
 
 class _TrioWaker(_Waker):
     def __init__(self, trio: ModuleType) -> None:
-        super().__init__()
+        super().__init__(lambda: None)
         self._trio = trio
         # It keeps the identity of the token for itself as long as the waker exists.
         self._token = trio.lowlevel.current_trio_token()
@@ -307,15 +303,15 @@ def current() -> _Waker:
     """Returns the waker of the running loop."""
     trio = sys.modules.get("trio")
     if trio and _is_running(trio):
-        return _known(id(trio.lowlevel.current_trio_token()), lambda: _TrioWaker(trio))
+        return _known(id(trio.lowlevel.current_trio_token()), _TrioWaker, trio)
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         raise RuntimeError("no running event loop")
     loop = asyncio.get_running_loop()
     found = _wakers.get(id(loop))
-    waker = found and found()
+    waker = None if found is None else found()
     # A loop that runs is open.
-    return waker if waker and waker.is_of(loop) else _known(id(loop), lambda: _AsyncioWaker(loop))
+    return waker if waker is not None and waker.loop() is loop else _known(id(loop), _AsyncioWaker, loop)
 
 
 def _is_running(trio: ModuleType) -> bool:
@@ -326,13 +322,13 @@ def _is_running(trio: ModuleType) -> bool:
     return True
 
 
-def _known(key: int, make: Callable[[], _Waker]) -> _Waker:
+def _known(key: int, make: Callable[[Any], _Waker], loop: object) -> _Waker:
     waker = _live(key)
     if waker is None:
         for other in list(_wakers):
             if _live(other) is None:
                 _forget(other)
-        waker = make()
+        waker = make(loop)
         _wakers[key] = ref(waker)
     return waker
 
