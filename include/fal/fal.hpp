@@ -518,6 +518,10 @@ public:
     {
         return detail::text(fal_error_request_id, raw_.get());
     }
+    /// The operating system's code of the failure: errno, or that of GetLastError() on Windows; 0 if it gave none.
+    [[nodiscard]] int os_code() const noexcept { return fal_error_os_code(raw_.get()); }
+    /// The file or folder that could not be read or written.
+    [[nodiscard]] optional_text path() const noexcept FAL_BORROWS { return detail::text(fal_error_path, raw_.get()); }
     /// The value of a header of the response.
     [[nodiscard]] optional_text header(std::string_view name) const noexcept FAL_BORROWS
     {

@@ -2,6 +2,7 @@
 
 mod account_lock;
 mod answer;
+mod cause;
 mod clause;
 mod code;
 mod field;
@@ -11,6 +12,8 @@ pub(crate) mod retry_rules;
 use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,6 +55,8 @@ struct Inner {
     is_masked: bool,
     lock_reason: Option<LockReason>,
     about: Option<RefusalReason>,
+    os_code: Option<i32>,
+    path: Option<PathBuf>,
     resolution: Option<Arc<dyn Any + Send + Sync>>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -73,6 +78,8 @@ impl Error {
             is_masked: false,
             lock_reason: None,
             about: None,
+            os_code: None,
+            path: None,
             resolution: None,
             source: None,
         }))
@@ -143,6 +150,22 @@ impl Error {
         self
     }
 
+    /// Sets the file or folder that the error is about.
+    pub(crate) fn with_path(mut self, path: &Path) -> Self {
+        self.0.path = Some(path.to_owned());
+        self
+    }
+
+    /// Sets the operating system's code of this failure, if it has one.
+    pub(crate) fn with_cause(self, cause: &io::Error) -> Self {
+        self.with_os_code(cause::code_of(cause))
+    }
+
+    pub(crate) fn with_os_code(mut self, code: Option<i32>) -> Self {
+        self.0.os_code = code;
+        self
+    }
+
     /// Attaches the origin of the credential. Its type belongs to a higher module.
     pub(crate) fn with_resolution_of<T: Any + Send + Sync>(mut self, resolution: Arc<T>) -> Self {
         self.0.resolution = Some(resolution);
@@ -155,6 +178,8 @@ impl Error {
         secrets.hide(&mut inner.message);
         secrets.hide_in(&mut inner.remedy);
         secrets.hide_in(&mut inner.request_id);
+        let path = &mut inner.path;
+        path.take_if(|path| secrets.are_in(&path.to_string_lossy()));
         if let Some(answer) = &mut inner.answer {
             secrets.hide_in(&mut answer.error_type);
             secrets.hide_in(&mut answer.request_id);
@@ -178,7 +203,9 @@ impl Error {
         self
     }
 
+    /// Sets the cause, and the operating system's code if it has one.
     pub(crate) fn with_source(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.0.os_code = self.0.os_code.or(cause::code_of(&source));
         self.0.source = Some(Arc::new(source));
         self
     }
@@ -270,6 +297,19 @@ impl Error {
     /// Why the account is locked, for an error with [`Code::AccountLocked`].
     pub fn lock_reason(&self) -> Option<LockReason> {
         self.0.lock_reason
+    }
+
+    /// The operating system's code of the failure, if it gave one: `errno` on Unix, and the code of
+    /// `GetLastError` on Windows. Files and folders, threads, connections and TLS are the operating
+    /// system's.
+    pub fn os_code(&self) -> Option<i32> {
+        self.0.os_code
+    }
+
+    /// The file or folder that the error is about, if it is about one that was read, written or
+    /// looked for.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
     }
 
     /// Why the service refused the request, if its text says so.

@@ -136,6 +136,25 @@ strings! {
     }
 }
 
+infallible! {
+    /// Returns the operating system's code of the failure: errno on Unix, and the code of
+    /// GetLastError() on Windows; 0 if the operating system gave none. FAL_E_IO has one if a file, a
+    /// folder or a thread was refused, and FAL_E_CONNECT and FAL_E_CONNECTION_LOST if a connection
+    /// was.
+    fn fal_error_os_code(err: &fal_error) -> i32 = 0 {
+        err.inner.os_code().unwrap_or(0)
+    }
+}
+
+strings! {
+    /// Returns the path of the file or folder that could not be read or written, or that exists
+    /// already or not at all; NULL if the error is not about one. Bytes that are not UTF-8 are
+    /// replaced.
+    fn fal_error_path(err: &fal_error) {
+        err.inner.path().map(|path| path.to_string_lossy().into_owned())
+    }
+}
+
 /// Returns the value of a header of the response; NULL if the response has no such header. Upper
 /// and lower case of the name do not matter.
 #[unsafe(no_mangle)]

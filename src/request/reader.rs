@@ -145,7 +145,9 @@ impl Pull {
             let mut source = reader.take().ok_or_else(lost)?;
             let read = source.by_ref().take(most as u64).read_to_end(&mut bytes);
             let reader = HostOwned::new(source);
-            read.map_err(|e| Error::new(Code::Io, format!("the reader failed: {e}")))?;
+            read.map_err(|e| {
+                Error::new(Code::Io, format!("the reader failed: {e}")).with_cause(&e)
+            })?;
             Ok::<_, Error>((reader, Bytes::from_owner(Filled { bytes, home })))
         })
         .await??;

@@ -29,7 +29,7 @@ pub(super) fn cut_short() -> Error {
 
 pub(super) fn cannot_start_threads(error: &std::io::Error) -> Error {
     let message = format!("cannot start the runtime's threads: {error}");
-    let failed = Error::new(Code::Io, message);
+    let failed = Error::new(Code::Io, message).with_cause(error);
     match descriptors::are_used_up(error) {
         true => failed.with_remedy(descriptors::REMEDY),
         false => failed,

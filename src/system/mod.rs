@@ -1,5 +1,6 @@
 //! Operating system services: file replacement, the limit of open files, memory, random numbers, signals, loaded modules.
 
+pub(crate) mod codes;
 pub(crate) mod descriptors;
 pub(crate) mod memory;
 pub(crate) mod module;

@@ -1,5 +1,7 @@
 /* Errors: what the service refused, the cause, the key in use, and the remedy. */
 
+#include <errno.h>
+
 #include "support.h"
 
 /* Runs a request and returns the error, which must have this status. Frees the request. */
@@ -310,6 +312,7 @@ static void every_error_accessor_takes_an_error_without_an_answer(void)
     CHECK_INT(fal_error_http_status(err), 0);
     CHECK(fal_error_type(err, &length) == NULL && length == 0);
     CHECK(fal_error_request_id(err, NULL) == NULL);
+    CHECK(fal_error_os_code(err) == 0 && fal_error_path(err, &length) == NULL && length == 0);
     CHECK(fal_error_body(err, &length) == NULL && length == 0);
     CHECK(fal_error_header(err, "date", FAL_NUL, NULL) == NULL);
     CHECK(fal_error_credentials(err) == NULL);
@@ -319,10 +322,40 @@ static void every_error_accessor_takes_an_error_without_an_answer(void)
     fal_error_free(err);
 }
 
+static void a_refusal_of_the_system_has_its_code_and_its_path(void)
+{
+    fal_client *client = client_with(NULL, 1);
+    fal_request *request = run_of("emulator/echo");
+    must(fal_request_set_file(request, "image", FAL_NUL, "/nowhere/a picture.png", FAL_NUL, NULL), NULL, "file");
+    fal_error *err = failure_of(client, request, FAL_E_IO);
+    CHECK_INT(fal_error_os_code(err), ENOENT);
+    size_t length = 0;
+    CHECK_TEXT(fal_error_path(err, &length), "/nowhere/a picture.png");
+    CHECK_INT(length, strlen("/nowhere/a picture.png"));
+    fal_error_free(err);
+    fal_client_release(client);
+}
+
+static void a_refused_connection_has_its_code(void)
+{
+    fal_options *options = fal_options_new();
+    must(fal_options_set_host(options, FAL_HOST_EMULATOR, "127.0.0.1:1", FAL_NUL, NULL), NULL, "host");
+    must(fal_options_set_key(options, "fake-id:fake-secret", FAL_NUL, NULL), NULL, "key");
+    must(fal_options_set_max_attempts(options, 1, NULL), NULL, "attempts");
+    fal_client *client = client_of(options);
+    fal_error *err = failure_of(client, run_of("emulator/echo"), FAL_E_CONNECT);
+    CHECK_INT(fal_error_os_code(err), ECONNREFUSED);
+    CHECK(fal_error_path(err, NULL) == NULL);
+    fal_error_free(err);
+    fal_client_release(client);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test tests[] = {
         TEST(a_key_that_fal_does_not_know),
+        TEST(a_refusal_of_the_system_has_its_code_and_its_path),
+        TEST(a_refused_connection_has_its_code),
         TEST(an_api_key_where_admin_is_needed),
         TEST(a_private_app),
         TEST(what_does_not_exist),

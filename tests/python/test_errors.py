@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import pickle
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,18 +81,15 @@ def test_a_refused_file_is_the_exception_of_python(emulator: Emulator, tmp_path:
     assert not [it for it in emulator.arrivals() if it["path"].startswith("/emulator/echo")] and path.read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize(
-    ("message", "refusal"),
-    [
-        ('cannot write "/a b": No space left on device (os error 28)', (errno.ENOSPC, "/a b")),
-        ('cannot rename "/a" to "/b": Permission denied (os error 13)', (errno.EACCES, None)),
-        ('cannot read the file "a\\\\b": No such file or directory (os error 2)', (errno.ENOENT, None)),
-        ('the file "a (os error 2)" changed before all of it was sent', None),
-        ("the reader failed: (os error x)", None),
-    ],
-)
-def test_the_number_of_a_refusal_is_that_of_the_message(message: str, refusal: object) -> None:
-    assert _errors._refusal(message) == refusal
+def test_the_number_of_a_refused_connection_is_that_of_the_system() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        client = logs.client(key="fake-id:fake-secret", emulator_host=f"127.0.0.1:{closed.getsockname()[1]}", max_attempts=1)
+        with pytest.raises(libfal.TransportError) as caught:
+            client.run("emulator/echo", {})
+    error = caught.value
+    assert (error.errno, error.strerror) == (errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+    assert pickle.loads(pickle.dumps(error)).errno == errno.ECONNREFUSED
 
 
 @pytest.mark.parametrize("args", [(), (5,), ("a", "b"), ("text",), (ValueError("why"),)])

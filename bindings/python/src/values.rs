@@ -2,6 +2,7 @@
 //! creates exceptions (see `guard`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::Duration;
 
 use fal::{Code, Error, Scope};
@@ -39,6 +40,8 @@ impl Failure {
             "is_retryable": error.is_retryable(),
             "retry_after": error.retry_after().as_ref().map(Duration::as_secs_f64),
             "needed_scope": error.needed_scope().map(Scope::as_str),
+            "os_code": error.os_code(),
+            "path": error.path().map(Path::to_string_lossy),
             "explanation": explanation,
         });
         made(py, facts)

@@ -175,7 +175,12 @@ impl From<StoreError> for Error {
             _ => (Code::Io, Code::Io.remedy()),
         };
         let retryable = error.is_in_use();
+        let os_code = match &error {
+            StoreError::Io { os_error, .. } => *os_error,
+            _ => None,
+        };
         Error::new(code, error.to_string())
+            .with_os_code(os_code)
             .with_remedy(remedy)
             .with_retryable(retryable)
             .with_source(error)

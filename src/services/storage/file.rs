@@ -216,12 +216,14 @@ impl LocalFile {
         let message = format!(
             "the file {path:?} has more than the {length} bytes that the file system reports"
         );
-        Error::new(Code::Io, message).with_remedy("Read the file into memory and send the bytes, or send a file that no program writes to.")
+        Error::new(Code::Io, message).with_path(path).with_remedy("Read the file into memory and send the bytes, or send a file that no program writes to.")
     }
 
     fn changed(&self) -> Error {
         let message = format!("the file {:?} changed before all of it was sent", self.path);
-        Error::new(Code::Io, message).with_remedy("Send a file that no program writes to.")
+        Error::new(Code::Io, message)
+            .with_path(&self.path)
+            .with_remedy("Send a file that no program writes to.")
     }
 }
 
@@ -232,7 +234,10 @@ fn unreadable(path: &Path, error: &io::Error) -> Error {
         _ => "Check the path, and that this program may read the file.",
     };
     let message = format!("cannot read the file {path:?}: {error}");
-    Error::new(Code::Io, message).with_remedy(remedy)
+    Error::new(Code::Io, message)
+        .with_path(path)
+        .with_cause(error)
+        .with_remedy(remedy)
 }
 
 #[cfg(unix)]

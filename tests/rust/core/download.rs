@@ -384,6 +384,9 @@ fn a_file_that_is_there_stays() {
         error.code() == Code::Io && error.message().contains("exists already"),
         "{error}"
     );
+    assert_eq!(error.path(), Some(path.as_path()));
+    #[cfg(unix)]
+    assert_eq!(error.os_code(), Some(libc::EEXIST));
     assert!(
         emulator.arrivals().is_empty(),
         "it is said before anything is sent"

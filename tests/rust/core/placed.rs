@@ -40,6 +40,9 @@ fn a_place_that_cannot_be_is_told_before_anything_is_sent() {
             "{place:?}: {error}"
         );
         assert!(emulator.arrivals().is_empty(), "{place:?}");
+        // The system refuses a folder, or a file that is there.
+        let is_told = error.os_code().is_some() && error.path().is_some();
+        assert_eq!(is_told, code == Code::Io, "{place:?}: {error:?}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }

@@ -170,7 +170,10 @@ class ServiceError(FalClientError):
 
 
 class TransportError(FalClientError, ConnectionError):
-    """The connection failed, or was lost before the whole response arrived: see may_have_executed."""
+    """The connection failed, or was lost before the whole response arrived: see may_have_executed.
+
+    errno is the number of the operating system, if it gave one.
+    """
 
 
 class CancelledError(FalClientError):
@@ -272,8 +275,9 @@ def error(failure: _libfal.Failure, limit: float | None = None) -> FalClientErro
         facts["explanation"] = from_report(*facts["explanation"])
     if cls is FalClientTimeoutError:
         facts["timeout"] = limit
-    if cls is ResourceError:
-        facts["_refusal"] = _refusal(message)
+    number, name = facts.pop("os_code"), facts.pop("path")
+    if number is not None and issubclass(cls, OSError):
+        facts["_refusal"] = _refusal(number, name)
     return _made(cls, (message,), facts)
 
 
@@ -282,7 +286,7 @@ def _made(cls: type[FalClientError], args: tuple[Any, ...], facts: dict[str, Any
     refusal: tuple[int, str | None] | None = facts.get("_refusal")
     made = _both(cls, FalClientHTTPError) if facts.get("status_code") is not None else cls
     # The class of Python for the number.
-    made = _both(made, type(OSError(refusal[0], ""))) if refusal else made
+    made = _both(made, type(OSError(refusal[0], ""))) if refusal and issubclass(cls, ResourceError) else made
     error: Any = made.__new__(made, *args)
     error.args = args
     error.__dict__.update(facts)
@@ -305,20 +309,10 @@ def _both(cls: type[FalClientError], other: type[Exception]) -> type[FalClientEr
     return _twins[cls, other]
 
 
-def _refusal(message: str) -> tuple[int, str | None] | None:
-    """Returns the number of the refusal of the operating system that a message of the core tells, and the file."""
-    told = [number for end, number in _ENDS.items() if message.endswith(end)]
-    number = message.rpartition(" (os error ")[2][:-1]
-    if not told and not (message.endswith(")") and number.isdecimal()):
-        return None
-    quoted = message.split('"')
-    # A name with a backslash is not as the core quotes it.
-    name = quoted[1] if len(quoted) == 3 and "\\" not in message else None
+def _refusal(number: int, name: str | None) -> tuple[int, str | None]:
+    """Returns a refusal of the operating system: its number as Python has it, and the file."""
     # Windows has numbers of its own, which OSError converts.
-    return told[0] if told else OSError(0, "", None, int(number)).errno or int(number), name
-
-
-_ENDS = {" exists already": errno.EEXIST, " does not exist": errno.ENOENT}
+    return OSError(0, "", None, number).errno or number, name
 
 
 def failed(code: str, message: str, cause: BaseException | None = None, remedy: str = "") -> FalClientError:

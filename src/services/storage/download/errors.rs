@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::error::{Code, Error};
-use crate::system::descriptors;
+use crate::system::{codes, descriptors};
 
 pub(super) fn too_large(most: u64) -> Error {
     let message = format!("the file has more than the {most} bytes allowed");
@@ -15,16 +15,22 @@ pub(super) fn too_large(most: u64) -> Error {
 pub(super) fn missing(folder: &Path) -> Error {
     let message = format!("the folder {folder:?} does not exist");
     Error::new(Code::Io, message)
+        .with_path(folder)
+        .with_os_code(Some(codes::NO_FOLDER))
 }
 
 pub(super) fn exists(path: &Path) -> Error {
     Error::new(Code::Io, format!("the file {path:?} exists already"))
+        .with_path(path)
+        .with_os_code(Some(codes::EXISTS))
         .with_remedy("Choose another path, or allow the download to overwrite the file.")
 }
 
 pub(super) fn failed(what: &str, path: &Path, error: &io::Error) -> Error {
     let message = format!("cannot {what} {path:?}: {error}");
-    let failed = Error::new(Code::Io, message);
+    let failed = Error::new(Code::Io, message)
+        .with_path(path)
+        .with_cause(error);
     let remedy = match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "Make room on the disk, or choose a path on another disk."
