@@ -448,6 +448,17 @@ FAL_API const char *fal_error_type(const fal_error *err, size_t *len);
 /// Returns fal's id of the request, which its support asks for; NULL if the service sent none.
 FAL_API const char *fal_error_request_id(const fal_error *err, size_t *len);
 
+/// Returns the operating system's code of the failure: errno on Unix, and the code of
+/// GetLastError() on Windows; 0 if the operating system gave none. FAL_E_IO has one if a file, a
+/// folder or a thread was refused, and FAL_E_CONNECT and FAL_E_CONNECTION_LOST if a connection
+/// was.
+FAL_API int32_t fal_error_os_code(const fal_error *err);
+
+/// Returns the path of the file or folder that could not be read or written, or that exists
+/// already or not at all; NULL if the error is not about one. Bytes that are not UTF-8 are
+/// replaced.
+FAL_API const char *fal_error_path(const fal_error *err, size_t *len);
+
 /// Returns the value of a header of the response; NULL if the response has no such header. Upper
 /// and lower case of the name do not matter.
 FAL_API const char *fal_error_header(const fal_error *err, const char *name, size_t name_len, size_t *len);
@@ -1243,8 +1254,9 @@ FAL_API fal_status fal_request_set_tag(
 /// Sets whether fal_client_subscribe_start() requests the job's log; by default true.
 FAL_API fal_status fal_request_set_logs(fal_request *request, bool logs, fal_error **err);
 
-/// Sets whether the job continues at fal when fal_client_subscribe_start() is cancelled,
-/// reaches its timeout, or is ended by fal_shutdown(). By default false: the job is cancelled.
+/// Sets whether the job continues at fal when fal_client_subscribe_start(), or
+/// fal_client_submit_start() before its response, is cancelled, reaches its timeout, or is
+/// ended by fal_shutdown(). By default false: the job is cancelled.
 FAL_API fal_status fal_request_set_keep_running(fal_request *request, bool keep, fal_error **err);
 
 /// @}
@@ -1627,8 +1639,9 @@ FAL_API fal_status fal_job_set_timeout_ms(fal_job *job, int64_t timeout_ms, fal_
 /// is cancelled at fal in the background, unless fal_request_set_keep_running() is set.
 /// Releasing the operation does not cancel the job. An error after the submission carries the
 /// request id, with which fal_job_new() and fal_client_attach() continue to wait. Until the
-/// response to the submission arrives, the id is unknown and the job cannot be cancelled: see
-/// fal_error_may_have_executed().
+/// response to the submission arrives, the id is unknown: see fal_error_may_have_executed(). If
+/// the operation ends before, libfal waits for the response for up to 30 seconds, in the
+/// background, and then cancels the job.
 FAL_API fal_status fal_client_subscribe_start(
     const fal_client *client,
     const fal_request *request,
@@ -1647,7 +1660,10 @@ FAL_API fal_status fal_client_subscribe(
 /// /request_id and what else fal sends; fal_job_of_response() turns it into a job for the other
 /// functions. The job runs without further requests.
 ///
-/// The POST is not sent again if it may have been accepted.
+/// The POST is not sent again if it may have been accepted. If the operation is cancelled,
+/// reaches its timeout, or is ended by fal_shutdown() before the response arrives, nobody knows
+/// the id of the job: it is cancelled as in fal_client_subscribe_start(), unless
+/// fal_request_set_keep_running() is set.
 FAL_API fal_status fal_client_submit_start(
     const fal_client *client,
     const fal_request *request,
@@ -2631,7 +2647,8 @@ FAL_API fal_status fal_log_flush(int64_t timeout_ms, fal_error **err);
 /// Does nothing if the runtime is not running.
 ///
 /// It waits for work that must not be interrupted: the renewal of a login that was sent, the
-/// cancellation of jobs, and running callbacks. All log lines are delivered.
+/// response to a submission that was sent, the cancellation of jobs, and running callbacks. All
+/// log lines are delivered.
 ///
 /// Use a limit: with a negative timeout_ms, a callback that never returns makes it block
 /// forever.
