@@ -1661,7 +1661,7 @@ FAL_API fal_status fal_client_subscribe(
 /// functions. The job runs without further requests.
 ///
 /// The POST is not sent again if it may have been accepted. If the operation is cancelled,
-/// reaches its timeout, or is ended by fal_shutdown() before the response arrives, nobody knows
+/// reaches its timeout, or is ended by fal_shutdown() before the response arrives, no caller knows
 /// the id of the job: it is cancelled as in fal_client_subscribe_start(), unless
 /// fal_request_set_keep_running() is set.
 FAL_API fal_status fal_client_submit_start(

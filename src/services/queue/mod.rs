@@ -46,7 +46,7 @@ impl Client {
     /// not anything waits for it.
     ///
     /// The request is not retried once fal may have accepted it. If the operation is cancelled or
-    /// times out before the response arrives, or the library is shut down, nobody knows the id of
+    /// times out before the response arrives, or the library is shut down, no caller knows the id of
     /// the job. libfal then waits for the response for up to 30 seconds, in the background, and
     /// cancels the job, unless [`Request::set_keep_running`] is set.
     pub fn submit_start(&self, request: Request) -> Result<Op> {

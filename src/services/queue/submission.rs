@@ -1,4 +1,4 @@
-//! A submission. If its operation ends while it is under way, nobody learns the id of the job, so
+//! A submission. If its operation ends while it is under way, no caller learns the id of the job, so
 //! its answer is read on, and the job is cancelled.
 
 use std::future::poll_fn;

@@ -1,4 +1,4 @@
-//! Submissions that are under way when their operation ends: nobody learns the id of the job, so
+//! Submissions that are under way when their operation ends: no caller learns the id of the job, so
 //! libfal reads the answer on, and cancels the job.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ fn cancelled(queue: &LateQueue, op: &Op) -> Error {
     op.take().unwrap().unwrap_err()
 }
 
-/// Cuts a submission short, and returns its error if anybody gets one.
+/// Cuts a submission short, and returns its error if any caller gets one.
 type Cut = fn(&Client, &LateQueue) -> Option<Error>;
 
 const CUTS: [(&str, Cut); 4] = [

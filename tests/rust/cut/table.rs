@@ -18,7 +18,7 @@ pub(crate) enum Effect {
     None,
     /// The request may have been executed, once it may have been sent.
     Done,
-    /// A job that nobody knows. The response is read on, and the job is then cancelled.
+    /// A job whose id no caller knows. The response is read on, and the job is then cancelled.
     Submission,
     /// Like `Done`, for a request without a body: nothing shows when it was sent, so it counts as
     /// sent from the beginning.
