@@ -230,19 +230,13 @@ impl Writer {
                 for (place, (name, value)) in fields.iter().enumerate() {
                     named.push((key(name)?, place, value));
                 }
-                named.sort_unstable_by(|(a, at, _), (b, bt, _)| (a, at).cmp(&(b, bt)));
+                // Of equal keys the last counts.
+                named.sort_unstable_by(|(a, at, _), (b, bt, _)| (a, bt).cmp(&(b, at)));
+                named.dedup_by(|(a, ..), (b, ..)| a == b);
+                named.sort_unstable_by_key(|(_, place, _)| *place);
                 self.put(b"{")?;
-                let mut first = true;
                 for (place, (name, _, value)) in named.iter().enumerate() {
-                    // Of equal keys the last counts.
-                    if named.get(place + 1).is_some_and(|(next, ..)| next == name) {
-                        continue;
-                    }
-                    self.put(if std::mem::take(&mut first) {
-                        b""
-                    } else {
-                        b","
-                    })?;
+                    self.put(if place > 0 { b"," } else { b"" })?;
                     self.string(name)?;
                     self.put(b":")?;
                     self.value(value)?;
@@ -405,7 +399,17 @@ mod tests {
         ];
         assert_eq!(
             of(Packed::Map(keys.to_vec())),
-            r#"{"1":1,"null":2,"s":4,"true":3}"#
+            r#"{"1":1,"null":2,"true":3,"s":4}"#
+        );
+        let places = ["z", "twice", "a", "twice", "m"];
+        let places = places
+            .iter()
+            .zip(0..)
+            .map(|(name, place)| ((*name).into(), place.into()));
+        assert_eq!(
+            of(Packed::Map(places.collect())),
+            r#"{"z":0,"a":2,"twice":3,"m":4}"#,
+            "the order of the app"
         );
         let twice = Packed::Map(vec![
             (1.into(), vec![1].as_slice().into()),
