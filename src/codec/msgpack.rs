@@ -13,6 +13,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rmpv::ValueRef;
 use rmpv::decode::value_ref::BorrowRead;
+#[cfg(any(test, feature = "capi"))]
+use serde_json::Map;
 use serde_json::{Number, Value, json};
 
 use crate::error::{Error, Result};
@@ -31,11 +33,9 @@ pub fn bytes_value(bytes: &[u8]) -> Value {
 /// Does the same as [`bytes_value`], but fails if there is no memory.
 #[cfg(any(test, feature = "capi"))]
 pub(crate) fn bytes_of(bytes: &[u8]) -> Result<Value> {
-    Ok(Value::Object(
-        [(BYTES.to_owned(), memory::base64("", bytes, "")?.into())]
-            .into_iter()
-            .collect(),
-    ))
+    let mut object = Map::new();
+    object.insert(BYTES.to_owned(), memory::base64("", bytes, "")?.into());
+    Ok(Value::Object(object))
 }
 
 /// Encodes an input as a frame.
@@ -222,22 +222,16 @@ impl Writer {
                 self.put(b"]")
             }
             ValueRef::Map(fields) => {
-                let mut named = Vec::new();
-                let size = fields.len() * size_of::<(Cow<'_, str>, usize, &ValueRef<'_>)>();
-                named
-                    .try_reserve_exact(fields.len())
-                    .map_err(|_| memory::refused(size))?;
-                for (place, (name, value)) in fields.iter().enumerate() {
-                    named.push((key(name)?, place, value));
-                }
-                // Of equal keys the last counts.
-                named.sort_unstable_by(|(a, at, _), (b, bt, _)| (a, bt).cmp(&(b, at)));
-                named.dedup_by(|(a, ..), (b, ..)| a == b);
-                named.sort_unstable_by_key(|(_, place, _)| *place);
+                let superseded = superseded(fields)?;
                 self.put(b"{")?;
-                for (place, (name, _, value)) in named.iter().enumerate() {
-                    self.put(if place > 0 { b"," } else { b"" })?;
-                    self.string(name)?;
+                let mut first = true;
+                for ((name, value), _) in fields.iter().zip(superseded).filter(|(_, it)| *it == 0) {
+                    self.put(if std::mem::take(&mut first) {
+                        b""
+                    } else {
+                        b","
+                    })?;
+                    self.string(&key(name)?)?;
                     self.put(b":")?;
                     self.value(value)?;
                 }
@@ -264,6 +258,30 @@ impl Writer {
             Err(None)
         }
     }
+}
+
+/// Returns 1 for each field that is followed by one with the same key, which counts, and 0 for the
+/// others.
+fn superseded(fields: &[(ValueRef<'_>, ValueRef<'_>)]) -> Written<Vec<u8>> {
+    let mut named = Vec::new();
+    let size = fields.len() * size_of::<(Cow<'_, str>, usize)>();
+    named
+        .try_reserve_exact(fields.len())
+        .map_err(|_| memory::refused(size))?;
+    for (place, (name, _)) in fields.iter().enumerate() {
+        named.push((key(name)?, place));
+    }
+    named.sort_unstable();
+    let mut superseded = memory::room(fields.len())?;
+    superseded.resize(fields.len(), 0);
+    for pair in named.windows(2) {
+        if let [(name, place), (next, _)] = pair
+            && name == next
+        {
+            superseded[*place] = 1;
+        }
+    }
+    Ok(superseded)
 }
 
 /// Returns a map key as text: a string as it is, another scalar as its JSON.

@@ -208,7 +208,7 @@ pub(super) fn parse(text: &str, path: String, exposed: Option<String>) -> Conten
             config.profiles.push(profile(text, name, entries));
         }
     }
-    config.profiles.sort_by_key(|profile| profile.line);
+    config.profiles.sort_unstable_by_key(|profile| profile.line);
     Content::File(config)
 }
 

@@ -56,7 +56,8 @@ impl Request {
         }
         if !placed.is_empty() {
             let input = std::str::from_utf8(&text).unwrap_or_default();
-            let places = json::places(input, placed.iter().map(|(path, _)| path.as_slice()));
+            let paths: Vec<_> = placed.iter().map(|(path, _)| path.as_slice()).collect();
+            let places = json::places(input, &paths);
             let is_empty = |place: &Option<Range<usize>>| {
                 place.clone().is_some_and(|place| &input[place] == EMPTY)
             };
@@ -77,7 +78,7 @@ impl Request {
             return false;
         };
         let text = std::str::from_utf8(text).unwrap_or_default();
-        let mut places = json::places(text, [path]).ranges;
+        let mut places = json::places(text, &[path]).ranges;
         let place = places.pop().flatten();
         place.is_some_and(|place| &text[place] == EMPTY)
     }

@@ -1,8 +1,6 @@
 //! Replaces values in a JSON text. All other bytes stay as they are, so that numbers keep every
 //! digit.
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -24,18 +22,13 @@ pub(crate) struct Places {
 }
 
 /// Returns where the values at these paths are in a text, in one pass.
-pub(crate) fn places<'p>(text: &str, paths: impl IntoIterator<Item = &'p [String]>) -> Places {
-    let (mut wanted, mut count) = (Wanted::default(), 0);
-    for path in paths {
-        let start = &mut wanted;
-        let end = path.iter().fold(start, |wanted, part| {
-            wanted.parts.entry(part.as_str()).or_default()
-        });
-        end.ends.push(count);
-        count += 1;
+pub(crate) fn places(text: &str, paths: &[&[String]]) -> Places {
+    let mut wanted = Vec::with_capacity(paths.len());
+    for (at, path) in paths.iter().enumerate() {
+        insert(&mut wanted, (*path, at), |(other, _)| other <= path);
     }
     let mut found = Found {
-        values: vec![None; count],
+        values: vec![None; wanted.len()],
         is_ambiguous: false,
     };
     // A text that is not JSON has no values.
@@ -43,6 +36,7 @@ pub(crate) fn places<'p>(text: &str, paths: impl IntoIterator<Item = &'p [String
         let mut reader = serde_json::Deserializer::from_str(text);
         let finder = Finder {
             wanted: &wanted,
+            depth: 0,
             found: &mut found,
         };
         fits(text.as_bytes()).is_ok() && finder.deserialize(&mut reader).is_ok()
@@ -61,11 +55,17 @@ pub(crate) fn places<'p>(text: &str, paths: impl IntoIterator<Item = &'p [String
 }
 
 /// Returns the text with strings in the place of values. Fails if two places overlap.
-pub(crate) fn spliced(text: &str, mut strings: Vec<(Range<usize>, &str)>) -> Outcome<Vec<u8>> {
-    strings.sort_by_key(|(place, _)| place.start);
+pub(crate) fn spliced(text: &str, strings: Vec<(Range<usize>, &str)>) -> Outcome<Vec<u8>> {
+    let mut ordered = Vec::with_capacity(strings.len());
+    for (place, string) in strings {
+        let start = place.start;
+        insert(&mut ordered, (place, string), |(other, _)| {
+            other.start <= start
+        });
+    }
     let mut written = memory::Growing(memory::room(text.len())?);
     let mut from = 0;
-    for (place, string) in strings {
+    for (place, string) in ordered {
         let between = text.get(from..place.start);
         let between = between.ok_or_else(|| Error::invalid("two values are in the same place"))?;
         memory::append(&mut written.0, between.as_bytes())?;
@@ -77,13 +77,22 @@ pub(crate) fn spliced(text: &str, mut strings: Vec<(Range<usize>, &str)>) -> Out
     Ok(written.0)
 }
 
-/// The paths of the wanted values, from one value on.
-#[derive(Default)]
-struct Wanted<'p> {
-    /// The paths that end here, by their position among all.
-    ends: Vec<usize>,
-    parts: BTreeMap<&'p str, Wanted<'p>>,
-    is_met: Cell<bool>,
+/// Adds to an ordered list. A sort of it would cost 7 KB of code, and most lists come in order.
+fn insert<T>(ordered: &mut Vec<T>, it: T, is_before: impl Fn(&T) -> bool) {
+    let at = ordered.partition_point(is_before);
+    ordered.insert(at, it);
+}
+
+/// Paths in order, each with its position among all. Those that a value concerns begin with the path
+/// of the value.
+type Wanted<'w, 'p> = &'w [(&'p [String], usize)];
+
+/// Returns the paths that have this part at this depth.
+fn within<'w, 'p>(wanted: Wanted<'w, 'p>, depth: usize, part: &str) -> Wanted<'w, 'p> {
+    let at = |path: &[String]| path.get(depth).map(String::as_str).cmp(&Some(part));
+    let begin = wanted.partition_point(|(path, _)| at(path).is_lt());
+    let rest = &wanted[begin..];
+    &rest[..rest.partition_point(|(path, _)| at(path).is_eq())]
 }
 
 struct Found<'t> {
@@ -92,36 +101,48 @@ struct Found<'t> {
 }
 
 impl<'t> Found<'t> {
-    /// Sets the value of each path that ends here or below.
-    fn set(&mut self, wanted: &Wanted<'_>, value: Option<&'t RawValue>) {
-        for end in &wanted.ends {
-            self.values[*end] = value;
+    fn set(&mut self, wanted: Wanted<'_, '_>, value: Option<&'t RawValue>) {
+        for (_, place) in wanted {
+            self.values[*place] = value;
         }
-    }
-
-    /// Forgets what a member of the same name has had.
-    fn forget(&mut self, wanted: &Wanted<'_>) {
-        self.set(wanted, None);
-        wanted.parts.values().for_each(|part| self.forget(part));
     }
 }
 
 /// Reads a value, and finds the wanted ones in it.
 struct Finder<'f, 'p, 't> {
-    wanted: &'f Wanted<'p>,
+    wanted: Wanted<'f, 'p>,
+    /// The length of the value's own path.
+    depth: usize,
     found: &'f mut Found<'t>,
+}
+
+impl<'p, 't> Finder<'_, 'p, 't> {
+    /// The same for the part of the value that concerns these paths.
+    fn part<'f>(&'f mut self, wanted: Wanted<'f, 'p>) -> Finder<'f, 'p, 't> {
+        Finder {
+            wanted,
+            depth: self.depth + 1,
+            found: self.found,
+        }
+    }
 }
 
 impl<'t> DeserializeSeed<'t> for Finder<'_, '_, 't> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'t>>(self, reader: D) -> Result<(), D::Error> {
-        if self.wanted.ends.is_empty() {
-            return reader.deserialize_any(self);
+        let ends = self
+            .wanted
+            .partition_point(|(path, _)| path.len() == self.depth);
+        match (ends, self.wanted) {
+            (_, []) => IgnoredAny::deserialize(reader).map(drop),
+            (0, _) => reader.deserialize_any(self),
+            _ => {
+                let value = <&RawValue>::deserialize(reader)?;
+                self.found.set(&self.wanted[..ends], Some(value));
+                Ok(())
+            }
         }
-        let value = <&RawValue>::deserialize(reader)?;
-        self.found.set(self.wanted, Some(value));
-        Ok(())
     }
 }
 
@@ -132,35 +153,30 @@ impl<'t> Visitor<'t> for Finder<'_, '_, 't> {
         f.write_str("JSON")
     }
 
-    fn visit_map<A: MapAccess<'t>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some(wanted) = members.next_key_seed(Name(self.wanted))? {
-            let Some(wanted) = wanted else {
-                members.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            if wanted.is_met.replace(true) {
-                self.found.is_ambiguous = true;
-                self.found.forget(wanted);
+    fn visit_map<A: MapAccess<'t>>(mut self, mut members: A) -> Result<(), A::Error> {
+        let mut met = Vec::new();
+        while let Some(wanted) = members.next_key_seed(Name(self.wanted, self.depth))? {
+            if let Some((path, _)) = wanted.first() {
+                if met.contains(&path.as_ptr()) {
+                    self.found.is_ambiguous = true;
+                    self.found.set(wanted, None);
+                }
+                met.push(path.as_ptr());
             }
-            let found = &mut *self.found;
-            members.next_value_seed(Finder { wanted, found })?;
+            members.next_value_seed(self.part(wanted))?;
         }
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'t>>(self, mut entries: A) -> Result<(), A::Error> {
-        let parts = self.wanted.parts.iter();
-        let places = parts.filter_map(|(part, wanted)| Some((index(part)?, wanted)));
-        let places: BTreeMap<_, _> = places.collect();
+    fn visit_seq<A: SeqAccess<'t>>(mut self, mut entries: A) -> Result<(), A::Error> {
+        let parts = self.wanted.iter().map(|(path, _)| path.get(self.depth));
+        let last = parts.filter_map(|part| index(part?)).max();
         for at in 0.. {
-            let read = match places.get(&at) {
-                Some(wanted) => {
-                    let found = &mut *self.found;
-                    entries.next_element_seed(Finder { wanted, found })?
-                }
-                None => entries.next_element::<IgnoredAny>()?.map(drop),
+            let wanted = match last {
+                Some(last) if at <= last => within(self.wanted, self.depth, &at.to_string()),
+                _ => &[],
             };
-            if read.is_none() {
+            if entries.next_element_seed(self.part(wanted))?.is_none() {
                 break;
             }
         }
@@ -195,10 +211,10 @@ impl<'t> Visitor<'t> for Finder<'_, '_, 't> {
 }
 
 /// Reads the name of a member, and returns what is wanted in it.
-struct Name<'w, 'p>(&'w Wanted<'p>);
+struct Name<'w, 'p>(Wanted<'w, 'p>, usize);
 
 impl<'t, 'w, 'p> DeserializeSeed<'t> for Name<'w, 'p> {
-    type Value = Option<&'w Wanted<'p>>;
+    type Value = Wanted<'w, 'p>;
 
     fn deserialize<D: Deserializer<'t>>(self, reader: D) -> Result<Self::Value, D::Error> {
         reader.deserialize_str(self)
@@ -206,14 +222,14 @@ impl<'t, 'w, 'p> DeserializeSeed<'t> for Name<'w, 'p> {
 }
 
 impl<'w, 'p> Visitor<'_> for Name<'w, 'p> {
-    type Value = Option<&'w Wanted<'p>>;
+    type Value = Wanted<'w, 'p>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        Ok(self.0.parts.get(name))
+        Ok(within(self.0, self.1, name))
     }
 }
 
@@ -226,7 +242,8 @@ mod tests {
             .iter()
             .map(|path| path.iter().map(ToString::to_string).collect())
             .collect();
-        places(text, paths.iter().map(Vec::as_slice))
+        let paths: Vec<_> = paths.iter().map(Vec::as_slice).collect();
+        places(text, &paths)
     }
 
     fn put(text: &str, strings: &[(&[&str], &str)]) -> Option<String> {
@@ -313,7 +330,8 @@ mod tests {
             .map(|n| vec![format!("f{n}"), "0".to_owned()])
             .collect();
         let began = std::time::Instant::now();
-        let places = places(&text, paths.iter().map(Vec::as_slice));
+        let paths: Vec<_> = paths.iter().map(Vec::as_slice).collect();
+        let places = places(&text, &paths);
         assert!(
             places
                 .ranges

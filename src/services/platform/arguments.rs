@@ -142,11 +142,13 @@ impl Arguments {
     }
 
     fn body_object(&self, operation: &Operation) -> Value {
-        let given = operation.parameters_in(Place::Body).filter_map(|member| {
-            let name = member.name();
-            Some((name.to_owned(), self.given.get(name)?.clone()))
-        });
-        Value::Object(given.collect())
+        let mut body = Map::new();
+        for name in operation.parameters_in(Place::Body).map(Parameter::name) {
+            if let Some(value) = self.given.get(name) {
+                body.insert(name.to_owned(), value.clone());
+            }
+        }
+        Value::Object(body)
     }
 
     /// Returns the path with its parameters. They are escaped and cannot select another path.

@@ -158,15 +158,12 @@ impl Client {
 }
 
 fn of_each<T: Copy + Into<Value>>(planned: &[(&str, T)], quantity: &str) -> Map<String, Value> {
-    planned
-        .iter()
-        .map(|(endpoint, number)| {
-            (
-                (*endpoint).to_owned(),
-                json!({ quantity: (*number).into() }),
-            )
-        })
-        .collect()
+    let mut quantities = Map::new();
+    for (endpoint, number) in planned {
+        let planned = json!({ quantity: (*number).into() });
+        quantities.insert((*endpoint).to_owned(), planned);
+    }
+    quantities
 }
 
 fn of_app(app: &str) -> Result<Value> {

@@ -16,8 +16,9 @@ use crate::response::Response;
 use crate::runtime::{self, Instance};
 use crate::transport::JobState;
 
-/// The timeout of a cancellation in the background.
-const TIME: Duration = Duration::from_secs(30);
+/// How long, after the end of an operation, the answer to its submission is waited for, and the
+/// answer to a cancellation.
+pub(super) const TIME: Duration = Duration::from_secs(30);
 
 /// Cancels the job when dropped before [`ended`](Self::ended) or [`release`](Self::release): the
 /// operation was cancelled or timed out, or the library shuts down.
@@ -64,14 +65,13 @@ impl Drop for Guard {
         }
         let progress = &self.exchange.task.progress;
         progress.set_job_state(JobState::CancelRequested);
-        let (exchange, job, is_known) = (self.exchange.clone(), self.job.clone(), self.is_known);
-        let cancelled = async move { cancel_in_time(&exchange, job, is_known).await };
+        let cancelled = cancel_in_time(self.exchange.clone(), self.job.clone(), self.is_known);
         self.runtime.spawn(cancelled.boxed());
     }
 }
 
 /// Cancels a job whose operation has ended. `is_known`: fal returned the job's id in the operation.
-pub(super) async fn cancel_in_time(ended: &Exchange, mut job: Job, is_known: bool) {
+pub(super) async fn cancel_in_time(ended: Exchange, mut job: Job, is_known: bool) {
     let cancelled = async {
         let exchange = ended.detached(TIME)?;
         cancel(&exchange, &mut job, is_known).await
@@ -79,10 +79,15 @@ pub(super) async fn cancel_in_time(ended: &Exchange, mut job: Job, is_known: boo
     let cause = match tokio::time::timeout(TIME, cancelled).await {
         Ok(Ok(_)) => return,
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("fal sent no response within {} s", TIME.as_secs()),
+        Err(_) => silent(),
     };
     let line = format_args!("cannot cancel request {}: {cause}", job.id);
     ended.log(Level::Warn, Target::Queue, line);
+}
+
+/// Says that the time is over.
+pub(super) fn silent() -> String {
+    format!("fal sent no response within {} s", TIME.as_secs())
 }
 
 /// Cancels a job. It would run, and cost money, if the cancellation were not retried while fal does

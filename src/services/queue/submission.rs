@@ -4,13 +4,12 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::cancel_on_drop::cancel_in_time;
+use super::cancel_on_drop::{TIME, cancel_in_time, silent};
 use super::job::Job;
 use crate::client::Exchange;
 use crate::codec::json;
@@ -20,9 +19,6 @@ use crate::log::{Level, Target};
 use crate::request::Request;
 use crate::response::Response;
 use crate::runtime::{self, Instance};
-
-/// How long the answer is waited for after the end of the operation.
-const TIME: Duration = Duration::from_secs(30);
 
 /// What fal has accepted, and its answer.
 pub(super) type Accepted = (Job, Response);
@@ -75,7 +71,7 @@ impl Drop for Submission {
             return;
         }
         let (exchange, endpoint) = (self.exchange.clone(), self.endpoint.clone());
-        let undone = async move { undo(&exchange, &endpoint, sending).await };
+        let undone = undo(exchange, endpoint, sending);
         self.runtime.spawn(undone.boxed());
     }
 }
@@ -92,8 +88,8 @@ async fn send(exchange: Exchange, endpoint: EndpointId, request: Request) -> Res
 
 /// Waits for the answer to a submission whose operation has ended, and cancels the job.
 async fn undo(
-    exchange: &Exchange,
-    endpoint: &EndpointId,
+    exchange: Exchange,
+    endpoint: EndpointId,
     mut sending: BoxFuture<'static, Result<Accepted>>,
 ) {
     let progress = &exchange.task.progress;
@@ -106,7 +102,7 @@ async fn undo(
         Ok(Some(Ok((job, _)))) => return cancel_in_time(exchange, job, true).await,
         Ok(Some(Err(error))) if error.may_have_executed() => error.to_string(),
         Ok(_) => return,
-        Err(_) => format!("fal sent no response within {} s", TIME.as_secs()),
+        Err(_) => silent(),
     };
     let line = format_args!("a job of {endpoint} may run on, and its id is unknown: {cause}");
     exchange.log(Level::Warn, Target::Queue, line);

@@ -129,7 +129,8 @@ fn put(body: &mut Body, addresses: &[(String, Vec<Vec<String>>)]) -> Result<()> 
         }
         Body::Text(text) => {
             let input = std::str::from_utf8(text).map_err(|_| missing())?;
-            let places = json::places(input, all.clone().map(|(_, place)| place.as_slice()));
+            let paths: Vec<_> = all.clone().map(|(_, place)| place.as_slice()).collect();
+            let places = json::places(input, &paths);
             let strings: Option<Vec<_>> = (places.ranges.into_iter().zip(all))
                 .map(|(range, (address, _))| Some((range?, address.as_str())))
                 .collect();
