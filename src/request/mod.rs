@@ -221,6 +221,19 @@ impl Request {
         Ok(())
     }
 
+    /// Sets the whole input to a JSON text that a binding has just encoded, without checking it
+    /// again. It is not copied. In the place of these pointers it has empty strings, and uploads are
+    /// set there.
+    ///
+    /// Fails if an object has two members of the same name, and one of them holds an upload.
+    #[doc(hidden)]
+    pub fn set_json_bytes(&mut self, text: Bytes, files: Vec<(String, Upload)>) -> Result<()> {
+        let files = inputs::placed(&text, files)?;
+        self.set_body(Body::Text(text));
+        self.inputs.files = files;
+        Ok(())
+    }
+
     /// Sets the whole body to bytes of this content type. They are sent unchanged and not copied.
     pub fn set_bytes(&mut self, body: Bytes, content_type: &str) -> Result<()> {
         let content_type = header_value("content-type", content_type)?;
@@ -315,6 +328,12 @@ impl Request {
         }
         self.inputs.set(path, upload);
         Ok(())
+    }
+
+    /// Whether the body is a text with an empty string in this place. Such a text stays one, so that
+    /// its numbers keep every digit.
+    fn is_written(&self, path: &[String]) -> bool {
+        matches!(&self.body, Body::Text(text) if inputs::is_written(text, path))
     }
 
     /// Sets the size in bytes up to which a file becomes a data URI in the input and is not
@@ -548,5 +567,55 @@ mod tests {
                 "{method}"
             );
         }
+    }
+
+    #[test]
+    fn a_file_of_a_binding_is_in_the_only_member_of_its_name() {
+        let file = || Upload::bytes(&b"x"[..]);
+        let set = |text: &'static str, places: &[&str]| {
+            let files = places.iter().map(|place| (place.to_string(), file()));
+            let mut request = Request::run("a/b").unwrap();
+            request.set_json_bytes(text.into(), files.collect())?;
+            let Body::Text(kept) = &request.body else {
+                panic!("not a text")
+            };
+            assert_eq!(
+                (kept, request.inputs.files.len()),
+                (&Bytes::from(text), places.len())
+            );
+            Ok::<_, Error>(())
+        };
+        set(
+            r#"{"a": "", "b": [1, {"c": ""}], "d": 1, "d": 2}"#,
+            &["/a", "/b/1/c"],
+        )
+        .unwrap();
+        set(r#"{"a": 1, "a": 2}"#, &[]).unwrap();
+        for text in [
+            r#"{"a": "", "a": "x"}"#,
+            r#"{"a": "", "a": ""}"#,
+            r#"{"a": "x", "a": ""}"#,
+            r#"{"a": "x"}"#,
+            "{}",
+        ] {
+            let error = set(text, &["/a"]).unwrap_err();
+            assert_eq!(error.code(), crate::Code::InvalidArgument, "{text}");
+        }
+        assert!(set(r#"{"a": {"b": ""}, "a": {}}"#, &["/a/b"]).is_err());
+    }
+
+    /// A text that the program gave has its own files set one by one.
+    #[test]
+    fn a_file_takes_the_place_of_the_last_member_of_its_name() {
+        let mut request = Request::run("a/b").unwrap();
+        request.set_json_text(r#"{"a": "", "a": ""}"#).unwrap();
+        request.set_upload("a", Upload::bytes(&b"x"[..])).unwrap();
+        assert!(matches!(&request.body, Body::Text(_)));
+        let mut request = Request::run("a/b").unwrap();
+        request.set_json_text(r#"{"a": "", "a": 5}"#).unwrap();
+        request.set_upload("a", Upload::bytes(&b"x"[..])).unwrap();
+        assert!(
+            matches!(&request.body, Body::Json(tree) if **tree == serde_json::json!({"a": ""}))
+        );
     }
 }
