@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Spanned;
 
-use super::answers::{Answers, Node, Rule, Stream};
+use super::answers::{Answers, Node, Rule, Stream, Time, Wrong};
 use super::schema::Schema;
 use super::{Access, Does, Endpoint, Program};
 use crate::prices::Price;
@@ -16,7 +16,7 @@ use crate::prices::Price;
 /// The built-in endpoints as a file.
 pub const BUILT_IN: &str = include_str!("builtin.toml");
 
-/// The longest time in milliseconds: a day.
+/// The longest start of a runner in milliseconds: a day.
 const LONGEST: u64 = 86_400_000;
 
 /// A mistake in a file of endpoints.
@@ -82,9 +82,8 @@ struct Entry {
     program: Option<Program>,
     input: Option<Spanned<Node>>,
     output: Option<Spanned<Node>>,
-    #[serde(default)]
-    ms: Milliseconds,
-    startup_ms: Option<Milliseconds>,
+    ms: Option<Spanned<Node>>,
+    startup_ms: Option<Spanned<u64>>,
     #[serde(default)]
     logs: Vec<Spanned<Node>>,
     units: Option<Spanned<Node>>,
@@ -100,30 +99,7 @@ struct StreamEntry {
     events: Vec<Spanned<Node>>,
     text: Option<Spanned<Node>>,
     event: Option<Spanned<Node>>,
-    #[serde(default)]
-    ms: Milliseconds,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(try_from = "u64")]
-struct Milliseconds(u64);
-
-impl TryFrom<u64> for Milliseconds {
-    type Error = String;
-
-    fn try_from(ms: u64) -> Result<Self, String> {
-        if ms <= LONGEST {
-            Ok(Self(ms))
-        } else {
-            Err(format!("must be 0 to {LONGEST} ms"))
-        }
-    }
-}
-
-impl Milliseconds {
-    fn time(self) -> Duration {
-        Duration::from_millis(self.0)
-    }
+    ms: Option<Spanned<Node>>,
 }
 
 pub(crate) fn built_in() -> Vec<Endpoint> {
@@ -166,7 +142,7 @@ fn without_null(value: &mut Value) {
 }
 
 impl Entry {
-    fn endpoint(self) -> Result<Endpoint, (Range<usize>, String)> {
+    fn endpoint(self) -> Result<Endpoint, Wrong> {
         let at_id = |message: &str| (self.id.span(), message.to_owned());
         check_id(self.id.get_ref()).map_err(|message| at_id(&message))?;
         let is_data = self.output.is_some() || self.stream.is_some() || !self.fail.is_empty();
@@ -189,12 +165,12 @@ impl Entry {
                     input: self.input.as_ref().map(schema).transpose()?,
                     sample: None,
                     output: self.output,
-                    time: self.ms.time(),
-                    startup: self.startup_ms.map(Milliseconds::time),
+                    time: self.ms.map(Time::read).transpose()?,
+                    startup: self.startup_ms.map(startup).transpose()?,
                     logs: self.logs,
                     units: self.units,
                     fail: self.fail.iter().map(Rule::read).collect::<Result<_, _>>()?,
-                    stream: self.stream.map(StreamEntry::stream),
+                    stream: self.stream.map(StreamEntry::stream).transpose()?,
                 };
                 answers.check()?;
                 Does::Answers(Box::new(answers))
@@ -222,14 +198,21 @@ impl Entry {
 }
 
 impl StreamEntry {
-    fn stream(self) -> Stream {
-        Stream {
+    fn stream(self) -> Result<Stream, Wrong> {
+        Ok(Stream {
             events: self.events,
             text: self.text,
             event: self.event,
-            pause: self.ms.time(),
-        }
+            pause: self.ms.map(Time::read).transpose()?,
+        })
     }
+}
+
+fn startup(ms: Spanned<u64>) -> Result<Duration, Wrong> {
+    if *ms.get_ref() > LONGEST {
+        return Err((ms.span(), format!("startup_ms must be 0 to {LONGEST}")));
+    }
+    Ok(Duration::from_millis(ms.into_inner()))
 }
 
 /// Whether a text is `owner/alias`, with a path or a namespace, and perhaps stars.

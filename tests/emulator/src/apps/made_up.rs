@@ -33,8 +33,12 @@ pub(super) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     let Some(Does::Answers(answers)) = wanted else {
         return Err(call.path_not_found());
     };
-    let answer = answers.run(call).await?;
-    Ok(answer.header(HEADER, HeaderValue::from_static(KINDS[kind])))
+    Ok(marked(answers.run(call).await?, KINDS[kind]))
+}
+
+/// The answer with the header that says how it was made up.
+pub(super) fn marked(answer: Answer, kind: &'static str) -> Answer {
+    answer.header(HEADER, HeaderValue::from_static(kind))
 }
 
 /// The number in [`KINDS`] of the likely output.

@@ -16,7 +16,6 @@ pub(crate) enum Program {
     Fail,
     Flux,
     Job,
-    Llm,
     Realtime,
     Slow,
     Stream,
@@ -32,7 +31,7 @@ impl Program {
     pub(super) fn takes(self, path: &str) -> bool {
         match self {
             Self::Echo | Self::Fail => true,
-            Self::Llm | Self::Stored | Self::Stream | Self::Workflow => path == "stream",
+            Self::Stored | Self::Stream | Self::Workflow => path == "stream",
             Self::Realtime => path == "realtime",
             _ => false,
         }
@@ -48,7 +47,6 @@ impl Program {
             Self::Fail => fail::run(call),
             Self::Flux => flux::run(call).await,
             Self::Job => job::run(call).await,
-            Self::Llm => stream::language_model(call),
             Self::Slow => slow::run(call).await,
             Self::Stream => stream::run(call),
             Self::Workflow => stream::workflow(call),

@@ -500,7 +500,7 @@ fn a_mistake_names_its_place() {
             "[[endpoint]]\nid = \"a/b\"\nms = -1\noutput = {}",
             3,
             6,
-            "invalid value",
+            "a time must be 0 to",
         ),
         (
             "[[endpoint]]\nid = \"a/b\"\nms = 99999999\noutput = {}",

@@ -244,6 +244,7 @@ fn an_output_conforms_and_its_files_are_there() {
         "{}",
         String::from_utf8_lossy(&response.body)
     );
+    assert_eq!(response.header("x-fal-emulator-made-up"), Some("schema"));
     let output = response.json();
     let whole =
         json!({ "allOf": [schema], "components": document(&json!({}), &json!({}))["components"] });

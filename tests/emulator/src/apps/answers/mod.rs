@@ -5,6 +5,7 @@ mod node;
 mod rule;
 mod stream;
 mod template;
+mod time;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -14,9 +15,9 @@ use serde_json::{Map, Value, json};
 use toml::Spanned;
 use uuid::Uuid;
 
-use super::Call;
 use super::programs::job;
 use super::schema::{Given, Sample, Schema};
+use super::{Call, made_up};
 use crate::answer::Answer;
 use crate::clock;
 use crate::storage::Lifecycle;
@@ -24,6 +25,7 @@ use crate::storage::Lifecycle;
 pub(super) use node::{Files, Node};
 pub(super) use rule::Rule;
 pub(super) use stream::Stream;
+pub(super) use time::Time;
 
 use files::Maker;
 use template::{Problem, Scope};
@@ -39,7 +41,7 @@ pub(crate) struct Answers {
     /// The schema of the output, if it is not defined.
     pub(super) sample: Option<Sample>,
     /// How long a run takes.
-    pub(super) time: Duration,
+    pub(super) time: Option<Time>,
     /// The time in which a runner starts.
     pub(super) startup: Option<Duration>,
     /// Lines of the log: a text, or a table with `message` and `level`.
@@ -58,7 +60,13 @@ impl Answers {
 
     /// Reports the first mistake in a template or in the description of a file.
     pub(super) fn check(&self) -> Result<(), Wrong> {
-        let parts = self.output.iter().chain(&self.units).chain(&self.logs);
+        let time = self.time.as_ref().map(Time::part);
+        let parts = self
+            .output
+            .iter()
+            .chain(&self.units)
+            .chain(&self.logs)
+            .chain(time);
         let of_stream = self.stream.iter().flat_map(Stream::parts);
         for part in parts.chain(of_stream) {
             part.get_ref().check(&part.span(), &files::check)?;
@@ -80,17 +88,7 @@ impl Answers {
         let lifecycle = Lifecycle::read(&call.request.headers)?;
         let counter = call.started();
         let seed = seed(&input);
-        let names = Map::from_iter(
-            [
-                ("attempt", json!(call.attempt())),
-                ("counter", json!(counter)),
-                ("id", json!(call.app.id)),
-                ("input", Value::Object(input.clone())),
-                ("request_id", json!(call.request_id)),
-                ("seed", json!(seed)),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
+        let names = names(call, &input, counter, seed);
         let mut maker = Maker {
             call,
             lifecycle,
@@ -113,22 +111,31 @@ impl Answers {
         if let Some(stream) = streamed {
             return stream.answer(&names, &mut maker).map_err(broken);
         }
-        let output = match (&self.output, &self.stream) {
-            (Some(output), _) => output.get_ref().value(&scope, &mut maker),
-            (None, Some(stream)) => stream.whole(&names, &mut maker),
-            (None, None) => match &self.sample {
-                Some(sample) => sample.value(
-                    &Given {
-                        input: &input,
-                        seed,
-                    },
-                    &mut maker,
-                ),
-                None => Ok(json!({})),
-            },
-        };
+        let output = self.output(&input, &names, &mut maker).map_err(broken)?;
         let units = self.units(&scope, &mut maker).map_err(broken)?;
-        Ok(Answer::json(StatusCode::OK, &output.map_err(broken)?).billable_units(units))
+        let answer = Answer::json(StatusCode::OK, &output).billable_units(units);
+        Ok(match self.sample {
+            None => answer,
+            Some(_) => made_up::marked(answer, "schema"),
+        })
+    }
+
+    fn output(
+        &self,
+        input: &Map<String, Value>,
+        names: &Map<String, Value>,
+        maker: &mut Maker<'_>,
+    ) -> Result<Value, Problem> {
+        if let Some(output) = &self.output {
+            output.get_ref().value(&Scope::new(names), maker)
+        } else if let Some(stream) = &self.stream {
+            stream.whole(names, maker)
+        } else if let Some(sample) = &self.sample {
+            let seed = maker.seed;
+            sample.value(&Given { input, seed }, maker)
+        } else {
+            Ok(json!({}))
+        }
     }
 
     fn units<'a>(&'a self, scope: &Scope<'a>, maker: &mut Maker<'_>) -> Result<u64, Problem> {
@@ -150,9 +157,13 @@ impl Answers {
         began: std::time::SystemTime,
         maker: &mut Maker<'_>,
     ) -> Result<(), Problem> {
+        let time = match &self.time {
+            Some(time) => time.value(scope, maker)?,
+            None => Duration::ZERO,
+        };
         let count = u32::try_from(self.logs.len()).unwrap_or(u32::MAX).max(1);
         for (index, line) in (0..).zip(&self.logs) {
-            let at = clock::later(began, self.time / count * index);
+            let at = clock::later(began, time / count * index);
             call.state.clock.sleep_until(at).await;
             let line = line.get_ref().value(scope, maker)?;
             let level = line["level"].as_str().unwrap_or("INFO");
@@ -161,10 +172,28 @@ impl Answers {
         }
         call.state
             .clock
-            .sleep_until(clock::later(began, self.time))
+            .sleep_until(clock::later(began, time))
             .await;
         Ok(())
     }
+}
+
+/// The names that the templates of a definition may use.
+fn names(
+    call: &Call<'_>,
+    input: &Map<String, Value>,
+    counter: u64,
+    seed: u64,
+) -> Map<String, Value> {
+    let names = [
+        ("attempt", json!(call.attempt())),
+        ("counter", json!(counter)),
+        ("id", json!(call.app.id)),
+        ("input", json!(input)),
+        ("request_id", json!(call.request_id)),
+        ("seed", json!(seed)),
+    ];
+    Map::from_iter(names.map(|(name, value)| (name.to_owned(), value)))
 }
 
 /// The seed of the input, or a new one of 32 bits.

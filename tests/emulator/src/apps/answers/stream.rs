@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::files::Maker;
 use super::node::Node;
 use super::template::{Problem, Scope};
+use super::time::Time;
 use crate::answer::Answer;
 use crate::sse::{self, Script, Style};
 
@@ -19,12 +20,17 @@ pub(in crate::apps) struct Stream {
     /// The event for a text; `text` and `partial` are names in it.
     pub(in crate::apps) event: Option<Spanned<Node>>,
     /// Between two events.
-    pub(in crate::apps) pause: Duration,
+    pub(in crate::apps) pause: Option<Time>,
 }
 
 impl Stream {
     pub(super) fn parts(&self) -> impl Iterator<Item = &Spanned<Node>> {
-        self.events.iter().chain(&self.text).chain(&self.event)
+        let pause = self.pause.as_ref().map(Time::part);
+        self.events
+            .iter()
+            .chain(&self.text)
+            .chain(&self.event)
+            .chain(pause)
     }
 
     pub(super) fn answer(
@@ -51,7 +57,10 @@ impl Stream {
             .collect();
         let script = Script {
             pieces,
-            pause: self.pause,
+            pause: match &self.pause {
+                Some(pause) => pause.value(&scope, maker)?,
+                None => Duration::ZERO,
+            },
             cut: false,
         };
         Ok(script.answer(sse::content_type()))

@@ -107,27 +107,6 @@ fn content_type(fields: &mut Fields<'_>, not_sse: bool) -> HeaderValue {
     })
 }
 
-/// `emulator/llm`, `fal-ai/any-llm`: streams a text that grows by a word with each event.
-pub(in crate::apps) fn language_model(call: &Call<'_>) -> Result<Answer, Answer> {
-    let (object, streamed) = object_and_mode(call)?;
-    let mut fields = Fields::new(&object);
-    let prompt = fields.required_string("prompt");
-    let pause = Duration::from_millis(fields.integer_between("ms", 0, 0, LONGEST_PAUSE));
-    fields.finish()?;
-    call.started();
-    let output = format!("You said: {prompt}");
-    let whole = json!({ "output": output, "partial": false });
-    if !streamed {
-        return Ok(Answer::json(StatusCode::OK, &whole).billable_units(1));
-    }
-    let ends = output.match_indices(' ').map(|(at, _)| at);
-    let mut events: Vec<Value> = ends
-        .map(|end| json!({ "output": output[..end], "partial": true }))
-        .collect();
-    events.push(whole);
-    Ok(events_answer(&events, pause))
-}
-
 /// `workflows/emulator/demo`: two nodes, in the events of a workflow (§3.5).
 pub(in crate::apps) fn workflow(call: &Call<'_>) -> Result<Answer, Answer> {
     let (object, streamed) = object_and_mode(call)?;
