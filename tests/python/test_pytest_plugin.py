@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -115,6 +116,29 @@ def test_it(fal_emulator):
 def test_a_file_defines_endpoints_until_the_end_of_the_test(project: Path) -> None:
     (project / "mine.toml").write_text('endpoint = [{ id = "acme/mine", output = { mine = true } }]')
     (project / "test_mine.py").write_text(
+
+
+@pytest.fixture
+def recorded(project: Path) -> Path:
+    """A project with a recording of what another emulator answered."""
+    upstream = subprocess.Popen(
+        [EMULATOR, "serve", "--until-eof"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with upstream:
+        assert upstream.stdout
+        line = json.loads(upstream.stdout.readline())
+        program = "import libfal; print(libfal.run('fal-ai/flux/schnell', {'prompt': 'a lighthouse', 'seed': 7})['seed'])"
+        command = [EMULATOR, "record", "--to", "tests/recordings", "--upstream", f"http://{line['address']}"]
+        subprocess.run(
+            [*command, "--", sys.executable, "-c", program],
+            cwd=project,
+            env={**os.environ, "FAL_KEY": line["api_key"]},
+            check=True,
+            timeout=60,
+        )
+    for path in project.glob("test_*.py"):
+        path.unlink()
+    (project / "tests" / "test_replay.py").write_text(
         """
 import libfal
 import pytest
@@ -134,3 +158,33 @@ def test_wrong(fal_emulator):
     )
     status, output = run(project, "test_mine.py", FAL_EMULATOR_BIN=EMULATOR)
     assert (status, "3 passed" in output) == (0, True), output
+
+
+def test_the_recorded_input(fal_emulator):
+    assert libfal.run("fal-ai/flux/schnell", {"prompt": "a lighthouse", "seed": 7})["seed"] == 7
+
+def test_another_input(fal_emulator_session):
+    with pytest.raises(libfal.FalClientError, match="prompt: recorded .a lighthouse., given .a ship."):
+        libfal.run("fal-ai/flux/schnell", {"prompt": "a ship", "seed": 7})
+"""
+    )
+    return project
+
+
+@pytest.mark.parametrize("file", ["pyproject.toml", "pytest.ini"])
+def test_the_emulator_answers_from_recordings(recorded: Path, file: str) -> None:
+    """The folder is relative to the file of the option, wherever pytest starts."""
+    section = "[tool.pytest.ini_options]" if file == "pyproject.toml" else "[pytest]"
+    value = '"recordings"' if file == "pyproject.toml" else "recordings"
+    (recorded / "tests" / file).write_text(f"{section}\nfal_emulator_replay = {value}\n")
+    status, output = run(recorded, "tests", FAL_EMULATOR_BIN=EMULATOR)
+    assert (status, "2 passed" in output) == (0, True), output
+
+
+def test_a_folder_without_recordings_is_an_error(project: Path) -> None:
+    option = "fal_emulator_replay=nowhere"
+    status, output = run(project, "-k", "made_once", "-o", option, FAL_EMULATOR_BIN=EMULATOR)
+    assert (status, "ended with status 1 before it served" in output) == (1, True), output
+    assert "cannot read the recordings in" in output
+    status, output = run(project, "-k", "made_once", "-o", option + " other", FAL_EMULATOR_BIN=EMULATOR)
+    assert "fal_emulator_replay must be one folder, not 2" in output

@@ -204,6 +204,10 @@ def _running(config: pytest.Config) -> Iterator[Emulator]:
             line = process.stdout.readline()
         finally:
             overdue.cancel()
+        if not line:
+            # Its message is in the standard error of the test.
+            status = process.wait(_PATIENCE)
+            pytest.fail(f"the emulator {command[0]} ended with status {status} before it served", pytrace=False)
         try:
             made = json.loads(line)
             emulator = Emulator(made["address"], made["api_key"], made["admin_key"], made["ca_file"])
