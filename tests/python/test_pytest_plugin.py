@@ -116,6 +116,25 @@ def test_it(fal_emulator):
 def test_a_file_defines_endpoints_until_the_end_of_the_test(project: Path) -> None:
     (project / "mine.toml").write_text('endpoint = [{ id = "acme/mine", output = { mine = true } }]')
     (project / "test_mine.py").write_text(
+        """
+import libfal
+import pytest
+
+def test_defined(fal_emulator):
+    fal_emulator.define_from("mine.toml")
+    assert libfal.run("acme/mine", {}) == {"mine": True}
+
+def test_gone(fal_emulator):
+    with pytest.raises(libfal.FalClientHTTPError):
+        libfal.run("acme/mine", {})
+
+def test_wrong(fal_emulator):
+    with pytest.raises(ValueError, match="needs a program"):
+        fal_emulator.control("POST", "apps", {"endpoint": [{"id": "acme/x"}]})
+"""
+    )
+    status, output = run(project, "test_mine.py", FAL_EMULATOR_BIN=EMULATOR)
+    assert (status, "3 passed" in output) == (0, True), output
 
 
 @pytest.fixture
@@ -142,23 +161,6 @@ def recorded(project: Path) -> Path:
         """
 import libfal
 import pytest
-
-def test_defined(fal_emulator):
-    fal_emulator.define_from("mine.toml")
-    assert libfal.run("acme/mine", {}) == {"mine": True}
-
-def test_gone(fal_emulator):
-    with pytest.raises(libfal.FalClientHTTPError):
-        libfal.run("acme/mine", {})
-
-def test_wrong(fal_emulator):
-    with pytest.raises(ValueError, match="needs a program"):
-        fal_emulator.control("POST", "apps", {"endpoint": [{"id": "acme/x"}]})
-"""
-    )
-    status, output = run(project, "test_mine.py", FAL_EMULATOR_BIN=EMULATOR)
-    assert (status, "3 passed" in output) == (0, True), output
-
 
 def test_the_recorded_input(fal_emulator):
     assert libfal.run("fal-ai/flux/schnell", {"prompt": "a lighthouse", "seed": 7})["seed"] == 7

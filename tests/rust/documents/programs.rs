@@ -32,8 +32,8 @@ fn the_programs_of_the_readme_are_the_examples() {
         );
     }
     assert!(
-        readme.lines().count() <= 140,
-        "the README is two screens long; the rest belongs into docs/"
+        readme.lines().count() <= 170,
+        "the README is three screens long; the rest belongs into docs/"
     );
 }
 

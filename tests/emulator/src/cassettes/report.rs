@@ -20,11 +20,11 @@ pub struct RecordingReport {
 
 impl fmt::Display for RecordingReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "recorded {} requests and {} files",
-            self.recorded, self.files
-        )?;
+        let (requests, files) = (
+            counted(self.recorded, "request"),
+            counted(self.files, "file"),
+        );
+        write!(f, "recorded {requests} and {files}")?;
         for (reason, count) in &self.passed_on {
             write!(f, "; {count} not recorded: {reason}")?;
         }
@@ -33,6 +33,11 @@ impl fmt::Display for RecordingReport {
         }
         Ok(())
     }
+}
+
+fn counted(count: u64, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{s}")
 }
 
 #[derive(Default)]

@@ -273,5 +273,5 @@ fn an_encrypted_upstream_must_have_a_trusted_certificate() {
         printed.starts_with("200 ") && printed.contains("fal.run"),
         "{printed}{report}"
     );
-    assert!(report.contains("recorded 1 requests"), "{report}");
+    assert!(report.contains("recorded 1 request "), "{report}");
 }

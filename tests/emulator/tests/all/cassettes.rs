@@ -728,3 +728,22 @@ fn an_empty_folder_and_a_missing_one_are_errors() {
         assert!(error.contains(what), "{error}");
     }
 }
+
+#[test]
+fn a_recording_precedes_an_endpoint_that_the_user_defines() {
+    let studio = Studio::new();
+    let (recorded, other) = (json!({"a": 1}), json!({"a": 2}));
+    run(&studio.recorder, studio.key(), "emulator/echo", &recorded);
+    let apps = "[[endpoint]]\nid = \"emulator/echo\"\noutput = { defined = true }\n\
+        [[endpoint]]\nid = \"me/mine\"\noutput = { mine = true }\n";
+    let replaying = Replaying::from(studio.folder.path());
+    let builder = Emulator::builder().replay(replaying).define(apps).unwrap();
+    let fal = builder.start().unwrap();
+    let key = fal.api_key();
+    assert_eq!(run(&fal, key, "emulator/echo", &recorded).json()["body"], recorded);
+    assert_eq!(run(&fal, key, "emulator/echo", &other).json(), json!({"defined": true}));
+    assert_eq!(run(&fal, key, "me/mine", &other).json(), json!({"mine": true}));
+    assert_eq!(subscribe(&fal, key, "emulator/echo", &recorded).2.json()["body"], recorded);
+    assert_eq!(subscribe(&fal, key, "emulator/echo", &other).2.json(), json!({"defined": true}));
+    assert_eq!(run(&fal, key, "fal-ai/flux/dev", &other).status, 404);
+}
