@@ -48,15 +48,21 @@ impl Jobs {
     pub(super) fn take(&self, id: &str, status: u16, body: &[u8]) -> Option<Open> {
         let mut jobs = self.locked();
         let ended = jobs.get(id)?.ended_ms.is_some();
-        let is_result = ended && status != 202 || status == 200 || !is_unfinished(status, body);
+        let is_result = status == 200
+            || !is_refusal(status) && (ended || !is_unfinished(status, body));
         is_result.then(|| jobs.remove(id)).flatten()
     }
+}
+
+/// Whether the gateway refused the request for a result, or has none yet.
+fn is_refusal(status: u16) -> bool {
+    matches!(status, 202 | 401 | 403 | 429)
 }
 
 /// Whether a result may only be too early (docs/protocol.md §5.5, §16.4).
 fn is_unfinished(status: u16, body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body);
-    matches!(status, 202 | 404) || status == 400 && text.contains("still in progress")
+    status == 404 || status == 400 && text.contains("still in progress")
 }
 
 impl Open {
