@@ -48,8 +48,8 @@ impl Jobs {
     pub(super) fn take(&self, id: &str, status: u16, body: &[u8]) -> Option<Open> {
         let mut jobs = self.locked();
         let ended = jobs.get(id)?.ended_ms.is_some();
-        let is_result = status == 200
-            || !is_refusal(status) && (ended || !is_unfinished(status, body));
+        let is_result =
+            status == 200 || !is_refusal(status) && (ended || !is_unfinished(status, body));
         is_result.then(|| jobs.remove(id)).flatten()
     }
 }

@@ -740,10 +740,25 @@ fn a_recording_precedes_an_endpoint_that_the_user_defines() {
     let builder = Emulator::builder().replay(replaying).define(apps).unwrap();
     let fal = builder.start().unwrap();
     let key = fal.api_key();
-    assert_eq!(run(&fal, key, "emulator/echo", &recorded).json()["body"], recorded);
-    assert_eq!(run(&fal, key, "emulator/echo", &other).json(), json!({"defined": true}));
-    assert_eq!(run(&fal, key, "me/mine", &other).json(), json!({"mine": true}));
-    assert_eq!(subscribe(&fal, key, "emulator/echo", &recorded).2.json()["body"], recorded);
-    assert_eq!(subscribe(&fal, key, "emulator/echo", &other).2.json(), json!({"defined": true}));
+    assert_eq!(
+        run(&fal, key, "emulator/echo", &recorded).json()["body"],
+        recorded
+    );
+    assert_eq!(
+        run(&fal, key, "emulator/echo", &other).json(),
+        json!({"defined": true})
+    );
+    assert_eq!(
+        run(&fal, key, "me/mine", &other).json(),
+        json!({"mine": true})
+    );
+    assert_eq!(
+        subscribe(&fal, key, "emulator/echo", &recorded).2.json()["body"],
+        recorded
+    );
+    assert_eq!(
+        subscribe(&fal, key, "emulator/echo", &other).2.json(),
+        json!({"defined": true})
+    );
     assert_eq!(run(&fal, key, "fal-ai/flux/dev", &other).status, 404);
 }
