@@ -14,6 +14,18 @@ const MOST: usize = 150;
 /// own table takes 150 KB more, because it consists of pointers.
 const TYPES: &str = include_str!("content_types.txt");
 
+/// The extensions of types that have several, or whose name is another extension.
+const USUAL: &[(&str, &str)] = &[
+    (UNKNOWN_TYPE, UNKNOWN),
+    ("audio/mpeg", "mp3"),
+    ("audio/x-wav", "wav"),
+    ("text/javascript", "js"),
+    ("text/markdown", "md"),
+    ("text/plain", "txt"),
+    ("video/x-matroska", "mkv"),
+];
+
+const UNKNOWN: &str = "bin";
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 /// Returns a name without folders, control characters and characters that file systems refuse.
@@ -67,22 +79,30 @@ fn shortened(name: &str) -> String {
 
 /// Returns a name for content without one, such as `upload.png` (docs/protocol.md §9.1).
 pub(crate) fn made_up(stem: &str, content_type: &str) -> String {
-    let subtype = content_type
-        .split('/')
-        .nth(1)
-        .unwrap_or_default()
-        .split(['-', ';'])
-        .next()
-        .unwrap_or_default();
-    let plain: String = subtype
-        .trim()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric())
-        .take(16)
-        .collect();
-    match plain.as_str() {
-        "" | "octet" => format!("{stem}.bin"),
-        plain => format!("{stem}.{plain}"),
+    let kind = content_type.split(';').next().unwrap_or_default();
+    format!("{stem}.{}", extension_of(&kind.trim().to_ascii_lowercase()))
+}
+
+/// Returns the extension of a content type: the usual one, a subtype that is an extension, the first
+/// known one, or what a subtype begins with.
+fn extension_of(kind: &str) -> String {
+    let is_kind = |line: &(&str, &str)| line.0 == kind;
+    if let Some((_, usual)) = USUAL.iter().find(|line| is_kind(line)) {
+        return (*usual).to_owned();
+    }
+    let subtype = kind.split('/').nth(1).unwrap_or_default();
+    let mut types = TYPES.lines().filter_map(|line| line.split_once(' '));
+    if type_of(subtype).is_none()
+        && let Some((_, extensions)) = types.find(is_kind)
+    {
+        return extensions.split(' ').take(1).collect();
+    }
+    let plain = subtype.split('-').next().unwrap_or_default().chars();
+    let plain: String = plain.filter(char::is_ascii_alphanumeric).take(16).collect();
+    if plain.is_empty() {
+        UNKNOWN.to_owned()
+    } else {
+        plain
     }
 }
 
@@ -173,9 +193,18 @@ mod tests {
     fn what_has_no_name_gets_one() {
         for (kind, name) in [
             ("image/png", "upload.png"),
-            ("image/svg+xml", "upload.svgxml"),
-            ("application/x-tar", "upload.x"),
-            ("text/plain; charset=utf-8", "upload.plain"),
+            ("image/JPEG", "upload.jpeg"),
+            ("image/svg+xml", "upload.svg"),
+            ("application/x-tar", "upload.tar"),
+            ("application/x-unknown", "upload.x"),
+            ("application/vnd.a/../b.c", "upload.vnda"),
+            ("text/plain; charset=utf-8", "upload.txt"),
+            ("Text/Plain", "upload.txt"),
+            ("text/html;charset=utf-8", "upload.html"),
+            ("application/json", "upload.json"),
+            ("audio/mpeg", "upload.mp3"),
+            ("video/quicktime", "upload.mov"),
+            ("model/gltf-binary", "upload.glb"),
             ("application/octet-stream", "upload.bin"),
             ("nonsense", "upload.bin"),
         ] {
