@@ -1,5 +1,6 @@
 // fal::result, fal::error and the small types.
 
+#include <cerrno>
 #include <memory>
 #include <vector>
 
@@ -146,6 +147,19 @@ TEST_CASE("an error of this header has the meaning of its code")
     CHECK(fal::status_name(FAL_E_TOO_LARGE) == "FAL_E_TOO_LARGE");
 }
 
+TEST_CASE("an error says what the system refused")
+{
+    auto client = new_client_of_tests();
+    auto request = fal::request("emulator/echo").set("image", fal::file("/nowhere/a picture.png"));
+    auto made = client.run(request);
+    REQUIRE(!made);
+    const fal::error error = made.error();
+    CHECK(error.code() == FAL_E_IO);
+    CHECK(error.os_code() == ENOENT);
+    CHECK(error.path() == "/nowhere/a picture.png");
+    CHECK(error.http_status() == 0);
+}
+
 TEST_CASE("an error says everything that fal said")
 {
     auto client = new_client_of_tests();
@@ -157,6 +171,8 @@ TEST_CASE("an error says everything that fal said")
     CHECK(error.http_status() == 422);
     CHECK(error.type() == "image_too_large");
     CHECK(error.request_id());
+    CHECK(error.os_code() == 0);
+    CHECK(!error.path());
     CHECK(!error.body().empty());
     CHECK(error.header("content-type"));
     CHECK(!error.header("x-none"));
