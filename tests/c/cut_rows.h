@@ -49,6 +49,8 @@ enum { LARGE = 10 << 20 };
 static char *cut_text;
 static char cut_file[512];
 static char cut_job[64];
+/* Whether jobs continue at fal, so that nothing waits for the answers to submissions that are cut. */
+static bool cut_keeps_jobs;
 
 static inline size_t size_of(const struct plan *plan)
 {
@@ -66,6 +68,7 @@ static inline fal_request *input_of(const char *endpoint, const struct plan *pla
     fal_request *request = run_of(endpoint);
     must(fal_request_set_string(request, "padding", FAL_NUL, cut_text, size_of(plan), NULL), NULL, "padding");
     time_of(request, plan);
+    must(fal_request_set_keep_running(request, cut_keeps_jobs, NULL), NULL, "keep_running");
     return request;
 }
 
