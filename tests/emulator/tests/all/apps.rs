@@ -85,6 +85,7 @@ fn the_most_specific_definition_answers_then_the_last() {
             { id = "acme/video/fast", output = { by = "exact" } },
             { id = "fal-ai/flux/dev", output = { by = "mine" } },
             { id = "*/own*", output = { by = "star" } },
+            { id = "fal-ai/*", output = { by = "fal-ai/*" } },
         ]
         "#,
     );
@@ -97,6 +98,8 @@ fn the_most_specific_definition_answers_then_the_last() {
         ("fal-ai/flux/dev", "mine"),
         ("fal-ai/flux/dev/", "mine"),
         ("someone/own-thing", "star"),
+        // The known endpoint above this id does not take the path.
+        ("fal-ai/flux/schnell/redux", "fal-ai/*"),
     ] {
         let found = output(&emulator, endpoint, &json!({"prompt": "x"}));
         assert_eq!(found, json!({"by": by}), "{endpoint}");
