@@ -444,7 +444,7 @@ struct Unfinished {
 impl Unfinished {
     fn shut_down(&self) -> Error {
         let what = "libfal was shut down during the call";
-        self.progress.cut_short(Code::ShutDown, what)
+        self.progress.ended(Code::ShutDown, what)
     }
 }
 
@@ -489,13 +489,13 @@ fn carry(
         // Work that is dropped may cancel a job, and the error says so.
         drop(work);
         let outcome = match end {
-            End::Cancelled => Err(progress.cut_short(Code::Cancelled, "the call was cancelled")),
+            End::Cancelled => Err(progress.ended(Code::Cancelled, "the call was cancelled")),
             End::ShutDown => Err(unfinished.shut_down()),
             // During a shutdown, an error without a response is a consequence of the shutdown.
             End::Late(_) if closing.is_cancelled() => Err(unfinished.shut_down()),
             End::Late(timeout) => {
                 let what = format!("the call did not end within its {} ms", timeout.as_millis());
-                Err(progress.cut_short(Code::Deadline, &what))
+                Err(progress.ended(Code::Deadline, &what))
             }
             End::Itself(outcome) => outcome.map_err(|error| {
                 match closing.is_cancelled() && error.http_status().is_none() {

@@ -244,6 +244,20 @@ impl Progress {
         self.state().may_have_executed()
     }
 
+    /// The error of an operation that ends early.
+    pub(crate) fn ended(&self, code: Code, what: &str) -> Error {
+        let error = self.cut_short(code, what);
+        let state = self.state();
+        if !state.is_left || state.job.is_some() {
+            return error;
+        }
+        let message = format!(
+            "{}; libfal waits up to 30 s for the id of the job, to cancel it",
+            error.message()
+        );
+        error.with_message(message)
+    }
+
     /// The error of a call or an attempt that ends early. A request that was not sent yet will not
     /// be sent.
     pub(crate) fn cut_short(&self, code: Code, what: &str) -> Error {
@@ -272,12 +286,7 @@ impl Progress {
             Stage::Transferring => "while sending or receiving a file",
             Stage::Pausing => "between two attempts; the last one was not executed",
         };
-        let then = match state.is_left {
-            true => "; if fal accepts it, fal is told to cancel it",
-            false => "",
-        };
-        Error::new(code, format!("{what} {stage}{then}"))
-            .with_outcome_unknown(state.may_have_executed())
+        Error::new(code, format!("{what} {stage}")).with_outcome_unknown(state.may_have_executed())
     }
 }
 
