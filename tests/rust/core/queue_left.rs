@@ -70,7 +70,7 @@ fn a_job_whose_id_comes_late_is_cancelled() {
         let client = client_of(&queue.host()).build().unwrap();
         if let Some(error) = cut(&client, &queue) {
             assert!(
-                error.may_have_executed() && error.message().contains("told to cancel"),
+                error.may_have_executed() && error.message().contains("to cancel it"),
                 "{name}: {error}"
             );
             assert_eq!(error.request_id(), None, "{name}");
@@ -204,7 +204,7 @@ fn a_job_that_shall_go_on_is_not_waited_for() {
     request.set_keep_running(true);
     let error = cancelled(&queue, &client.subscribe_start(request).unwrap());
     assert!(
-        error.may_have_executed() && !error.message().contains("told to cancel"),
+        error.may_have_executed() && !error.message().contains("to cancel it"),
         "{error}"
     );
     queue.wait_until_left(PATIENCE / 2);
