@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 
 use super::names;
 use super::notation::{self, Layout};
-use super::tape::{Download, MEDIA, Media, Tape};
+use super::tape::{DOWNLOAD, Download, MEDIA, Media, Tape};
 use crate::storage;
 
 /// What precedes the name of a file that is not complete.
@@ -78,7 +78,7 @@ impl Folder {
 
     /// Adds the download of a file, or replaces an earlier one of the same path.
     pub(super) fn add_download(&self, path: &str, download: &Download) -> io::Result<()> {
-        let name = format!("{}.json", names::hash(path));
+        let name = format!("{}{DOWNLOAD}", names::hash(path));
         self.replace(&name, text(download)?.as_bytes())
     }
 

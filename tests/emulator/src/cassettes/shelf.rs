@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::folder::at;
 use super::input::Input;
-use super::tape::{Download, MEDIA, Media, Tape};
+use super::tape::{DOWNLOAD, Download, MEDIA, Media, Tape};
 use super::urls;
 
 /// The number of folders in folders that are searched: enough for every id of an endpoint.
@@ -57,6 +57,9 @@ impl Shelf {
         let name: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
         let name = name.join("/");
         if below.starts_with(MEDIA) {
+            if !name.ends_with(DOWNLOAD) {
+                return Ok(());
+            }
             let download: Download = parsed(path)?;
             self.present(path, &download.media)?;
             let at_cdn = urls::file_path(&download.url);

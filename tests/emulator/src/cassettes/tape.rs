@@ -15,6 +15,9 @@ pub(super) const FORMAT: u32 = 1;
 /// The folder of all files that belong to recordings. No endpoint's folder has this name.
 pub(super) const MEDIA: &str = "_media";
 
+/// The end of the name of a download there. A file that it describes has one dot in its name.
+pub(super) const DOWNLOAD: &str = ".download.json";
+
 /// How a request reached the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
