@@ -81,7 +81,11 @@ impl Mask {
                 let credential = value.trim().split_once(' ').map_or(&*value, |(_, it)| it);
                 self.learn(credential);
             } else if name == COOKIE || name == SET_COOKIE {
-                let pairs = value.split(';').filter_map(|pair| pair.split_once('='));
+                // Behind the first pair of `Set-Cookie` there are attributes.
+                let pairs = value
+                    .split(';')
+                    .take(if name == COOKIE { usize::MAX } else { 1 })
+                    .filter_map(|pair| pair.split_once('='));
                 pairs.for_each(|(_, secret)| self.learn(secret));
             } else if is_secret(name.as_str()) {
                 self.learn(&value);
