@@ -25,6 +25,8 @@ pub(super) struct Body {
     /// In bytes.
     pub(super) size: u64,
     pub(super) is_too_large: bool,
+    /// Whether the content is unknown because it could not be decoded.
+    pub(super) is_encoded: bool,
     /// The time of each complete event of a stream, and its end within the bytes.
     pub(super) events: Vec<(u64, usize)>,
 }
@@ -66,15 +68,19 @@ fn event_length(bytes: &[u8]) -> Option<usize> {
 
 /// The file of a body.
 pub(super) fn media(recorder: &Recorder, body: &Body, content_type: &str) -> io::Result<Media> {
+    let left_out = |why: &str| Media {
+        file: None,
+        left_out: Some(why.into()),
+        size: body.size,
+    };
+    if body.is_encoded {
+        return Ok(left_out("it is encoded"));
+    }
     if body.is_too_large {
         return Ok(recorder.folder.too_large(body.size));
     }
     if recorder.mask.is_in(&body.bytes) {
-        return Ok(Media {
-            file: None,
-            left_out: Some("it contains a secret".into()),
-            size: body.size,
-        });
+        return Ok(left_out("it contains a secret"));
     }
     recorder.folder.keep(&body.bytes, content_type)
 }
@@ -87,12 +93,13 @@ pub(super) fn put(
     content_type: &str,
 ) -> io::Result<()> {
     let text = std::str::from_utf8(&body.bytes).ok();
+    let is_known = !body.is_too_large && !body.is_encoded;
     match text {
         _ if body.size == 0 => {}
-        Some(text) if !body.is_too_large && !body.events.is_empty() => {
+        Some(text) if is_known && !body.events.is_empty() => {
             recorded.events = Some(events(recorder, text, &body.events));
         }
-        Some(text) if !body.is_too_large => match json(recorder, text) {
+        Some(text) if is_known => match json(recorder, text) {
             Some((json, spaced)) => (recorded.json, recorded.spaced) = (Some(json), spaced),
             None if text.len() <= LONGEST_TEXT => recorded.text = Some(plain(recorder, text)),
             None => recorded.media = Some(media(recorder, body, content_type)?),

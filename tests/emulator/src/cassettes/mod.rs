@@ -4,6 +4,7 @@
 //! answers from it. Between the two stand readable files without secrets.
 
 mod capture;
+mod coding;
 mod folder;
 mod input;
 mod jobs;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::capture::{self, Body};
+use super::coding;
 use super::input::Input;
 use super::jobs;
 use super::recorder::{At, Recorder, kept_headers, text_of};
@@ -64,9 +65,13 @@ impl Relay {
         text_of(&self.headers)
     }
 
+    fn is_stream(&self) -> bool {
+        self.content_type().starts_with("text/event-stream")
+    }
+
     async fn run(mut self, mut body: Incoming, sender: mpsc::Sender<Bytes>) {
         let mut captured = Body::default();
-        let is_stream = self.content_type().starts_with("text/event-stream");
+        let is_stream = self.is_stream() && !coding::is_coded(&self.headers);
         loop {
             if self.length == Some(captured.size) {
                 // Before the client can have read the last byte.
@@ -130,8 +135,26 @@ impl Relay {
 
     /// Records the exchange. Its subject is then none, so that it is recorded once.
     fn end(&mut self, body: &Body, broken: bool) {
+        if !coding::is_coded(&self.headers) {
+            return self.settle(body, broken);
+        }
+        if !matches!(self.subject, Subject::Silent) {
+            let largest = self.recorder.folder.largest();
+            let mut plain = coding::decoded(body, &self.headers, largest);
+            if self.is_stream() {
+                plain.note_events(jobs::millis(self.began));
+                self.follow(&plain.bytes);
+            }
+            self.settle(&plain, broken);
+        }
+    }
+
+    fn settle(&mut self, body: &Body, broken: bool) {
         let recorder = Arc::clone(&self.recorder);
         match std::mem::replace(&mut self.subject, Subject::Silent) {
+            Subject::Call(_) | Subject::Submit(_) if self.is_refused() => {
+                recorder.report.passed_on("refused with 401 or 403")
+            }
             Subject::Call(input) => self.record(&input, Way::Run, body, broken),
             Subject::Submit(input) => {
                 if let Err(input) = recorder.submitted(self, input, &body.bytes) {
@@ -168,6 +191,14 @@ impl Relay {
             }
             Subject::Result(_) | Subject::Storage | Subject::Token | Subject::Silent => {}
         }
+    }
+
+    /// Whether the key was refused, which says nothing about the app: replaying accepts other keys.
+    fn is_refused(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        )
     }
 
     fn record(&self, input: &Input, way: Way, body: &Body, broken: bool) {

@@ -13,6 +13,7 @@ mod any_endpoint;
 mod apps;
 mod apps_files;
 mod arrivals;
+mod cassette_answers;
 mod cassette_command;
 mod cassette_secrets;
 mod cassettes;
