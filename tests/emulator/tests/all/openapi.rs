@@ -398,3 +398,95 @@ fn a_deep_value_of_a_recursive_schema_is_checked() {
         2 + 80 + 1
     );
 }
+
+/// A description whose schemas are these, with those names of input and output.
+fn of_schemas(schemas: &Value, input: &str, output: &str) -> Value {
+    let mut document = document(&json!({}), &json!({}));
+    let all = document["components"]["schemas"].as_object_mut().unwrap();
+    all.extend(schemas.as_object().unwrap().clone());
+    for (name, target) in [("ThingInput", input), ("ThingOutput", output)] {
+        all.insert(
+            name.into(),
+            json!({ "$ref": format!("#/components/schemas/{target}") }),
+        );
+    }
+    document
+}
+
+/// The schemas A0, A1 and so on, each made by `schema` from a reference to the next one.
+fn row_of(count: usize, schema: impl Fn(Value) -> Value) -> Value {
+    let named = |number: usize| format!("A{number}");
+    let mut all = serde_json::Map::from_iter([(named(count), json!({ "type": "object" }))]);
+    for number in 0..count {
+        let next = json!({ "$ref": format!("#/components/schemas/{}", named(number + 1)) });
+        all.insert(named(number), schema(next));
+    }
+    all.into()
+}
+
+#[test]
+fn references_that_multiply_or_never_end_are_refused() {
+    let twice = |next: Value| json!({ "allOf": [next, next] });
+    for (schemas, words) in [
+        (
+            row_of(26, twice),
+            "more than 10000 schemas apply to one value",
+        ),
+        (row_of(20_000, |next| next), "more than 100 references"),
+        (
+            row_of(
+                20_000,
+                |next| json!({ "anyOf": [{ "type": "null" }, next] }),
+            ),
+            "more than 100 references",
+        ),
+    ] {
+        for (input, output) in [("A0", "Tree"), ("Tree", "A0")] {
+            let text = of_schemas(&schemas, input, output).to_string();
+            let mistake = Emulator::builder().define_openapi(&text).unwrap_err();
+            assert!(mistake.message.contains(words), "{mistake}");
+            assert!(
+                mistake.message.contains("#/components/schemas/"),
+                "it names the place: {mistake}"
+            );
+            let emulator = Emulator::start().unwrap();
+            let posted = Request::new("POST", &emulator.host(), "/_emulator/apps").bytes(text);
+            assert_eq!(posted.send(&emulator).status, 400);
+        }
+    }
+}
+
+#[test]
+fn references_below_each_other_cost_no_more_than_their_number() {
+    let twice = |next: Value| json!({ "allOf": [next, next] });
+    let below = |next: Value| json!({ "properties": { "l": next, "r": next } });
+    for schemas in [row_of(10, twice), row_of(26, below), row_of(2_000, below)] {
+        let text = of_schemas(&schemas, "A0", "Tree").to_string();
+        let emulator = Emulator::builder()
+            .define_openapi(&text)
+            .unwrap()
+            .start()
+            .unwrap();
+        assert_eq!(run(&emulator, &json!({"l": {"r": {}}})).status, 200);
+    }
+}
+
+#[test]
+fn an_output_without_end_is_a_failure_that_says_why() {
+    let node = json!({ "$ref": "#/components/schemas/A0" });
+    let tree = json!({ "A0": { "type": "object", "required": ["l", "r"], "properties": { "l": node, "r": node } } });
+    let list = |items: Value| json!({ "type": "array", "minItems": 1000, "items": items });
+    let wide = json!({ "A0": list(list(list(json!({ "type": "string", "minLength": 1000 })))) });
+    for schemas in [tree, wide] {
+        let text = of_schemas(&schemas, "Tree", "A0").to_string();
+        let emulator = Emulator::builder()
+            .define_openapi(&text)
+            .unwrap()
+            .start()
+            .unwrap();
+        let answer = run(&emulator, &json!({}));
+        assert_eq!(answer.status, 500);
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("more than 10000 values"), "{detail}");
+    }
+}

@@ -1,14 +1,18 @@
 //! The schemas of OpenAPI 3.0 as JSON Schemas.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 /// A schema of its own, which contains what its references name. An error if a reference leads
-/// nowhere, or back to itself without a step into the value: its check would never end.
+/// nowhere, or back to itself without a step into the value: its check would never end. An error,
+/// too, if references and alternatives make one check too long.
 pub(super) fn whole(schema: &Value, root: &Value) -> Result<Value, String> {
     let mut whole = json!({ "allOf": [schema], "components": root["components"] });
     translate(&mut whole, 0)?;
-    steps(&whole, &whole, &mut Vec::new())?;
-    every_reference(&whole, &whole)?;
+    let mut steps = Steps::new(&whole);
+    steps.of(&whole, 0)?;
+    steps.every_reference(&whole)?;
     Ok(whole)
 }
 
@@ -58,42 +62,117 @@ pub(super) fn target<'a>(reference: &str, root: &'a Value) -> Result<&'a Value, 
         .ok_or_else(|| format!("the reference {reference:?} leads nowhere in this file"))
 }
 
-fn every_reference(value: &Value, root: &Value) -> Result<(), String> {
-    match value {
-        Value::Array(items) => items
-            .iter()
-            .try_for_each(|item| every_reference(item, root)),
-        Value::Object(members) => {
-            if let Some(Value::String(reference)) = members.get("$ref") {
-                steps(target(reference, root)?, root, &mut Vec::new())?;
-            }
-            members
-                .values()
-                .try_for_each(|member| every_reference(member, root))
-        }
-        _ => Ok(()),
-    }
+/// The most schemas that apply to one value.
+const MOST: u64 = 10_000;
+
+/// What a schema applies to the same value: itself, its parts, and what its references name.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// The number of schemas.
+    schemas: u64,
+    /// The number of steps from the schema to the last one.
+    length: usize,
 }
 
-/// Follows what a schema applies to the same value.
-fn steps<'a>(schema: &'a Value, root: &'a Value, taken: &mut Vec<&'a str>) -> Result<(), String> {
-    let lists = ["allOf", "anyOf", "oneOf"]
-        .iter()
-        .filter_map(|name| schema.get(name)?.as_array())
-        .flatten();
-    let single = ["not", "if", "then", "else"]
-        .iter()
-        .filter_map(|name| schema.get(name));
-    for part in lists.chain(single) {
-        steps(part, root, taken)?;
+struct Steps<'a> {
+    root: &'a Value,
+    /// The costs of what references name, each of which is followed once.
+    known: HashMap<&'a str, Cost>,
+    /// The references on the way.
+    taken: Vec<&'a str>,
+}
+
+impl<'a> Steps<'a> {
+    fn new(root: &'a Value) -> Self {
+        Self {
+            root,
+            known: HashMap::new(),
+            taken: Vec::new(),
+        }
     }
-    if let Some(Value::String(reference)) = schema.get("$ref") {
-        if taken.contains(&reference.as_str()) {
+
+    fn every_reference(&mut self, value: &'a Value) -> Result<(), String> {
+        match value {
+            Value::Array(items) => items.iter().try_for_each(|item| self.every_reference(item)),
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    self.follow(reference, 0)?;
+                }
+                members
+                    .values()
+                    .try_for_each(|member| self.every_reference(member))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn of(&mut self, schema: &'a Value, depth: usize) -> Result<Cost, String> {
+        let lists = ["allOf", "anyOf", "oneOf"]
+            .iter()
+            .filter_map(|name| schema.get(name)?.as_array())
+            .flatten();
+        let single = ["not", "if", "then", "else"]
+            .iter()
+            .filter_map(|name| schema.get(name));
+        let mut cost = Cost {
+            schemas: 1,
+            length: 0,
+        };
+        for part in lists.chain(single) {
+            let part = self.of(part, depth + 1)?;
+            self.add(&mut cost, part, depth)?;
+        }
+        if let Some(Value::String(reference)) = schema.get("$ref") {
+            let named = self.follow(reference, depth + 1)?;
+            self.add(&mut cost, named, depth)?;
+        }
+        Ok(cost)
+    }
+
+    fn follow(&mut self, reference: &'a str, depth: usize) -> Result<Cost, String> {
+        if self.taken.contains(&reference) {
             return Err(format!("the reference {reference:?} leads back to itself"));
         }
-        taken.push(reference);
-        steps(target(reference, root)?, root, taken)?;
-        taken.pop();
+        if let Some(known) = self.known.get(reference) {
+            return Ok(*known);
+        }
+        let named = target(reference, self.root)?;
+        self.taken.push(reference);
+        self.within(depth)?;
+        let cost = self.of(named, depth)?;
+        self.taken.pop();
+        self.known.insert(reference, cost);
+        Ok(cost)
     }
-    Ok(())
+
+    fn add(&self, whole: &mut Cost, part: Cost, depth: usize) -> Result<(), String> {
+        whole.schemas += part.schemas;
+        whole.length = whole.length.max(part.length + 1);
+        self.within(depth + whole.length)?;
+        if whole.schemas > MOST {
+            let place = self.place();
+            return Err(format!(
+                "more than {MOST} schemas apply to one value{place}"
+            ));
+        }
+        Ok(())
+    }
+
+    fn within(&self, depth: usize) -> Result<(), String> {
+        if depth > DEEPEST {
+            let place = self.place();
+            return Err(format!(
+                "more than {DEEPEST} references and alternatives follow each other{place}"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Where the way began.
+    fn place(&self) -> String {
+        self.taken
+            .first()
+            .map(|first| format!(", from the reference {first:?} on"))
+            .unwrap_or_default()
+    }
 }

@@ -14,6 +14,9 @@ const DEEPEST: usize = 30;
 /// The longest generated string or list.
 const LONGEST: u64 = 1000;
 
+/// The most values in an output, with those in its lists and objects.
+const MOST: usize = 10_000;
+
 /// The schema of an output.
 #[derive(Debug)]
 pub(in crate::apps) struct Sample {
@@ -26,6 +29,14 @@ pub(in crate::apps) struct Sample {
 pub(in crate::apps) struct Given<'a> {
     pub(in crate::apps) input: &'a Map<String, Value>,
     pub(in crate::apps) seed: u64,
+}
+
+/// An output while it is made.
+struct Made<'a> {
+    given: &'a Given<'a>,
+    files: &'a mut dyn Files,
+    /// How many more values it may have.
+    left: usize,
 }
 
 impl Sample {
@@ -41,34 +52,42 @@ impl Sample {
         given: &Given<'_>,
         files: &mut dyn Files,
     ) -> Result<Value, String> {
-        self.of(&self.schema, "", given, files, 0)
+        let mut made = Made {
+            given,
+            files,
+            left: MOST,
+        };
+        self.of(&self.schema, "", &mut made, 0)
     }
 
     fn of(
         &self,
         schema: &Value,
         name: &str,
-        given: &Given<'_>,
-        files: &mut dyn Files,
+        made: &mut Made<'_>,
         depth: usize,
     ) -> Result<Value, String> {
         if depth > DEEPEST {
             return Ok(Value::Null);
         }
+        made.left = made
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| format!("its schema requires more than {MOST} values"))?;
         let (schema, title) = self.resolved(schema)?;
         if is_file(schema) {
-            return files.file(self.file(schema, &title, name, false));
+            return made.files.file(self.file(schema, &title, name, false));
         }
         if let Some(value) = schema.get("const").or_else(|| schema["enum"].get(0)) {
             return Ok(value.clone());
         }
-        if let Some(repeated) = repeated(schema, name, given) {
+        if let Some(repeated) = repeated(schema, name, made.given) {
             return Ok(repeated);
         }
         if let Some(parts) = schema["allOf"].as_array() {
             let mut whole = Map::new();
             for part in parts {
-                match self.of(part, name, given, files, depth + 1)? {
+                match self.of(part, name, made, depth + 1)? {
                     Value::Object(members) => whole.extend(members),
                     other => return Ok(other),
                 }
@@ -81,7 +100,7 @@ impl Sample {
                 .iter()
                 .find(|part| part["type"] != "null")
                 .unwrap_or(&Value::Null);
-            return self.of(first, name, given, files, depth + 1);
+            return self.of(first, name, made, depth + 1);
         }
         let kind = match &schema["type"] {
             Value::Array(kinds) => kinds.iter().find_map(Value::as_str).unwrap_or_default(),
@@ -89,7 +108,8 @@ impl Sample {
         };
         match kind {
             "array" => {
-                let asked = given
+                let asked = made
+                    .given
                     .input
                     .get(&format!("num_{name}"))
                     .and_then(Value::as_u64);
@@ -98,10 +118,12 @@ impl Sample {
                 let usual = u64::from(depth < SHALLOW);
                 let count = asked.unwrap_or(usual).max(least).min(most);
                 (0..count)
-                    .map(|_| self.of(&schema["items"], name, given, files, depth + 1))
+                    .map(|_| self.of(&schema["items"], name, made, depth + 1))
                     .collect()
             }
-            "string" if is_url(schema, name) => files.file(self.file(schema, &title, name, true)),
+            "string" if is_url(schema, name) => {
+                made.files.file(self.file(schema, &title, name, true))
+            }
             "string" => Ok(json!(text(schema, name))),
             "integer" | "number" => Ok(number(schema)),
             "boolean" => Ok(schema.get("default").cloned().unwrap_or(json!(false))),
@@ -113,7 +135,7 @@ impl Sample {
                     |name: &str| required.is_some_and(|all| all.iter().any(|known| known == name));
                 let parts = schema["properties"].as_object().into_iter().flatten();
                 for (name, part) in parts.filter(|(name, _)| depth < SHALLOW || is_required(name)) {
-                    members.insert(name.clone(), self.of(part, name, given, files, depth + 1)?);
+                    members.insert(name.clone(), self.of(part, name, made, depth + 1)?);
                 }
                 Ok(members.into())
             }
