@@ -152,6 +152,16 @@ def test_a_signal_cancels_the_job_at_fal(emulator: Emulator, number: signal.Sign
     assert cancellations(emulator) == [202]
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_during_a_submission_cancels_the_job(emulator: Emulator, number: signal.Signals, code: int) -> None:
+    emulator.fault({"type": "none"}, method="POST", path="/emulator/job", delay_ms=1_500)
+    process = start("submit", "emulator/job", "ms=60000", "honour_cancel=true", env=emulator.environment())
+    assert emulator.arrivals(method="POST", host="queue.fal.run", wait_for=1)
+    process.send_signal(number)
+    assert end(process).code == code
+    assert cancellations(emulator) == [202]
+
+
 def test_a_job_is_submitted_watched_read_and_cancelled(emulator: Emulator, tmp_path: Path) -> None:
     environment = emulator.environment()
     submitted = fal("submit", "emulator/job", "ms=0", 'output={"a": 1}', 'logs=["one"]', "--priority", "low", env=environment)

@@ -266,6 +266,34 @@ def test_the_end_of_the_program_waits_for_the_cancellation_of_a_job(emulator: Em
     assert ended(emulator, "*/cancel") == ["PUT", "PUT"]
 
 
+@pytest.mark.parametrize(
+    ("call", "ending"),
+    [
+        ('client.submit("emulator/job", LONG)', "KeyboardInterrupt"),
+        ('client.with_raw_response.submit("emulator/job", LONG)', "KeyboardInterrupt"),
+        ('asyncio.run(logs.async_client().submit("emulator/job", LONG))', "KeyboardInterrupt"),
+        ('logs.client(default_timeout=0.5).submit("emulator/job", LONG)', "FalClientTimeoutError"),
+        ('asyncio.run(logs.async_client(default_timeout=0.5).submit("emulator/job", LONG))', "FalClientTimeoutError"),
+    ],
+)
+def test_a_submission_that_ends_early_with_the_program_cancels_the_job(emulator: Emulator, call: str, ending: str) -> None:
+    """fal answers when the program is about to end."""
+    emulator.fault({"type": "none"}, method="POST", path="/emulator/job", delay_ms=1_500)
+    code = f"""
+        import asyncio, logs
+        LONG = {{"ms": 600_000, "honour_cancel": True}}
+        client = logs.client()
+        {call}
+    """
+    with script(code, **emulator.environment()) as process:
+        emulator.arrivals(method="POST", wait_for=1)
+        if ending == "KeyboardInterrupt":
+            process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=30)
+    assert ending in complaints
+    assert ended(emulator, "*/cancel") == ["PUT"]
+
+
 def test_ctrl_c_in_a_wait_of_a_handle_leaves_the_job_alone(emulator: Emulator) -> None:
     code = """
         import libfal, logs

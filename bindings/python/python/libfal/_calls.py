@@ -151,7 +151,7 @@ def submit(
         request["timeout"] = _limit(limit)
     endpoint = _inputs.application(text("application", application))
     decode = _app.passing_back(lambda answer: handle(endpoint, answer))
-    return Call(client._open().submit, (request,), decode, limit, _told(on_progress, progress))
+    return Call(client._open().submit, (request,), decode, limit, _told(on_progress, progress), is_job=True)
 
 
 def subscribe(

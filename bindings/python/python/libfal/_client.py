@@ -133,6 +133,10 @@ class SyncClient(Base):
     ) -> SyncRequestHandle:
         """Submit a job to the queue of an application and return its handle. The job runs whether or not anything waits.
 
+        An exception that ends the call, such as KeyboardInterrupt, cancels the job, and so does the time limit.
+        The id of the job is not known until fal has answered: libfal waits for the answer for up to 30 seconds, in the
+        background, and then cancels the job. The end of the program waits for that for up to five seconds.
+
         Args:
             application: The id of an endpoint, such as "fal-ai/flux/schnell".
             arguments: Its input.
@@ -184,7 +188,8 @@ class SyncClient(Base):
 
         An exception that ends the wait, such as KeyboardInterrupt or one of the functions below, cancels the job.
         The id of the job is not known until fal has answered the submission. If the wait ends before, also by client_timeout,
-        libfal waits for the answer for up to 30 seconds, in the background, and then cancels the job.
+        libfal waits for the answer for up to 30 seconds, in the background, and then cancels the job. The end of the
+        program waits for that for up to five seconds.
 
         Args:
             application: The id of an endpoint, such as "fal-ai/flux/schnell".
