@@ -426,6 +426,26 @@ def test_an_answer_that_does_not_fit_into_memory_is_an_error_and_a_smaller_one_c
     assert output(code, **emulator.environment()) == "MemoryError\nResourceError\n{'a': 1}\n100000000\n"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS and /proc")
+def test_an_input_that_does_not_fit_into_memory_is_no_wrong_input(emulator: Emulator) -> None:
+    code = """
+        import decimal, resource, libfal, logs
+        client = logs.client()
+        client.run("emulator/echo", {})
+        long = "x" * 100_000_000
+        with open("/proc/self/statm") as file:
+            size = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (size + 60_000_000, resource.RLIM_INFINITY))
+        for value in (long, {long: 1}, [long, decimal.Decimal(1)]):
+            try:
+                client.run("emulator/echo", {"a": value})
+            except MemoryError:
+                print("MemoryError")
+        print(client.run("emulator/echo", {"a": 1})["body"])
+    """
+    assert output(code, **emulator.environment()) == "MemoryError\n" * 3 + "{'a': 1}\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="RUSAGE_THREAD")
 def test_who_only_waits_hardly_wakes(emulator: Emulator) -> None:
     code = """

@@ -193,9 +193,12 @@ class _Encoder:
 
     def _text(self, it: str, place: _Place) -> bytes:
         text = _libfal.dumps(str.__str__(it))
-        if text is None:
+        if text is not None:
+            return text
+        if imported("re").search("[\ud800-\udfff]", it):
             raise self._invalid(place, "the text is not Unicode: it has half of a surrogate pair")
-        return text
+        # No other text is refused.
+        raise MemoryError
 
     def _integer(self, it: int, place: _Place) -> bytes:
         # int() makes no use of the methods of a subclass.
