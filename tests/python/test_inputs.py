@@ -90,6 +90,21 @@ class Longer(list[Any]):
             yield 1
 
 
+class Lazy(list[Any]):
+    """Its elements are made when they are asked for."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(["made", {"a": (1, 2.5)}])
+
+
+class Shifted(tuple[Any, ...]):
+    def __iter__(self) -> Iterator[Any]:
+        return iter([*map(str, super().__iter__())])
+
+
 class Endless(collections.abc.Sequence[int]):
     def __len__(self) -> int:
         return 3
@@ -156,7 +171,8 @@ def upload(value: Any) -> dict[str, Any]:
         ({Shouting("right"): 1}, '{"right":1}'),
         (Lying(5), "5"),
         (Drifting(0.5), "0.5"),
-        (Longer([7]), "[7]"),
+        (Lazy(), '["made",{"a":[1,2.5]}]'),
+        (Shifted((7, None)), '["7","None"]'),
         ({None: 1, True: 2, False: 3, 1.5: 4, 7: 5}, '{"null":1,"true":2,"false":3,"1.5":4,"7":5}'),
         ("a\u2028\x00\x7f\"\\/é😀", json.dumps("a\u2028\x00\x7f\"\\/é😀", ensure_ascii=False)),
     ],
@@ -185,6 +201,7 @@ CIRCLE.append({"again": (CIRCLE,)})
         ({"\ud83d": 1}, "", "the text is not Unicode: it has half of a surrogate pair"),
         (CIRCLE, '[0]["again"][0]', "it contains itself"),
         ({1: 0, "1": 0}, "", "two keys have the same text"),
+        (Longer([7]), "", "test_inputs.Longer has more elements than its length, 1"),
         (Endless(), "", "test_inputs.Endless has more elements than its length, 3"),
         (EndlessMapping(), "", "test_inputs.EndlessMapping has more elements than its length, 2"),
     ],
@@ -275,7 +292,8 @@ def plain(chance: random.Random, depth: int = 0) -> Any:
     if kind == 6:
         return collections.OrderedDict({str(at): plain(chance, depth + 1) for at in range(chance.randrange(3))})
     if kind == 7:
-        return chance.choice([Lying(3), Drifting(0.25), Shouting("x"), Level.HIGH, Name.A, Size(1, 2), math.nan, object()])
+        subclasses = [Lying(3), Drifting(0.25), Shouting("x"), Level.HIGH, Name.A, Size(1, 2), Lazy(), Shifted((1,))]
+        return chance.choice([*subclasses, math.nan, object()])
     return chance.choice([*PLAIN, chance.random(), chance.getrandbits(64), chance.getrandbits(1000)])
 
 

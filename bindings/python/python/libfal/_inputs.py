@@ -1,6 +1,8 @@
 """Converts the input of a call to JSON text and to files that the core uploads.
 
-What json.dumps accepts has the same text here. The core's own encoder converts plain inputs; only what it refuses comes to this module.
+Values of Python's own classes have the text of json.dumps, or are refused as no JSON. Of a subclass of list, tuple or dict, the elements
+or items are those that its own methods yield, at most as many as its length; of a subclass of str, int or float, no method is called. The
+core's own encoder converts plain inputs; only what it refuses comes to this module.
 Classes of other packages are looked up in sys.modules: an object cannot be of a class whose module was not imported.
 """
 
@@ -135,11 +137,8 @@ class _Encoder:
             self._written.append(self._integer(it, place))
         elif isinstance(it, float):
             self._written.append(self._number(float.__repr__(it), place))
-        elif isinstance(it, list):
-            # As json.dumps, without the methods of a subclass.
-            self._array(it, list.__iter__(it), place)
-        elif isinstance(it, tuple):
-            self._array(it, tuple.__iter__(it), place)
+        elif isinstance(it, (list, tuple)):
+            self._array(it, it if type(it) in (list, tuple) else self._bounded(it, it, place), place)
         elif isinstance(it, dict):
             self._object(it, it.items() if type(it) is dict else self._bounded(it, it.items(), place), place)
         elif not self._file(it, _media.upload, place):
