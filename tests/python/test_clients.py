@@ -32,6 +32,8 @@ def test_clients_with_equal_options_are_equal(cls: type[_Client]) -> None:
     others: list[dict[str, Any]] = [{"key": KEY[:-1]}, {"default_timeout": 6}, {"run_host": "a.example"}, {"anonymous": True}]
     for other in others:
         assert cls(KEY, 5) != cls(**{"key": KEY, "default_timeout": 5, **other})
+    # Only a limit that was given ends uploads.
+    assert cls(default_timeout=120) == cls(default_timeout=120.0) != cls() and cls(KEY, 120) != cls(KEY)
     assert libfal.SyncClient() != libfal.AsyncClient() and cls() != 3
     changed = cls()
     changed.set_credentials(KEY)

@@ -146,7 +146,7 @@ class Base:
             # The default clients are made when the package is imported, which must neither read anything nor fail.
             self._has_defaults = log is None and (credentials, options) == _DEFAULTS
             self._queue_host = queue_host
-            given = *map(_digest, options.values()), id(log)
+            given = *map(_digest, options.values()), limit is DEFAULT_TIMEOUT, id(log)
             if not self._has_defaults:
                 held_log = _callbacks.hold_log(log)
                 options["log"] = _callbacks.number(held_log)
