@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import Emulator, script
+from conftest import Emulator, output, script
 
 CALLS = {
     "run": 'client.run("emulator/slow", {"ms": 60_000})',
@@ -42,6 +42,64 @@ def test_no_call_is_left_behind(emulator: Emulator, call: str) -> None:
             time.sleep(0.02)
         assert running(emulator) == []
         process.communicate("\n", timeout=30)
+
+
+@pytest.mark.parametrize("options", ["", ', hint="a"'])
+@pytest.mark.parametrize("kind", ["synchronous", "asynchronous"])
+def test_a_call_is_cancelled_whose_exception_is_kept(emulator: Emulator, kind: str, options: str) -> None:
+    """As by pytest, and by an interactive Python. The exception comes at each step of the functions that have the operation."""
+    code = f"""
+        import asyncio, sys, time, traceback, libfal, logs
+        NAMES = {{"finish", "_at_once", "outcome", "output", "run_plain", "step", "value_of", "wait", "ended"}}
+        left = 0
+
+        def step(frame, event, _):
+            global left
+            if frame.f_code.co_name not in NAMES or "libfal" not in frame.f_code.co_filename:
+                return None
+            # A signal handler runs at no other event.
+            left -= event in ("call", "line")
+            if left == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+            return step
+
+        def synchronous():
+            sys.settrace(step)
+            client.run("emulator/slow", {{"ms": 60_000}}{options})
+
+        async def main():
+            def give_up(task=asyncio.current_task()):
+                sys.settrace(None)
+                task.cancel()
+            twin = logs.async_client(log=None)
+            await twin.run("emulator/echo", {{}})
+            asyncio.get_running_loop().call_later(0.05, give_up)
+            sys.settrace(step)
+            await twin.run("emulator/slow", {{"ms": 60_000}}{options})
+
+        def asynchronous():
+            asyncio.run(main())
+
+        client = logs.client(log=None)
+        client.run("emulator/echo", {{}})
+        kept = []
+        for steps in range(1, 40):
+            left = steps
+            try:
+                {kind}()
+            except KeyboardInterrupt as error:
+                kept.append(error)
+            except asyncio.CancelledError:
+                break
+        frames = [frame for error in kept for frame, _ in traceback.walk_tb(error.__traceback__)]
+        ops = [value for frame in frames for value in frame.f_locals.values() if type(value) is libfal._libfal.Op]
+        end = time.monotonic() + 10
+        while not all(op.ended() for op in ops) and time.monotonic() < end:
+            time.sleep(0.01)
+        print(len(ops) > 3, *(op for op in ops if not op.ended()))
+    """
+    assert output(code, **emulator.environment()) == "True\n"
 
 
 def running(emulator: Emulator) -> list[str]:

@@ -114,10 +114,16 @@ def run_plain(core: Core | None, application: str, arguments: object, timeout: _
     if core is None or _app.is_inside:
         return NOT_PLAIN
     limit = FOREVER if timeout is None else seconds_of("timeout", timeout)
-    found = core.run_plain(application, arguments, limit, STEP)
-    if type(found) is dict:
-        return found
-    return output(outcome(found) if type(found) is Op else found, timeout)
+    found: Any = None
+    try:
+        found = core.run_plain(application, arguments, limit, STEP)
+        if type(found) is dict:
+            return found
+        return output(outcome(found) if type(found) is Op else found, timeout)
+    except BaseException:
+        if type(found) is Op:
+            found.cancel()
+        raise
 
 
 def output(found: Any, timeout: _Seconds | None) -> dict[str, Any]:

@@ -363,18 +363,19 @@ async def run_plain(core: Core | None, application: str, arguments: object, time
         return _calls.NOT_PLAIN
     waker, number = current(), next(_numbers)
     limit = FOREVER if timeout is None else seconds_of("timeout", timeout)
-    op = waker.watcher.run_plain(core, application, arguments, limit, number)
-    if type(op) is not Op:
-        return _calls.output(op, timeout)
+    found: Any = None
     try:
-        await waker.ended(op, number)
+        found = waker.watcher.run_plain(core, application, arguments, limit, number)
+        if type(found) is Op:
+            await waker.ended(found, number)
+            found = found.output()
+            if type(found) is dict:
+                return found
+        return _calls.output(found, timeout)
     except BaseException:
-        op.cancel()
+        if type(found) is Op:
+            found.cancel()
         raise
-    found = op.output()
-    if type(found) is dict:
-        return found
-    return _calls.output(found, timeout)
 
 
 async def ended(call: Call[Any]) -> Op:

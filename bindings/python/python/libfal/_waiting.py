@@ -103,21 +103,24 @@ def finish(call: Call[_T]) -> _T:
 
 def _at_once(call: Call[Any], start_and_wait: Callable[..., Answer | Op | Failure]) -> Answer | Failure:
     """Starts a call and waits, in one call of the core if it ends within a step. Returns its outcome."""
-    found = start_and_wait(*call.arguments, step())
-    return outcome(found) if isinstance(found, Op) else found
+    found: Answer | Op | Failure | None = None
+    try:
+        found = start_and_wait(*call.arguments, step())
+        return outcome(found) if isinstance(found, Op) else found
+    except BaseException:
+        if isinstance(found, Op):
+            found.cancel()
+        raise
 
 
 def outcome(op: Op) -> Answer | Failure:
-    """Waits for the end of an operation and returns its outcome. Cancels it if an exception ends the wait, such as KeyboardInterrupt.
+    """Waits for the end of an operation and returns its outcome.
 
-    The core cancels it if a signal handler raises before this function has it.
+    The caller cancels it if an exception ends the wait, because a signal handler may raise before this function has it. A value that
+    the caller does not have yet is deleted then, which cancels it too.
     """
-    try:
-        wait(op)
-        return op.outcome()
-    except BaseException:
-        op.cancel()
-        raise
+    wait(op)
+    return op.outcome()
 
 
 def ended(call: Call[Any]) -> Op:
