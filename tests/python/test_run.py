@@ -12,6 +12,7 @@ import sys
 import threading
 import types
 import zlib
+from typing import Any
 
 import logs
 import pytest
@@ -205,6 +206,33 @@ def test_a_plain_run_costs_few_calls(emulator: Emulator) -> None:
     """
     expected = ["run run_plain run_plain", "run run_plain current run_plain ended"]
     assert output(code, **emulator.environment()).splitlines() == expected
+
+
+class Once:
+    """A number of seconds that is read once."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = [seconds]
+
+    def __float__(self) -> float:
+        return self._seconds.pop()
+
+
+@pytest.mark.parametrize("kind", ["synchronous", "asynchronous"])
+def test_a_failed_run_reads_its_time_limit_no_second_time(emulator: Emulator, kind: str) -> None:
+    client, twin = emulator.client(), logs.async_client(emulator.api_key, emulator_host=emulator.address)
+
+    def run(*arguments: Any, **options: Any) -> object:
+        return client.run(*arguments, **options) if kind == "synchronous" else asyncio.run(twin.run(*arguments, **options))
+
+    for _ in range(2):
+        # The first run makes the core of a client.
+        assert run("emulator/echo", {}, timeout=Once(60.0))
+    with pytest.raises(libfal.NotFoundError):
+        run("nobody/nothing", {}, timeout=Once(60.0))
+    with pytest.raises(libfal.FalClientTimeoutError) as caught:
+        run("emulator/slow", {"ms": 60_000}, timeout=Once(0.1))
+    assert caught.value.timeout == 0.1
 
 
 JSON = [

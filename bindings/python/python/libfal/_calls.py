@@ -119,17 +119,17 @@ def run_plain(core: Core | None, application: str, arguments: object, timeout: _
         found = core.run_plain(application, arguments, limit, STEP)
         if type(found) is dict:
             return found
-        return output(outcome(found) if type(found) is Op else found, timeout)
+        return output(outcome(found) if type(found) is Op else found, None if timeout is None else limit)
     except BaseException:
         if type(found) is Op:
             found.cancel()
         raise
 
 
-def output(found: Any, timeout: _Seconds | None) -> dict[str, Any]:
+def output(found: Any, limit: float | None) -> dict[str, Any]:
     """Returns the output of a run, which the core has decoded if it can, or raises its failure."""
     if type(found) is Failure:
-        raise error(found, maybe_seconds("timeout", timeout))
+        raise error(found, limit)
     output: dict[str, Any] = decoded(found) if type(found) is Answer else found
     return output
 

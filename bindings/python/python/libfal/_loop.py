@@ -371,7 +371,7 @@ async def run_plain(core: Core | None, application: str, arguments: object, time
             found = found.output()
             if type(found) is dict:
                 return found
-        return _calls.output(found, timeout)
+        return _calls.output(found, None if timeout is None else limit)
     except BaseException:
         if type(found) is Op:
             found.cancel()
