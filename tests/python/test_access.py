@@ -70,6 +70,8 @@ def test_a_token_needs_sensible_wishes(emulator: Emulator) -> None:
 def test_a_token_shows_only_as_its_text() -> None:
     token = libfal.AppToken("fake-secret-token", 60)
     assert repr(token) == str(token) == "libfal.AppToken('****', expires_in=60)"
+    # As a report of an error shows one that is being made.
+    assert repr(libfal.AppToken.__new__(libfal.AppToken)) == "libfal.AppToken('****', expires_in=None)"
     assert token.text == "fake-secret-token" and "text" not in getattr(token, "__dict__", {})
     twin = libfal.AppToken("fake-secret-token", 60)
     assert token == twin and hash(token) == hash(twin) and token != libfal.AppToken("fake-secret-token")

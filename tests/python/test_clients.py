@@ -6,10 +6,12 @@ import copy
 import datetime
 import inspect
 import itertools
+import linecache
 import pickle
 import sys
 import traceback
 from pathlib import Path
+from types import FrameType
 from typing import Any, Callable, Union
 
 import logs
@@ -91,6 +93,8 @@ def test_no_function_that_takes_a_key_keeps_it_in_a_variable_when_it_raises(home
 
     secret = KEY.partition(":")[2]
     folder, token = str(home), f"{secret}-of-a-token"
+    closed = libfal.SyncClient(anonymous=True)
+    closed.close()
     calls: list[Callable[[], object]] = [
         lambda: libfal.explain(KEY, profile="a"),
         lambda: libfal.explain(KEY, config_path="a\0b"),
@@ -103,6 +107,7 @@ def test_no_function_that_takes_a_key_keeps_it_in_a_variable_when_it_raises(home
         lambda: libfal.store_in_keyring("a\ud800", KEY),
         lambda: libfal.store_in_keyring("a", f"{KEY}\ud800"),
         lambda: libfal.AppToken(token.encode()),  # type: ignore[arg-type]
+        lambda: closed.set_credentials(KEY),
     ]
     waits: list[Callable[[], object]] = [lambda: libfal.explain(KEY), lambda: libfal.store_key("a", KEY, config_path=home / "config.toml")]
     for call in [*calls, *waits]:
@@ -111,6 +116,55 @@ def test_no_function_that_takes_a_key_keeps_it_in_a_variable_when_it_raises(home
         with pytest.raises(BaseException) as caught:
             call()
         assert secret not in variables(caught.value)
+
+
+@pytest.mark.parametrize("name", ["client", "async client", "set_credentials", "AppToken", "explain", "store_key"])
+def test_ctrl_c_leaves_no_key_in_a_variable(home: Path, name: str) -> None:
+    """At each line from the try statement on, before which a signal handler only runs at the entry."""
+    secret, client = KEY.partition(":")[2], libfal.SyncClient(anonymous=True)
+    token = libfal.AppToken(secret)
+    calls: dict[str, Callable[[], object]] = {
+        "client": lambda: libfal.SyncClient(KEY),
+        "async client": lambda: libfal.AsyncClient(app_token=token),
+        "set_credentials": lambda: client.set_credentials(KEY),
+        "AppToken": lambda: libfal.AppToken(secret, 5),
+        "explain": lambda: libfal.explain(KEY),
+        "store_key": lambda: libfal.store_key("a", KEY, config_path=home / "config.toml"),
+    }
+    steps = 0
+    while error := interrupted(calls[name], steps + 1):
+        assert type(error) is KeyboardInterrupt and secret not in variables(error)
+        steps += 1
+    assert steps > 1
+
+
+def interrupted(call: Callable[[], object], line: int) -> BaseException | None:
+    """Makes a call of libfal, raises KeyboardInterrupt at this line of it, and returns what it raised."""
+    package, left = str(Path(libfal.__file__).parent), line
+    has_begun = False
+
+    def step(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left, has_begun
+        if not frame.f_code.co_filename.startswith(package):
+            return None
+        if event == "line" and has_begun:
+            left -= 1
+            if not left:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        has_begun = has_begun or linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip() == "try:"
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        # Python drops what its deletion would raise.
+        _kept = call()
+        return None
+    except BaseException as error:
+        return error
+    finally:
+        sys.settrace(before)
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -214,18 +214,19 @@ class Base:
             keyring: Whether to search the system keyring. By default only if FAL_KEYRING=1.
             config_path: Read this configuration file instead of FAL_CONFIG_PATH or ~/.fal/config.toml.
         """
-        core = self._open()
+        options: object = None
         try:
+            core = self._open()
             options, functions = credential_options(key, profile, app_token, credential, anonymous, keyring, config_path)
+            before = self._functions
+            self._functions = before[0], *functions
+            _callbacks.let_go(before[1:])
+            self._has_defaults, self._identity = False, (id(self),)
+            core.set_credentials(options)
         except BaseException as error:
             # As in the constructor.
-            key = app_token = credential = None
+            key = app_token = credential = options = None
             raise error.with_traceback(None)
-        before = self._functions
-        self._functions = before[0], *functions
-        _callbacks.let_go(before[1:])
-        self._has_defaults, self._identity = False, (id(self),)
-        core.set_credentials(options)
 
     def known_scope(self) -> _Scope | None:
         """Return the scope of the key in use, if check() or an earlier response has shown it."""

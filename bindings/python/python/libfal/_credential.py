@@ -30,14 +30,15 @@ class AppToken:
     __slots__ = ("_expires_in", "_text")
 
     def __init__(self, text: str, expires_in: float | None = None) -> None:
-        # First, so that repr() serves reports of the error.
-        self._expires_in = expires_in
-        if not isinstance(text, str):
-            kind = type(text).__name__
+        try:
+            self._expires_in = expires_in
+            if not isinstance(text, str):
+                raise TypeError(f"the text of a token is a str, not {type(text).__name__}")
+            self._text = text
+        except BaseException:
             # So that no report with the variables of each function has the token.
             del text
-            raise TypeError(f"the text of a token is a str, not {kind}")
-        self._text = text
+            raise
 
     @property
     def text(self) -> str:
@@ -50,7 +51,8 @@ class AppToken:
         return self._expires_in
 
     def __repr__(self) -> str:
-        return f"libfal.AppToken('****', expires_in={self._expires_in!r})"
+        # A report of an error may show one that is being made.
+        return f"libfal.AppToken('****', expires_in={getattr(self, '_expires_in', None)!r})"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AppToken):
