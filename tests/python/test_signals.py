@@ -44,13 +44,23 @@ def test_no_call_is_left_behind(emulator: Emulator, call: str) -> None:
         process.communicate("\n", timeout=30)
 
 
-@pytest.mark.parametrize("options", ["", ', hint="a"'])
-@pytest.mark.parametrize("kind", ["synchronous", "asynchronous"])
-def test_a_call_is_cancelled_whose_exception_is_kept(emulator: Emulator, kind: str, options: str) -> None:
+KEPT = {
+    "run": ("synchronous", 'client.run("emulator/slow", {"ms": 60_000})'),
+    "run with options": ("synchronous", 'client.run("emulator/slow", {"ms": 60_000}, hint="a")'),
+    "run of AsyncClient": ("asynchronous", 'await twin.run("emulator/slow", {"ms": 60_000})'),
+    "run of AsyncClient with options": ("asynchronous", 'await twin.run("emulator/slow", {"ms": 60_000}, hint="a")'),
+    "realtime": ("synchronous", 'client.realtime("emulator/realtime").__enter__()'),
+    "realtime of AsyncClient": ("asynchronous", 'await twin.realtime("emulator/realtime").__aenter__()'),
+}
+
+
+@pytest.mark.parametrize("call", KEPT)
+def test_a_call_is_cancelled_whose_exception_is_kept(emulator: Emulator, call: str) -> None:
     """As by pytest, and by an interactive Python. The exception comes at each step of the functions that have the operation."""
+    kind, what = KEPT[call]
     code = f"""
         import asyncio, sys, time, traceback, libfal, logs
-        NAMES = {{"finish", "_at_once", "outcome", "output", "run_plain", "step", "value_of", "wait", "ended"}}
+        NAMES = {{"finish", "_at_once", "outcome", "output", "run_plain", "step", "value_of", "wait", "ended", "_begun"}}
         left = 0
 
         def step(frame, event, _):
@@ -66,7 +76,7 @@ def test_a_call_is_cancelled_whose_exception_is_kept(emulator: Emulator, kind: s
 
         def synchronous():
             sys.settrace(step)
-            client.run("emulator/slow", {{"ms": 60_000}}{options})
+            {what if kind == "synchronous" else None}
 
         async def main():
             def give_up(task=asyncio.current_task()):
@@ -76,7 +86,7 @@ def test_a_call_is_cancelled_whose_exception_is_kept(emulator: Emulator, kind: s
             await twin.run("emulator/echo", {{}})
             asyncio.get_running_loop().call_later(0.05, give_up)
             sys.settrace(step)
-            await twin.run("emulator/slow", {{"ms": 60_000}}{options})
+            {what if kind == "asynchronous" else None}
 
         def asynchronous():
             asyncio.run(main())
@@ -88,12 +98,17 @@ def test_a_call_is_cancelled_whose_exception_is_kept(emulator: Emulator, kind: s
             left = steps
             try:
                 {kind}()
+                sys.settrace(None)
+                break
             except KeyboardInterrupt as error:
                 kept.append(error)
             except asyncio.CancelledError:
                 break
         frames = [frame for error in kept for frame, _ in traceback.walk_tb(error.__traceback__)]
-        ops = [value for frame in frames for value in frame.f_locals.values() if type(value) is libfal._libfal.Op]
+        values = [value for frame in frames for value in frame.f_locals.values()]
+        values += [held for value in values if type(value) is list for held in value]
+        values += [value.op() for value in values if type(value) is libfal._libfal.Session]
+        ops = [value for value in values if type(value) is libfal._libfal.Op]
         end = time.monotonic() + 10
         while not all(op.ended() for op in ops) and time.monotonic() < end:
             time.sleep(0.01)

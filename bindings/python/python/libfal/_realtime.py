@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import starmap
 
 from . import _calls, _inputs, _libfal, _loop
 from ._errors import RealtimeError, error, failed
@@ -391,16 +392,26 @@ class _Opening(Generic[_C]):
     _connection: Any
 
     def __init__(self, start: Callable[[], Session | Failure], make: Callable[[Session], _C]) -> None:
-        self._open: Callable[[], Any] | None = lambda: make(value_of(start()))
+        self._open: tuple[Callable[[], Session | Failure], Callable[[Session], Any]] | None = start, make
 
     def _begun(self) -> Any:
         if self._open is None:
             remedy = "Call the method of the client again for another connection."
             raise failed("FAL_E_TAKEN", "the connection was opened by another with statement", remedy=remedy)
-        self._connection = self._open()
-        # The connection has what it needs. A client whose last reference is here is deleted when the statement goes on.
-        self._open = None
-        return self._connection
+        start, make = self._open
+        # As in Started.
+        held: list[Session | Failure] = []
+        try:
+            held.extend(starmap(start, ((),)))
+            self._connection = make(value_of(held[0]))
+            # The connection has what it needs. A client whose last reference is here is deleted when the statement goes on.
+            self._open = None
+            return self._connection
+        except BaseException:
+            for session in held:
+                if isinstance(session, Session):
+                    session.op().cancel()
+            raise
 
     def __getattr__(self, name: str) -> NoReturn:
         begin = "async with" if isinstance(self, AsyncOpening) else "with"
