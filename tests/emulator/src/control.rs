@@ -338,15 +338,18 @@ impl Query {
         let enough =
             |arrivals: &[Arrival]| self.wait_for == 0 || matching(arrivals) >= self.wait_for;
         state.arrivals.settled_when(self.timeout, enough).await;
-        Ok(ok(&state.arrivals.look(|arrivals, tally| {
+        // They are masked without the lock, since that takes its time.
+        let (page, next, count, tally) = state.arrivals.look(|arrivals, tally| {
             let (page, next) = self.page.of(arrivals, &self.filter);
-            json!({
-                "count": matching(arrivals),
-                "requests": page.into_iter().map(Arrival::to_json).collect::<Vec<_>>(),
-                "next": next,
-                "dropped": tally.dropped,
-                "dropped_bodies": tally.dropped_bodies,
-            })
+            let page: Vec<Arrival> = page.into_iter().cloned().collect();
+            (page, next, matching(arrivals), tally)
+        });
+        Ok(ok(&json!({
+            "count": count,
+            "requests": page.iter().map(Arrival::to_json).collect::<Vec<_>>(),
+            "next": next,
+            "dropped": tally.dropped,
+            "dropped_bodies": tally.dropped_bodies,
         })))
     }
 }

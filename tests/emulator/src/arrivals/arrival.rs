@@ -1,6 +1,7 @@
 //! What is recorded of a request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
@@ -8,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, HeaderMap, PROXY_AUTHORIZATION};
 use serde_json::{Map, Value, json};
 
+use super::shown::Credentials;
 use crate::clock;
 use crate::server::Service;
 use crate::tokens;
@@ -187,6 +189,8 @@ pub struct Arrival {
     pub made: bool,
     /// The `x-fal-request-id` that the gateway assigned.
     pub request_id: Option<String>,
+    /// What is shown nowhere.
+    pub(crate) credentials: Arc<Credentials>,
     pub(super) began: Instant,
     /// The log's revision when the arrival last changed.
     pub(crate) revision: u64,
@@ -234,9 +238,10 @@ impl Arrival {
         }
     }
 
-    /// The JSON that the control API returns.
+    /// The JSON that the control API returns. The credentials of the request are masked in it.
     pub fn to_json(&self) -> Value {
-        let mut headers: Map<String, Value> = self
+        let shown = self.shown();
+        let mut headers: Map<String, Value> = shown
             .headers
             .iter()
             .map(|(name, value)| (name.clone(), json!(value)))
@@ -251,18 +256,18 @@ impl Arrival {
             "connection": self.connection,
             "method": self.method,
             "host": self.host,
-            "path": self.path,
-            "query": self.query,
+            "path": shown.path,
+            "query": shown.query,
             "headers": headers,
             "had_key": self.had_key(),
             "token": self.token,
             "proxied": self.proxied,
             "body_length": self.body_length,
-            "body": self.body.to_json(),
+            "body": shown.body.to_json(),
             "response_length": self.response_length,
             "dropped": self.dropped,
-            "unknown": self.unknown,
-            "endpoint": self.endpoint(),
+            "unknown": shown.unknown,
+            "endpoint": shown.endpoint(),
             "outcome": self.outcome.to_json(),
             "executed": self.executed,
             "made": self.made,

@@ -10,10 +10,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::arrival::{Arrival, ArrivedBody, Authorization, Head, Outcome, plain_headers};
+use super::shown::Credentials;
 use crate::tokens;
 
 /// The number of arrivals that are kept by default.
 pub const KEPT_ARRIVALS: usize = 100_000;
+
+/// The number of arrivals with which a new one may share its credentials.
+const RECENT: usize = 16;
 
 /// How much the journal of arrivals holds, so that a server can run for days. The oldest goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +85,15 @@ impl Records {
         }
     }
 
+    /// The credentials of a request, shared with a recent one that has the same.
+    fn credentials(&self, head: &Head<'_>) -> Arc<Credentials> {
+        let found = Credentials::of(head);
+        let recent = self.arrivals.iter().rev().take(RECENT);
+        let mut recent = recent.map(|arrival| &arrival.credentials);
+        let same = recent.find(|known| ***known == found);
+        same.map_or_else(|| Arc::new(found), Arc::clone)
+    }
+
     fn strip(&mut self, index: usize) {
         let arrival = &mut self.arrivals[index];
         let weight = arrival.weight();
@@ -134,6 +147,7 @@ impl Log {
         records.last_ordinal += 1;
         records.tally.revision += 1;
         let (ordinal, revision) = (records.last_ordinal, records.tally.revision);
+        let credentials = records.credentials(head);
         records.arrivals.push(Arrival {
             ordinal,
             at: head.at,
@@ -160,6 +174,7 @@ impl Log {
             executed: false,
             made: false,
             request_id: None,
+            credentials,
             began: Instant::now(),
             revision,
         });

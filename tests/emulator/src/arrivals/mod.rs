@@ -1,8 +1,9 @@
-//! The requests that the emulator received, in order, without secrets.
+//! The requests that the emulator received, in order.
 
 mod arrival;
 mod filter;
 mod log;
+mod shown;
 
 pub use arrival::{Arrival, ArrivedBody, Authorization, KEPT_BODY, Outcome};
 pub(crate) use arrival::{Head, millis, plain_headers};

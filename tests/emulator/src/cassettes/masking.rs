@@ -11,7 +11,7 @@ use hyper::header::{AUTHORIZATION, COOKIE, HeaderMap, PROXY_AUTHORIZATION, SET_C
 use super::urls;
 
 /// Replaces a secret. In a recorded input it fits any text.
-pub(super) const MASKED: &str = "****";
+pub(crate) const MASKED: &str = "****";
 
 /// A shorter text is not recognised as a secret by itself.
 const SHORTEST: usize = 8;
@@ -34,7 +34,7 @@ const SECRET_NAMES: [&str; 12] = [
 
 /// The secrets that the recorder has seen.
 #[derive(Default)]
-pub(super) struct Mask(Mutex<Known>);
+pub(crate) struct Mask(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
@@ -46,7 +46,7 @@ struct Known {
 }
 
 /// Whether the value of this name is a secret.
-pub(super) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let ends = name.ends_with("token") || name.ends_with("access_key") || name == "sig";
     ends || SECRET_NAMES.iter().any(|secret| name.contains(secret))
@@ -54,7 +54,7 @@ pub(super) fn is_secret(name: &str) -> bool {
 
 impl Mask {
     /// Knows a secret from now on: a key, a token or a cookie.
-    pub(super) fn learn(&self, secret: &str) {
+    pub(crate) fn learn(&self, secret: &str) {
         let secret = secret.trim();
         // The first half of a key is public.
         let hidden = secret.split_once(':').map_or(secret, |(_, hidden)| hidden);
@@ -121,7 +121,7 @@ impl Mask {
     }
 
     /// `text` without secrets.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         let mut masked =
             without_known(text, &self.0.lock().unwrap_or_else(PoisonError::into_inner));
         masked = urls::replaced(&masked, &mut |url| urls::unsigned(url));
@@ -130,7 +130,7 @@ impl Mask {
     }
 
     /// The value of a member, parameter or header without secrets.
-    pub(super) fn value(&self, name: Option<&str>, value: &str) -> String {
+    pub(crate) fn value(&self, name: Option<&str>, value: &str) -> String {
         if name.is_some_and(is_secret) && !value.is_empty() {
             return MASKED.into();
         }
@@ -138,7 +138,7 @@ impl Mask {
     }
 
     /// Whether bytes that are no text contain a secret.
-    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = known.plain.iter().chain(&known.coded);
         all.any(|secret| contains(bytes, secret.as_bytes()))

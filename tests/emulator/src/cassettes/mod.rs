@@ -24,6 +24,7 @@ mod urls;
 
 use std::sync::Arc;
 
+pub(crate) use masking::{MASKED, Mask, is_secret};
 pub(crate) use recorder::Recorder;
 pub use recorder::Recording;
 pub(crate) use replay::{Chosen, Replay};

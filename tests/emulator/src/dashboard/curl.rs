@@ -14,13 +14,20 @@ const SENT: [&str; 2] = ["accept", "content-type"];
 const MASK: &str = "****";
 
 /// A line for a POSIX shell, with the key as `$FAL_KEY` and a token as `$FAL_TOKEN`; or why there is
-/// none.
-pub(super) fn line(arrival: &Arrival, address: SocketAddr) -> Result<String, &'static str> {
+/// none. `arrival` is what is shown of `whole`.
+pub(super) fn line(
+    whole: &Arrival,
+    arrival: &Arrival,
+    address: SocketAddr,
+) -> Result<String, &'static str> {
     if arrival.outcome == Outcome::Status(101) {
         return Err("curl cannot repeat a WebSocket.");
     }
     if arrival.dropped {
         return Err("The body is no longer there.");
+    }
+    if arrival.body != whole.body {
+        return Err("The body has a secret, which is not shown.");
     }
     let (before, data) = body(arrival)?;
     let mut line = format!("{before}curl -X {}", arrival.method);
@@ -35,6 +42,9 @@ pub(super) fn line(arrival: &Arrival, address: SocketAddr) -> Result<String, &'s
     }
     for (name, value) in &arrival.headers {
         if SENT.contains(&name.as_str()) || name.starts_with("x-fal-") {
+            if whole.headers.get(name) != Some(value) {
+                return Err("A header has a secret, which is not shown.");
+            }
             line += &format!(" -H {}", quoted(&format!("{name}: {value}")));
         }
     }
@@ -77,7 +87,7 @@ fn url(arrival: &Arrival, address: SocketAddr) -> Result<String, &'static str> {
         url
     };
     if repeated.contains(MASK) {
-        return Err("The URL has a signature, which the journal does not keep.");
+        return Err("The URL has a secret, which is not shown.");
     }
     Ok(repeated)
 }

@@ -60,7 +60,7 @@ fn cost(state: &State, record: &Record) -> Option<f64> {
 
 /// A line of the list.
 pub(super) fn row(state: &State, arrival: &Arrival) -> Value {
-    line(state, arrival, &Known::of(state, arrival))
+    line(state, &arrival.shown(), &Known::of(state, arrival))
 }
 
 fn line(state: &State, arrival: &Arrival, known: &Known) -> Value {
@@ -98,10 +98,12 @@ fn preview(body: &ArrivedBody) -> Option<String> {
     Some(text.chars().take(PREVIEW).collect())
 }
 
-/// Everything that is known about a request, without secrets.
+/// Everything that is known about a request, without its credentials.
 pub(super) fn detail(state: &State, arrival: &Arrival) -> Value {
     let known = Known::of(state, arrival);
     let record = known.caused(arrival);
+    let (credentials, whole) = (&arrival.credentials, arrival);
+    let arrival = &arrival.shown();
     let mut detail = line(state, arrival, &known);
     detail["connection"] = json!(arrival.connection);
     detail["headers"] = json!(arrival.headers);
@@ -109,7 +111,9 @@ pub(super) fn detail(state: &State, arrival: &Arrival) -> Value {
     detail["input"] = shown(&arrival.body, arrival.body_length);
     detail["response"] = shown(&arrival.response, arrival.response_length);
     if let Some(output) = record.and_then(|record| record.output.as_deref()) {
-        detail["output"] = shown(&ArrivedBody::new(output), output.len() as u64);
+        let mut kept = ArrivedBody::new(output);
+        credentials.body(&mut kept);
+        detail["output"] = shown(&kept, output.len() as u64);
     }
     if let Some(job) = &known.job {
         let states = job.states().into_iter();
@@ -128,11 +132,11 @@ pub(super) fn detail(state: &State, arrival: &Arrival) -> Value {
             "unit_price": dollars(record.price as f64),
             "own": record.is_own(),
             "log": record.lines.iter().map(|line| json!({
-                "at": clock::rfc3339_millis(line.time), "level": line.level, "message": line.message,
+                "at": clock::rfc3339_millis(line.time), "level": line.level, "message": credentials.text(&line.message),
             })).collect::<Vec<_>>(),
         });
     }
-    match curl::line(arrival, state.address) {
+    match curl::line(whole, arrival, state.address) {
         Ok(line) => detail["curl"] = json!(line),
         Err(why) => detail["no_curl"] = json!(why),
     }

@@ -3,6 +3,8 @@
 use std::io::Write;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use fal_emulator::{Emulator, Fault};
 use serde_json::{Value, json};
 
@@ -444,4 +446,62 @@ fn sessions_are_looked_at_one_by_one() {
     // Looking at a session does not begin one.
     assert_eq!(get(&emulator, ".json?session=none")["matched"], 0);
     assert_eq!(get(&emulator, ".json")["sessions"], json!(["mine"]));
+}
+
+#[test]
+fn no_credential_of_a_request_is_shown_wherever_it_is() {
+    let emulator = Emulator::start().unwrap();
+    let key = emulator.api_key();
+    let coded = STANDARD.encode(format!("user:{key}"));
+    let input = json!({
+        "prompt": format!("Key {key}"), (secret(key)): [secret(key)], "coded": coded, "kept": "a lighthouse",
+        "password": "short",
+    });
+    Request::run(&format!("emulator/echo/{}", secret(key)), &input)
+        .key(key)
+        .header("Cookie", "session=fake-cookie-1234; other=fake-cookie-5678")
+        .header("X-Fal-Token", "fake-token-1234")
+        .header("X-Fal-Tags", secret(key))
+        .send(&emulator);
+    Request::run(
+        &format!("emulator/echo?key={key}&q=1"),
+        &json!({ "key": key }),
+    )
+    .key(key)
+    .send(&emulator);
+    let log = json!({ "logs": [format!("with {key}")], "output": { "again": key } });
+    ran(&emulator, "emulator/job", &log, key);
+    let logged = Request::new("PUT", "fal.run", "/emulator/echo").key(key);
+    logged.bytes(format!("not json {key}")).send(&emulator);
+    let hidden = [
+        secret(key),
+        &coded[8..40],
+        "fake-cookie",
+        "fake-token",
+        "\"short\"",
+    ];
+    let journal = Request::get(&emulator.host(), "/_emulator/requests")
+        .send(&emulator)
+        .json();
+    let mut shown = vec![get(&emulator, ".json").to_string(), journal.to_string()];
+    shown.extend((1..=4).map(|ordinal| detail(&emulator, ordinal).to_string()));
+    for text in &shown {
+        for part in hidden {
+            assert!(!text.contains(part), "{part}: {text}");
+        }
+    }
+    // The rest is there, and the test's own view has what really arrived.
+    assert!(shown[1].contains("a lighthouse") && shown[2].contains("a lighthouse"));
+    assert_eq!(journal["requests"][1]["query"], "key=****&q=1");
+    let arrivals = emulator.arrivals();
+    assert!(arrivals[0].headers["cookie"].contains("fake-cookie-1234"));
+    assert_eq!(arrivals[1].body.json().unwrap()["key"], key);
+    let whys = [1, 2].map(|ordinal| detail(&emulator, ordinal)["no_curl"].clone());
+    assert_eq!(
+        whys,
+        [
+            "The body has a secret, which is not shown.",
+            "The body has a secret, which is not shown."
+        ]
+    );
 }
