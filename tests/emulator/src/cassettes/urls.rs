@@ -21,15 +21,13 @@ const SIGNED: [&str; 12] = [
     "secret",
 ];
 
-/// `text` with each URL of HTTP in it replaced by what `replace` returns for it, if anything.
+/// `text` with each URL in it replaced by what `replace` returns for it, if anything. A URL has a scheme
+/// and `//`, or only the latter.
 pub(super) fn replaced(text: &str, replace: &mut dyn FnMut(&str) -> Option<String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = ["http://", "https://"]
-        .iter()
-        .filter_map(|s| rest.find(s))
-        .min()
-    {
+    while let Some(slashes) = rest.find("//") {
+        let at = slashes - scheme_length(&rest[..slashes]);
         let (head, tail) = rest.split_at(at);
         out.push_str(head);
         let (url, after) = tail.split_at(tail.find(is_outside).unwrap_or(tail.len()));
@@ -43,31 +41,46 @@ pub(super) fn replaced(text: &str, replace: &mut dyn FnMut(&str) -> Option<Strin
     out
 }
 
+/// The length of the scheme at the end of `text`, with its colon; 0 if there is none.
+fn scheme_length(text: &str) -> usize {
+    let Some(before) = text.strip_suffix(':') else {
+        return 0;
+    };
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+    match before.len() - before.trim_end_matches(is_part).len() {
+        0 => 0,
+        length => length + 1,
+    }
+}
+
 fn is_outside(c: char) -> bool {
     c.is_whitespace() || c.is_control() || "\"'<>`{}|^()[]".contains(c)
 }
 
-/// A URL without the query that signs it and without a password; `None` if it has neither.
+/// A URL without the query or fragment that signs it and without a password; `None` if it has neither.
 pub(super) fn unsigned(url: &str) -> Option<String> {
-    let (place, query) = match url.split_once('?') {
-        Some((place, query)) => (place, Some(query)),
-        None => (url, None),
-    };
-    let (scheme, rest) = place.split_once("://")?;
-    let authority = &rest[..rest.find('/').unwrap_or(rest.len())];
-    let place = authority
-        .rsplit_once('@')
-        .map(|(_, host)| format!("{scheme}://{MASKED}@{host}{}", &rest[authority.len()..]));
-    let query = query.map(|query| (query, is_signed(query)));
-    match (place, query) {
-        (None, None | Some((_, false))) => None,
-        (Some(place), None) => Some(place),
-        (Some(place), Some((query, false))) => Some(format!("{place}?{query}")),
-        (place, Some((_, true))) => {
-            let place = place.unwrap_or_else(|| url.split('?').next().unwrap_or_default().into());
-            Some(format!("{place}?{MASKED}"))
-        }
+    let (place, query) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+    let slashes = place.find("//")? + 2;
+    let (scheme, rest) = place.split_at(slashes);
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map(|(_, host)| host);
+    // A fragment without a value is a place in a page.
+    let is_signed = query.len() > 1
+        && (query.starts_with('?') || query.contains('='))
+        && is_signed(&query[1..]);
+    if host.is_none() && !is_signed {
+        return None;
     }
+    let place = match host {
+        Some(host) => format!("{scheme}{MASKED}@{host}{path}"),
+        None => place.to_owned(),
+    };
+    let query = if is_signed {
+        format!("{}{MASKED}", &query[..1])
+    } else {
+        query.to_owned()
+    };
+    Some(format!("{place}{query}")).filter(|masked| masked != url)
 }
 
 fn is_signed(query: &str) -> bool {
@@ -108,6 +121,14 @@ mod tests {
                 Some("https://a.b/c?****"),
             ),
             ("https://u:p@a.b/c", Some("https://****@a.b/c")),
+            ("HTTPS://u:p@a.b", Some("HTTPS://****@a.b")),
+            ("postgres://u:p@db/x", Some("postgres://****@db/x")),
+            ("postgres://****@db/x", None),
+            ("//a.b/c?X-Amz-Signature=1", Some("//a.b/c?****")),
+            ("wss://a.b?token=1", Some("wss://a.b?****")),
+            ("https://a.b/c#access_token=1", Some("https://a.b/c#****")),
+            ("https://a.b/c#token-usage", None),
+            ("//", None),
             ("https://u:p@a.b/c?x=1", Some("https://****@a.b/c?x=1")),
             ("https://u:p@a.b/c?token=1", Some("https://****@a.b/c?****")),
         ] {
@@ -117,7 +138,7 @@ mod tests {
 
     #[test]
     fn urls_are_found_in_texts() {
-        let text = "see \"https://a.b/c?d\", <http://e> and http://";
+        let text = "see \"https://a.b/c?d\", <HTTP://e> and http:// (//f/g) a+b://h // é://i";
         let mut found = Vec::new();
         let same = replaced(text, &mut |url| {
             found.push(url.to_owned());
@@ -129,8 +150,12 @@ mod tests {
                 text,
                 vec![
                     "https://a.b/c?d".into(),
-                    "http://e".into(),
-                    "http://".into()
+                    "HTTP://e".into(),
+                    "http://".into(),
+                    "//f/g".into(),
+                    "a+b://h".into(),
+                    "//".into(),
+                    "//i".into()
                 ]
             )
         );
