@@ -9,7 +9,7 @@ use super::input;
 use super::notation::Layout;
 use super::recorder::Recorder;
 use super::tape::{self, Event, Media, Recorded};
-use super::urls;
+use super::texts;
 
 /// The longest text in bytes that is a part of its recording; a longer one is a file beside it.
 const LONGEST_TEXT: usize = 64 * 1024;
@@ -79,10 +79,15 @@ pub(super) fn media(recorder: &Recorder, body: &Body, content_type: &str) -> io:
     if body.is_too_large {
         return Ok(recorder.folder.too_large(body.size));
     }
-    if recorder.mask.is_in(&body.bytes) {
+    let text = std::str::from_utf8(&body.bytes).ok();
+    let masked = text.map(|text| texts::kept(recorder, text, false));
+    let bytes = masked.as_deref().map_or(&body.bytes[..], str::as_bytes);
+    if recorder.mask.is_in(bytes) {
         return Ok(left_out("it contains a secret"));
     }
-    recorder.folder.keep(&body.bytes, content_type)
+    recorder
+        .folder
+        .keep(bytes, &recorder.mask.text(content_type))
 }
 
 /// Puts a body into its recording.
@@ -101,7 +106,10 @@ pub(super) fn put(
         }
         Some(text) if is_known => match json(recorder, text) {
             Some((json, spaced)) => (recorded.json, recorded.spaced) = (Some(json), spaced),
-            None if text.len() <= LONGEST_TEXT => recorded.text = Some(plain(recorder, text)),
+            // A file of JSON would not get the URLs of uploads when it replays.
+            None if text.len() <= LONGEST_TEXT || texts::is_json(text) => {
+                recorded.text = Some(texts::kept(recorder, text, true));
+            }
             None => recorded.media = Some(media(recorder, body, content_type)?),
         },
         _ => recorded.media = Some(media(recorder, body, content_type)?),
@@ -128,7 +136,7 @@ fn events(recorder: &Recorder, text: &str, ends: &[(u64, usize)]) -> Vec<Event> 
                 text: None,
             });
         } else if !piece.is_empty() {
-            let text = Some(plain(recorder, piece));
+            let text = Some(texts::kept(recorder, piece, true));
             events.push(Event {
                 at_ms,
                 data: None,
@@ -154,20 +162,13 @@ fn json(recorder: &Recorder, text: &str) -> Option<(Box<serde_json::value::RawVa
     Some((json, layout == Layout::Spaced))
 }
 
-fn plain(recorder: &Recorder, text: &str) -> String {
-    let named = urls::replaced(text, &mut |url| {
-        let hash = recorder.uploads.hash(url)?;
-        Some(format!("{}{hash}", input::UPLOADED))
-    });
-    recorder.mask.text(&named)
-}
-
 /// A long data URL with the name of a file in place of its content. A file that cannot be written, or
 /// that would not give the same URL again, stays in the recording.
 fn data_file(recorder: &Recorder, url: &str) -> Option<String> {
     let (head, content) = url.strip_prefix("data:")?.split_once(";base64,")?;
     let bytes = STANDARD.decode(content).ok()?;
-    if STANDARD.encode(&bytes) != content || recorder.mask.is_in(&bytes) {
+    let is_clean = recorder.mask.is_clean(head) && !recorder.mask.is_in(&bytes);
+    if STANDARD.encode(&bytes) != content || !is_clean {
         return None;
     }
     let name = recorder.folder.keep(&bytes, head).ok()?.file?;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::masking::{self, MASKED, Mask};
-use super::notation::{self, Layout};
+use super::notation::{self, Layout, Part};
 use super::tape::Tape;
 use super::{names, urls};
 use crate::server::Request;
@@ -165,7 +165,13 @@ pub(super) fn kept(
     uploaded: &mut dyn FnMut(&str) -> Option<String>,
     data: &mut dyn FnMut(&str) -> Option<String>,
 ) -> String {
-    notation::written(json, layout, &mut |name, text| {
+    notation::written(json, layout, &mut |part| {
+        let text = match part {
+            Part::Number => return Some("0".into()),
+            Part::Text("", true) => return None,
+            Part::Text(_, true) => return Some(MASKED.into()),
+            Part::Name(text) | Part::Text(text, false) => text,
+        };
         if text.len() > LONGEST_DATA
             && text.starts_with("data:")
             && let Some(data) = data(text)
@@ -175,9 +181,17 @@ pub(super) fn kept(
         let named = urls::replaced(text, &mut |url| {
             uploaded(url).map(|hash| format!("{UPLOADED}{hash}"))
         });
-        let masked = mask.value(name, &named);
+        // JSON in a string, as models write the arguments of tools.
+        let inner =
+            is_json(&named).then(|| kept(&named, Layout::Same, mask, uploaded, &mut |_| None));
+        let masked = mask.text(&inner.unwrap_or(named));
         (masked != text).then_some(masked)
     })
+}
+
+/// Whether a text is an object or an array of JSON.
+pub(super) fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
 /// A data URL with the hash of its content in place of the content.

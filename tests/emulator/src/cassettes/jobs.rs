@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::input::Input;
+use super::input::{self, Input};
 use super::masking::Mask;
+use super::notation::Layout;
 use super::tape::{Line, Queue, Seen};
 
 /// A submitted request.
@@ -68,7 +69,7 @@ fn is_unfinished(status: u16, body: &[u8]) -> bool {
 impl Open {
     fn note(&mut self, status: &Value, mask: &Mask) {
         let at_ms = millis(self.began);
-        let Some(name) = status["status"].as_str() else {
+        let Some(name) = status["status"].as_str().map(|name| mask.text(name)) else {
             return;
         };
         let queue_position = status["queue_position"].as_u64();
@@ -76,7 +77,7 @@ impl Open {
         if last.is_none_or(|last| last.status != name || last.queue_position != queue_position) {
             self.queue.statuses.push(Seen {
                 at_ms,
-                status: name.to_owned(),
+                status: name.clone(),
                 queue_position,
             });
         }
@@ -96,19 +97,16 @@ impl Open {
     }
 }
 
-fn masked(value: &Value, mask: &Mask) -> Value {
-    match value {
-        Value::String(text) => mask.text(text).into(),
-        Value::Array(items) => items.iter().map(|item| masked(item, mask)).collect(),
-        Value::Object(members) => {
-            let one = |(name, value): (&String, &Value)| match value {
-                Value::String(text) => (name.clone(), mask.value(Some(name), text).into()),
-                other => (name.clone(), masked(other, mask)),
-            };
-            members.iter().map(one).collect()
-        }
-        other => other.clone(),
-    }
+/// A line of a log without secrets.
+fn masked(line: &Value, mask: &Mask) -> Value {
+    let kept = input::kept(
+        &line.to_string(),
+        Layout::Compact,
+        mask,
+        &mut |_| None,
+        &mut |_| None,
+    );
+    serde_json::from_str(&kept).unwrap_or_default()
 }
 
 /// Milliseconds since `began`.

@@ -17,19 +17,27 @@ pub(crate) const MASKED: &str = "****";
 const SHORTEST: usize = 8;
 
 /// What a name of a member, parameter or header contains if its value is a secret.
-const SECRET_NAMES: [&str; 12] = [
+const SECRET_NAMES: [&str; 10] = [
     "secret",
     "password",
+    "passphrase",
     "passwd",
     "authorization",
     "cookie",
     "credential",
-    "api_key",
     "apikey",
-    "api-key",
     "signature",
     "jwt",
-    "private_key",
+];
+
+/// Names that end with `_key` and say that the key is none that opens anything.
+const OPEN_KEYS: [&str; 6] = [
+    "public_key",
+    "primary_key",
+    "foreign_key",
+    "sort_key",
+    "musical_key",
+    "idempotency_key",
 ];
 
 /// The secrets that the recorder has seen.
@@ -47,9 +55,29 @@ struct Known {
 
 /// Whether the value of this name is a secret.
 pub(crate) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let ends = name.ends_with("token") || name.ends_with("access_key") || name == "sig";
+    let name = snake_case(name);
+    let is_key = name.ends_with("_key") && !OPEN_KEYS.iter().any(|open| name.ends_with(open));
+    let ends = is_key || name.ends_with("token") || name == "sig";
     ends || SECRET_NAMES.iter().any(|secret| name.contains(secret))
+}
+
+/// `api_key` of `apiKey`, `API-Key` and `api.key`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    let mut before = '_';
+    let mut rest = name.chars().peekable();
+    while let Some(c) = rest.next() {
+        let begins = before.is_lowercase()
+            || before.is_ascii_digit()
+            || before.is_uppercase() && rest.peek().is_some_and(|next| next.is_lowercase());
+        if c.is_uppercase() && begins {
+            snake.push('_');
+        }
+        let is_gap = matches!(c, '-' | '.' | ' ');
+        snake.push(if is_gap { '_' } else { c.to_ascii_lowercase() });
+        before = c;
+    }
+    snake
 }
 
 impl Mask {
@@ -114,7 +142,8 @@ impl Mask {
     /// Knows the strings of a response whose names say that they are secrets.
     pub(super) fn learn_members(&self, answer: &[u8]) {
         for (name, text) in strings(answer) {
-            if is_secret(&name) || name == "key" {
+            // A whole key of fal has this name, and so have groups of models.
+            if is_secret(&name) || name == "key" && text.contains(':') {
                 self.learn(&text);
             }
         }
@@ -137,6 +166,11 @@ impl Mask {
         self.text(value)
     }
 
+    /// Whether a text has no secret.
+    pub(super) fn is_clean(&self, text: &str) -> bool {
+        self.text(text) == text
+    }
+
     /// Whether bytes that are no text contain a secret.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -145,7 +179,8 @@ impl Mask {
     }
 }
 
-/// All strings of a JSON text, each with the name of its member.
+/// All strings of a JSON text, each with the name of its member, or of one around it that says that it is
+/// secret.
 fn strings(json: &[u8]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut left = vec![(
@@ -157,6 +192,9 @@ fn strings(json: &[u8]) -> Vec<(String, String)> {
             serde_json::Value::String(text) => found.push((name, text)),
             serde_json::Value::Array(items) => {
                 left.extend(items.into_iter().map(|item| (name.clone(), item)));
+            }
+            serde_json::Value::Object(members) if is_secret(&name) => {
+                left.extend(members.into_iter().map(|(_, item)| (name.clone(), item)));
             }
             serde_json::Value::Object(members) => left.extend(members),
             _ => {}
@@ -194,6 +232,8 @@ fn notations(secret: &str) -> BTreeSet<String> {
     let json = serde_json::Value::String(secret.to_owned()).to_string();
     [
         secret.to_owned(),
+        // As the name of a header or a host.
+        secret.to_ascii_lowercase(),
         form_urlencoded::byte_serialize(secret.as_bytes()).collect(),
         each(&|byte| special(byte, &upper), ""),
         each(&|byte| special(byte, &lower), ""),
@@ -382,6 +422,34 @@ mod tests {
         assert_eq!(mask.value(Some("max_tokens"), "short"), "short");
         assert_eq!(mask.value(Some("prompt"), "short"), "short");
         assert_eq!(mask.value(Some("key_secret"), ""), "");
+        for name in [
+            "openai_key",
+            "openaiKey",
+            "openAIKey",
+            "API-Key",
+            "x-api-key",
+            "apikey",
+            "hf_token",
+            "sessionToken",
+            "client_secret",
+            "PASSWORD",
+            "aws.access.key",
+            "private_key",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in [
+            "key",
+            "keys",
+            "monkey",
+            "public_key",
+            "max_tokens",
+            "keyframes",
+            "musicalKey",
+            "Idempotency-Key",
+        ] {
+            assert!(!is_secret(name), "{name}");
+        }
     }
 
     #[test]

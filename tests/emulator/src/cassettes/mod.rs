@@ -18,6 +18,7 @@ mod replay;
 mod report;
 mod shelf;
 mod tape;
+mod texts;
 mod uploads;
 mod upstream;
 mod urls;

@@ -1,5 +1,7 @@
-//! JSON as text: it is laid out anew, and its strings are replaced, while the order of members and the
+//! JSON as text: it is laid out anew, and its values are replaced, while the order of members and the
 //! notation of numbers stay as a server wrote them.
+
+use super::masking;
 
 /// How a JSON text is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,15 +11,24 @@ pub(super) enum Layout {
     Spaced,
     /// A line for each member and item.
     Lines,
+    /// As it is.
+    Same,
 }
 
-/// Lays `json` out, which must be valid. `replace` is called with each string and the name of the
-/// member that it is in, and with each name; it returns what replaces it.
-pub(super) fn written(
-    json: &str,
-    layout: Layout,
-    replace: &mut dyn FnMut(Option<&str>, &str) -> Option<String>,
-) -> String {
+/// What may be replaced.
+pub(super) enum Part<'a> {
+    /// The name of a member.
+    Name(&'a str),
+    /// A string, and whether the name of a member that it is in says that it is secret.
+    Text(&'a str, bool),
+    /// A number that is secret by such a name. It is replaced as it stands.
+    Number,
+}
+
+type Replace<'a> = &'a mut dyn FnMut(Part<'_>) -> Option<String>;
+
+/// Lays `json` out, which must be valid. `replace` returns what replaces a part.
+pub(super) fn written(json: &str, layout: Layout, replace: Replace<'_>) -> String {
     let mut writer = Writer {
         out: String::with_capacity(json.len()),
         layout,
@@ -43,8 +54,8 @@ pub(super) fn written(
             }
             '}' | ']' => writer.end(first),
             ',' | ':' => writer.between(first),
-            _ if first.is_ascii_whitespace() => {}
-            _ => writer.out.push_str(token),
+            _ if first.is_ascii_whitespace() && layout != Layout::Same => {}
+            _ => writer.other(token, replace),
         }
     }
     writer.out
@@ -52,7 +63,7 @@ pub(super) fn written(
 
 /// The same JSON in another layout.
 pub(super) fn laid_out(json: &str, layout: Layout) -> String {
-    written(json, layout, &mut |_, _| None)
+    written(json, layout, &mut |_| None)
 }
 
 /// The length of the string at the beginning of `text`, with its quotes.
@@ -75,8 +86,10 @@ struct Open {
     is_empty: bool,
     /// Whether the next string is the name of a member.
     at_name: bool,
-    /// The name of the current member; for an array, of the member that it is in.
-    name: Option<String>,
+    /// Whether the name of a member that it is in says that it is secret.
+    is_secret: bool,
+    /// The same of what stands in it now.
+    at_secret: bool,
 }
 
 struct Writer {
@@ -86,38 +99,53 @@ struct Writer {
 }
 
 impl Writer {
-    fn string(
-        &mut self,
-        token: &str,
-        replace: &mut dyn FnMut(Option<&str>, &str) -> Option<String>,
-    ) {
-        let Ok(text) = serde_json::from_str::<String>(token) else {
+    fn string(&mut self, token: &str, replace: Replace<'_>) {
+        let parsed = serde_json::from_str::<String>(token);
+        let text = match &parsed {
+            Ok(text) => text.as_str(),
             // Half of a surrogate pair, which no text has.
-            return self.out.push_str(token);
+            Err(_) => token.trim_matches('"'),
         };
         let is_name = self.open.last().is_some_and(|open| open.at_name);
-        let name = if is_name {
-            None
+        let part = if is_name {
+            Part::Name(text)
         } else {
-            self.open.last().and_then(|open| open.name.as_deref())
+            Part::Text(text, self.at_secret())
         };
-        match replace(name, &text) {
-            Some(other) => self.out.push_str(&quoted(&other)),
+        match replace(part) {
+            Some(other) if parsed.is_ok() => self.out.push_str(&quoted(&other)),
+            Some(other) => self.out.push_str(&format!("\"{other}\"")),
             None => self.out.push_str(token),
         }
         if is_name && let Some(open) = self.open.last_mut() {
-            open.name = Some(text);
+            open.at_secret = open.is_secret || masking::is_secret(text);
         }
+    }
+
+    /// A number, a word, or white space.
+    fn other(&mut self, token: &str, replace: Replace<'_>) {
+        let is_number = token.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+        let other = if is_number && self.at_secret() {
+            replace(Part::Number)
+        } else {
+            None
+        };
+        self.out.push_str(other.as_deref().unwrap_or(token));
+    }
+
+    fn at_secret(&self) -> bool {
+        self.open.last().is_some_and(|open| open.at_secret)
     }
 
     fn begin(&mut self, bracket: char, is_empty: bool) {
         let is_object = bracket == '{';
-        let name = self.open.last().and_then(|open| open.name.clone());
+        let is_secret = self.at_secret();
         self.open.push(Open {
             is_object,
             is_empty,
             at_name: is_object,
-            name: name.filter(|_| !is_object),
+            is_secret,
+            at_secret: is_secret,
         });
         self.out.push(bracket);
         if !is_empty {
@@ -139,7 +167,7 @@ impl Writer {
         }
         self.out.push(mark);
         match (self.layout, mark) {
-            (Layout::Compact, _) => {}
+            (Layout::Compact | Layout::Same, _) => {}
             (Layout::Lines, ',') => self.line(),
             (Layout::Spaced | Layout::Lines, _) => self.out.push(' '),
         }
@@ -183,15 +211,26 @@ mod tests {
     }
 
     #[test]
-    fn strings_come_with_the_name_of_their_member() {
+    fn what_is_below_a_secret_name_is_known() {
         let mut seen = Vec::new();
-        let json = r#"{"a":"1","b":["2",{"c":"3"},["4"]],"d":{"e":"5"}}"#;
-        let replaced = written(json, Layout::Compact, &mut |name, text| {
-            seen.push(format!("{} {text}", name.unwrap_or("-")));
-            (text == "3").then(|| "a \"quote\"".to_owned())
+        let json = r#"{ "a":"1", "password": ["2",{"c":"3","d":-4},["\ud800"]] ,"e":{"f_key":5,"g":"6","h":7}}"#;
+        let replaced = written(json, Layout::Same, &mut |part| {
+            let (seen_as, other) = match part {
+                Part::Name(name) => (format!("{name}:"), None),
+                Part::Text(text, is_secret) => (text.into(), is_secret.then(|| "a \"b\"".into())),
+                Part::Number => ("number".into(), Some("0".into())),
+            };
+            seen.push(seen_as);
+            other.filter(|_| seen.last().is_none_or(|text| text != "2"))
         });
-        let all = "- a,a 1,- b,b 2,- c,c 3,b 4,- d,- e,e 5";
+        let all = r"a:,1,password:,2,c:,3,d:,number,\ud800,e:,f_key:,number,g:,6,h:";
         assert_eq!(seen.join(","), all);
-        assert_eq!(replaced, json.replace(r#""3""#, r#""a \"quote\"""#));
+        assert_eq!(
+            replaced,
+            json.replace(r#""3""#, r#""a \"b\"""#)
+                .replace(r"\ud800", r#"a "b""#)
+                .replace("-4", "0")
+                .replace('5', "0")
+        );
     }
 }

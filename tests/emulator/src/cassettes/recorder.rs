@@ -235,8 +235,17 @@ impl Recorder {
         Ok(())
     }
 
+    /// Whether the path of a request has no secret, also after its escapes are decoded.
+    pub(super) fn is_clean(&self, path: &str) -> bool {
+        let decoded = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+        self.mask.is_clean(path) && self.mask.is_clean(&decoded)
+    }
+
     /// Records a queued request whose result has arrived.
     pub(super) fn finished(&self, open: Open, mut answer: Recorded) {
+        if !self.mask.is_clean(&open.queue.request_id) {
+            return self.report.passed_on("a secret in the request id");
+        }
         let now_ms = super::jobs::millis(open.began);
         answer.after_ms = open.ended_ms.unwrap_or(now_ms);
         let tape = Tape {
@@ -261,8 +270,8 @@ impl Recorder {
             let path = urls::file_path(url).unwrap_or_default();
             let download = Download {
                 format: FORMAT,
-                url: self.mask.text(url),
-                content_type: content_type.to_owned(),
+                url: url.to_owned(),
+                content_type: self.mask.text(content_type),
                 media,
             };
             self.folder.add_download(&path, &download)
@@ -287,7 +296,8 @@ pub(super) fn kept_headers(headers: &HeaderMap, mask: &Mask) -> BTreeMap<String,
     let mut kept: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in headers {
         let name = name.as_str();
-        if !KEPT.contains(&name) && !name.starts_with("x-fal-") {
+        let is_of_fal = name.starts_with("x-fal-") && mask.is_clean(name);
+        if !KEPT.contains(&name) && !is_of_fal {
             continue;
         }
         let value = mask.value(Some(name), &String::from_utf8_lossy(value.as_bytes()));

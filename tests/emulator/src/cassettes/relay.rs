@@ -152,6 +152,11 @@ impl Relay {
     fn settle(&mut self, body: &Body, broken: bool) {
         let recorder = Arc::clone(&self.recorder);
         match std::mem::replace(&mut self.subject, Subject::Silent) {
+            Subject::Call(_) | Subject::Submit(_) | Subject::Download(_)
+                if !recorder.is_clean(&self.request.path) =>
+            {
+                recorder.report.passed_on("a secret in the path");
+            }
             Subject::Call(_) | Subject::Submit(_) if self.is_refused() => {
                 recorder.report.passed_on("refused with 401 or 403")
             }

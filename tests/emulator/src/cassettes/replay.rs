@@ -14,7 +14,7 @@ use hyper::StatusCode;
 use super::capture::DATA_FILE;
 use super::input::{self, Input};
 use super::masking::Mask;
-use super::notation::{self, Layout};
+use super::notation::{self, Layout, Part};
 use super::shelf::{Loaded, Shelf};
 use super::tape::{self, Media, Way};
 use super::urls;
@@ -211,7 +211,10 @@ impl Chosen {
         } else {
             Layout::Compact
         };
-        notation::written(json.get(), layout, &mut |_, text| {
+        notation::written(json.get(), layout, &mut |part| {
+            let (Part::Name(text) | Part::Text(text, _)) = part else {
+                return None;
+            };
             if text.starts_with("data:") && text.contains(DATA_FILE) {
                 return self.data(text);
             }

@@ -56,6 +56,10 @@ fn response(status: u16, headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
+fn of_json(text: &str) -> Vec<u8> {
+    response(200, "Content-Type: application/json\r\n", text.as_bytes())
+}
+
 /// A recorder of a server, and its folder.
 fn recorder(answer: impl Fn(&str, &str) -> Vec<u8> + Send + 'static) -> (Emulator, TempDir) {
     let folder = TempDir::new().unwrap();
@@ -218,4 +222,159 @@ fn a_refusal_of_the_key_is_not_recorded() {
         "recorded 0 requests and 0 files; 3 not recorded: refused with 401 or 403"
     );
     assert!(files(folder.path()).is_empty());
+}
+
+/// Records `text` as the answer of a type, and returns what replays, and the report.
+fn again(kind: &str, text: &str) -> (String, String) {
+    let (headers, body) = (format!("Content-Type: {kind}\r\n"), text.to_owned());
+    let (fal, folder) = recorder(move |_, _| response(200, &headers, body.as_bytes()));
+    assert_eq!(run(&fal, "a/b").body, text.as_bytes());
+    let url = "https://v3.fal.media/files/a/b";
+    crate::uploads::at("GET", url).send(&fal);
+    let all = written(&folder);
+    assert!(!all.contains("hunter"), "{all}");
+    let replaying = Replaying::from(folder.path());
+    let replay = Emulator::builder().replay(replaying).start().unwrap();
+    let file = crate::uploads::at("GET", url).send(&replay);
+    let answer = Request::run("a/b", &json!({}))
+        .key(replay.api_key())
+        .send(&replay);
+    (text_of(&answer), text_of(&file))
+}
+
+fn text_of(response: &Response) -> String {
+    String::from_utf8_lossy(&response.body).into_owned()
+}
+
+#[test]
+fn members_are_masked_by_name_in_any_layout() {
+    let pretty = "{\n  \"api_key\": \"hunter2-hunter2\",\n  \"a\": [1.50 , 2]\n}\n";
+    let long = format!("{pretty}{}", " ".repeat(100_000));
+    let (json, events) = ("application/json", "text/event-stream");
+    for (kind, text) in [
+        (json, pretty),
+        (json, &long),
+        (json, r#"{"api_key":"hunter2-hunter2"}"#),
+        (json, "\u{feff}{\"api_key\": \"hunter2-hunter2\"}"),
+        (json, r#"{"a":"{\"api_key\": \"hunter2-hunter2\"}"}"#),
+        (
+            "application/x-ndjson",
+            "{\"api_key\":\"hunter2-hunter2\"}\r\n{\"b\":1}\n",
+        ),
+        (
+            events,
+            "data:{\"api_key\":\"hunter2-hunter2\"}\n\ndata: [DONE]\n\n",
+        ),
+        (
+            events,
+            "id: 1\nevent: x\ndata: {\"api_key\":\"hunter2-hunter2\"}\nretry: 5\n\n",
+        ),
+        (
+            events,
+            "data: 1\n\nevent: x\r\ndata: {\r\ndata:  \"api_key\":\r\ndata:\"hunter2-hunter2\"}\r\n\r\n",
+        ),
+        (
+            events,
+            ": a\ndata: {\"api_key\":\"hunter2-hunter2\"}\ndata: 2\n\n",
+        ),
+    ] {
+        let expected = text.replace("hunter2-hunter2", "****");
+        let (answer, file) = again(kind, text);
+        assert_eq!(
+            (answer.as_str(), file.as_str()),
+            (&*expected, &*expected),
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn values_below_a_secret_name_are_masked() {
+    let text = json!({
+        "password": 12345678901u64, "credentials": {"user": "hunter-u", "all": [{"value": "hunter3"}, 5]},
+        "openai_key": "hunter4", "sessionToken": "hunter5", "client_secret": "", "has_password": true,
+        "key": "a plain value", "seed": 5, "max_tokens": 7, "api_key": null
+    });
+    let expected = json!({
+        "password": 0, "credentials": {"user": "****", "all": [{"value": "****"}, 0]},
+        "openai_key": "****", "sessionToken": "****", "client_secret": "", "has_password": true,
+        "key": "a plain value", "seed": 5, "max_tokens": 7, "api_key": null
+    });
+    let (answer, _) = again("application/json", &text.to_string());
+    assert_eq!(answer, expected.to_string());
+    let (fal, folder) = recorder(|_, _| of_json("{}"));
+    assert_eq!(Request::run("a/b", &text).key(KEY).send(&fal).status, 200);
+    assert_eq!(recordings(folder.path())[0]["input"], expected);
+    let replay = Emulator::builder()
+        .replay(Replaying::from(folder.path()))
+        .start()
+        .unwrap();
+    let mut other = text;
+    other["credentials"]["all"][1] = json!(6);
+    other["openai_key"] = json!("another");
+    assert_eq!(
+        Request::run("a/b", &other)
+            .key(replay.api_key())
+            .send(&replay)
+            .status,
+        200
+    );
+    other["seed"] = json!(6);
+    assert_eq!(
+        Request::run("a/b", &other)
+            .key(replay.api_key())
+            .send(&replay)
+            .status,
+        404
+    );
+}
+
+#[test]
+fn a_secret_in_a_path_or_an_id_is_not_recorded() {
+    let (fal, folder) = recorder(|path, _| match path {
+        "/a/submit" => of_json(&json!({"request_id": "fake-secret-0123456789"}).to_string()),
+        _ => of_json("{}"),
+    });
+    let secret = &KEY["fake-id:".len()..];
+    let coded = secret.replacen('f', "%66", 1);
+    for endpoint in [format!("a/{secret}"), format!("a/b/{coded}")] {
+        assert_eq!(run(&fal, &endpoint).status, 200);
+        let submit = Request::new("POST", "queue.fal.run", &format!("/{endpoint}")).key(KEY);
+        assert_eq!(submit.json(&json!({})).send(&fal).status, 200);
+    }
+    let file = format!("https://v3.fal.media/files/{secret}.png");
+    assert_eq!(crate::uploads::at("GET", &file).send(&fal).status, 200);
+    let submit = Request::new("POST", "queue.fal.run", "/a/submit").key(KEY);
+    assert_eq!(submit.json(&json!({})).send(&fal).status, 200);
+    let result = Request::get("queue.fal.run", &format!("/a/submit/requests/{secret}")).key(KEY);
+    assert_eq!(result.send(&fal).status, 200);
+    assert_eq!(
+        report(&fal),
+        "recorded 0 requests and 0 files; 5 not recorded: a secret in the path; 1 not recorded: a secret in the request id"
+    );
+    assert!(files(folder.path()).is_empty());
+}
+
+#[test]
+fn urls_of_any_scheme_are_masked() {
+    let text = json!([
+        "//h/x?X-Amz-Signature=hunter",
+        "HTTPS://u:hunter@h/x",
+        "postgres://u:hunter@db/x",
+        "wss://h/x?token=hunter",
+        "https://h/x#access_token=hunter",
+        "https://h/x",
+        "a // b, c//d"
+    ]);
+    let expected = json!([
+        "//h/x?****",
+        "HTTPS://****@h/x",
+        "postgres://****@db/x",
+        "wss://h/x?****",
+        "https://h/x#****",
+        "https://h/x",
+        "a // b, c//d"
+    ]);
+    let (answer, _) = again("application/json", &text.to_string());
+    assert_eq!(answer, expected.to_string());
 }
