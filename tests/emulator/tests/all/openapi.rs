@@ -490,3 +490,48 @@ fn an_output_without_end_is_a_failure_that_says_why() {
         assert!(detail.contains("more than 10000 values"), "{detail}");
     }
 }
+
+#[test]
+fn numbers_in_strings_are_read_as_numbers() {
+    let emulator = emulator(
+        &json!({ "type": "object", "properties": {
+            "num_images": { "type": "integer", "minimum": 1, "maximum": 4 },
+            "seed": { "anyOf": [{ "type": "integer" }, { "type": "null" }] },
+            "steps": { "anyOf": [{ "type": "integer" }, { "enum": ["auto"] }] },
+            "scale": { "type": "number", "nullable": true },
+            "sizes": { "type": "array", "items": { "type": "object", "properties": { "a~b/c": { "type": "integer" } } } },
+            "text": { "type": "string" },
+        } }),
+        &json!({ "type": "object", "properties": {
+            "images": { "type": "array", "items": { "$ref": "#/components/schemas/Image" } },
+            "seed": { "type": "integer" },
+            "steps": { "type": "integer" },
+            "scale": { "type": "number" },
+            "text": { "type": "string" },
+        } }),
+    );
+    let input = json!({
+        "num_images": "2", "seed": " 7 ", "steps": "30", "scale": "0.5", "text": "5", "sizes": [{ "a~b/c": "1" }],
+    });
+    let answer = run(&emulator, &input);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let output = answer.json();
+    assert_eq!(output["images"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (
+            &output["seed"],
+            &output["steps"],
+            &output["scale"],
+            &output["text"]
+        ),
+        (&json!(7), &json!(30), &json!(0.5), &json!("5"))
+    );
+    // As a number it may be refused.
+    let refused = run(&emulator, &json!({ "num_images": "9" }));
+    assert_eq!(refused.status, 422);
+    assert_eq!(refused.json()["detail"][0]["type"], "less_than_equal");
+    for text in ["x", "1.5", ""] {
+        let refused = run(&emulator, &json!({ "num_images": text }));
+        assert_eq!(refused.json()["detail"][0]["type"], "int_parsing", "{text}");
+    }
+}

@@ -81,9 +81,9 @@ impl Answers {
         call.post()?;
         // Read before the test can observe that the app runs and advance the clock.
         let began = call.state.clock.now();
-        let input = call.input()?;
+        let mut input = call.input()?;
         if let Some(schema) = &self.input {
-            schema.check(&input)?;
+            input = schema.read(input)?;
         }
         let lifecycle = Lifecycle::read(&call.request.headers)?;
         let counter = call.started();

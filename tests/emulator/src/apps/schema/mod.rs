@@ -5,10 +5,11 @@ mod refusal;
 mod sample;
 
 use jsonschema::{Draft, PatternOptions, Validator};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::answer::Answer;
 use crate::input;
+use refusal::Found;
 
 pub(super) use sample::{Given, Sample};
 
@@ -36,17 +37,30 @@ impl Schema {
             .map_err(|error| error.to_string())
     }
 
-    /// The framework's 422 unless the input conforms to the schema (§12.5).
-    pub(super) fn check(&self, object: &Map<String, Value>) -> Result<(), Answer> {
-        let instance = json!(object);
-        let mut entries = Vec::new();
-        for error in self.0.iter_errors(&instance) {
-            refusal::entries(&error, &mut entries);
-        }
-        if entries.is_empty() {
-            Ok(())
-        } else {
-            Err(input::invalid(entries))
+    /// The input as the app framework reads it, with numbers for the strings that contain them; its
+    /// 422 unless the input conforms to the schema (§12.5).
+    pub(super) fn read(&self, object: Map<String, Value>) -> Result<Map<String, Value>, Answer> {
+        let mut input = Value::Object(object);
+        loop {
+            let mut found = Found::default();
+            for error in self.0.iter_errors(&input) {
+                found.take(&error);
+            }
+            if !found.entries.is_empty() {
+                return Err(input::invalid(found.entries));
+            }
+            let mut changed = false;
+            for (place, number) in found.numbers {
+                if let Some(text) = input.pointer_mut(&place) {
+                    *text = number.into();
+                    changed = true;
+                }
+            }
+            // A number may be too large, which a string is not: once more.
+            match input {
+                Value::Object(object) if !changed => return Ok(object),
+                other => input = other,
+            }
         }
     }
 }

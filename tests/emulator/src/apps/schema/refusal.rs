@@ -3,29 +3,71 @@
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::paths::LocationSegment;
 use jsonschema::{JsonType, ValidationError};
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use crate::failures;
 
 /// The type, the message and the context of an entry.
 type Told = (&'static str, String, Option<Value>);
 
-pub(super) fn entries(error: &ValidationError<'_>, entries: &mut Vec<Value>) {
-    if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind() {
-        // The alternative that came nearest speaks for all.
-        let nearest = context
-            .iter()
-            .filter(|errors| !errors.iter().any(wants_null))
-            .max_by_key(|errors| errors.iter().map(depth).max());
-        if let Some(errors) = nearest {
-            return errors
+/// What a check has found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The entries of the 422.
+    pub(super) entries: Vec<Value>,
+    /// The numbers in strings, each with its place as a JSON pointer.
+    pub(super) numbers: Vec<(String, Number)>,
+}
+
+impl Found {
+    pub(super) fn take(&mut self, error: &ValidationError<'_>) {
+        if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind() {
+            // An alternative that takes a number in a string, or else the one that came nearest,
+            // speaks for all.
+            let accepting = context
                 .iter()
-                .for_each(|error| self::entries(error, entries));
+                .find(|errors| errors.iter().all(|error| number(error).is_some()));
+            let nearest = context
+                .iter()
+                .filter(|errors| !errors.iter().any(wants_null))
+                .max_by_key(|errors| errors.iter().map(depth).max());
+            if let Some(errors) = accepting.or(nearest) {
+                return errors.iter().for_each(|error| self.take(error));
+            }
+        }
+        match number(error) {
+            Some(number) => {
+                let place = error.instance_path().as_str().to_owned();
+                self.numbers.push((place, number));
+            }
+            None => self.entries.push(entry(error)),
         }
     }
-    let Some((kind, message, ctx)) = told(error) else {
-        return;
+}
+
+/// The number in a string, where the app framework reads one.
+fn number(error: &ValidationError<'_>) -> Option<Number> {
+    let Kind::Type { kind } = error.kind() else {
+        return None;
     };
+    let instance = error.instance();
+    let text = instance.as_str()?.trim();
+    match wanted(kind)? {
+        JsonType::Integer => text.parse::<i64>().ok().map(Number::from),
+        JsonType::Number => text.parse().ok().and_then(Number::from_f64),
+        _ => None,
+    }
+}
+
+fn wanted(kind: &TypeKind) -> Option<JsonType> {
+    match kind {
+        TypeKind::Single(wanted) => Some(*wanted),
+        TypeKind::Multiple(types) => types.iter().find(|wanted| *wanted != JsonType::Null),
+    }
+}
+
+fn entry(error: &ValidationError<'_>) -> Value {
+    let (kind, message, ctx) = told(error);
     let mut loc = vec![json!("body")];
     loc.extend(
         error
@@ -47,7 +89,7 @@ pub(super) fn entries(error: &ValidationError<'_>, entries: &mut Vec<Value>) {
     if failures::names()[0].contains(&kind) {
         entry["url"] = json!(failures::url(kind));
     }
-    entries.push(entry);
+    entry
 }
 
 fn wants_null(error: &ValidationError<'_>) -> bool {
@@ -63,12 +105,11 @@ fn depth(error: &ValidationError<'_>) -> usize {
     error.instance_path().into_iter().count()
 }
 
-/// `None` if the app framework would accept the value.
-fn told(error: &ValidationError<'_>) -> Option<Told> {
+fn told(error: &ValidationError<'_>) -> Told {
     let instance = error.instance();
-    Some(match error.kind() {
+    match error.kind() {
         Kind::Required { .. } => ("missing", "Field required".into(), None),
-        Kind::Type { kind } => wrong_type(kind, instance)?,
+        Kind::Type { kind } => wrong_type(kind, instance),
         Kind::Minimum { limit } => limited(
             "greater_than_equal",
             "greater than or equal to",
@@ -131,7 +172,7 @@ fn told(error: &ValidationError<'_>) -> Option<Told> {
             format!("Value error, {}", error.masked_with("the value")),
             None,
         ),
-    })
+    }
 }
 
 fn limited(kind: &'static str, words: &str, name: &str, limit: &Value) -> Told {
@@ -173,20 +214,10 @@ fn one_of(options: &Value) -> Told {
     ("one_of", message, Some(json!({ "expected": options })))
 }
 
-fn wrong_type(kind: &TypeKind, instance: &Value) -> Option<Told> {
-    let wanted = match kind {
-        TypeKind::Single(wanted) => *wanted,
-        TypeKind::Multiple(types) => types.iter().find(|wanted| *wanted != JsonType::Null)?,
-    };
+fn wrong_type(kind: &TypeKind, instance: &Value) -> Told {
+    let wanted = wanted(kind).unwrap_or(JsonType::Null);
     let (kind, message) = match (wanted, instance) {
         (JsonType::String, _) => ("string_type", "Input should be a valid string"),
-        // The framework reads numbers from strings.
-        (JsonType::Integer, Value::String(text)) if text.trim().parse::<i64>().is_ok() => {
-            return None;
-        }
-        (JsonType::Number, Value::String(text)) if text.trim().parse::<f64>().is_ok() => {
-            return None;
-        }
         (JsonType::Integer, Value::String(_)) => (
             "int_parsing",
             "Input should be a valid integer, unable to parse string as an integer",
@@ -206,5 +237,5 @@ fn wrong_type(kind: &TypeKind, instance: &Value) -> Option<Told> {
         (JsonType::Object, _) => ("dict_type", "Input should be a valid dictionary"),
         (JsonType::Null, _) => ("none_required", "Input should be None"),
     };
-    Some((kind, message.into(), None))
+    (kind, message.into(), None)
 }
