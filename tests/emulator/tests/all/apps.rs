@@ -681,3 +681,30 @@ fn the_built_in_file_can_be_given_again() {
         false
     );
 }
+
+#[test]
+fn a_time_is_rounded_to_milliseconds() {
+    let emulator = defining(
+        r#"
+        [[endpoint]]
+        id = "acme/time"
+        ms = "{{ input.seconds * 1000 }}"
+        output = {}
+
+        [[endpoint]]
+        id = "acme/short"
+        ms = 0.5
+        output = {}
+        "#,
+    );
+    for seconds in [json!(0.005), json!(0.0004), json!(0)] {
+        output(&emulator, "acme/time", &json!({ "seconds": seconds }));
+    }
+    output(&emulator, "acme/short", &json!({}));
+    for seconds in [json!(-0.001), json!(1e300)] {
+        let answer = run(&emulator, "acme/time", &json!({ "seconds": seconds }));
+        assert_eq!(answer.status, 500);
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("must be 0 to 86400000 ms"), "{detail}");
+    }
+}

@@ -38,7 +38,8 @@ impl Time {
 }
 
 fn of(value: &Value) -> Result<Duration, Problem> {
-    let ms = value.as_u64().filter(|ms| *ms <= LONGEST);
-    ms.map(Duration::from_millis)
+    let ms = value.as_f64().map(f64::round);
+    ms.filter(|ms| (0.0..=LONGEST as f64).contains(ms))
+        .map(|ms| Duration::from_millis(ms as u64))
         .ok_or_else(|| format!("a time must be 0 to {LONGEST} ms, not {value}"))
 }
