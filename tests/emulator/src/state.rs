@@ -264,12 +264,10 @@ impl State {
 pub(crate) struct Executions(Mutex<BTreeMap<String, u64>>);
 
 impl Executions {
-    /// Counts a run, and returns the number of runs of this endpoint.
-    pub(crate) fn count(&self, endpoint_id: String) -> u64 {
+    /// Counts a run.
+    pub(crate) fn count(&self, endpoint_id: String) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(endpoint_id).or_default();
-        *count += 1;
-        *count
+        *counts.entry(endpoint_id).or_default() += 1;
     }
 
     pub(crate) fn all(&self) -> BTreeMap<String, u64> {

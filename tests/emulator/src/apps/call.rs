@@ -60,10 +60,16 @@ impl Call<'_> {
         Ok(object)
     }
 
-    /// Records that the input is valid and the model runs. Returns the number of its runs.
-    pub(crate) fn started(&self) -> u64 {
+    /// Records that the input is valid and the model runs.
+    pub(crate) fn started(&self) {
         self.entry.executed();
-        self.state.executions.count(self.app.id.clone())
+        self.state.executions.count(self.app.id.clone());
+    }
+
+    /// Counts the run. Returns the number of runs since the endpoint was defined.
+    pub(super) fn counted(&self) -> u64 {
+        let endpoint = self.app.endpoint.as_ref();
+        endpoint.map_or(1, |known| self.state.apps.count(known, &self.app.id))
     }
 
     /// The number of the attempt of a queued request, counted from 1; 1 for a direct run.

@@ -1,7 +1,7 @@
 //! All endpoints: the built-in ones, and those that a user has defined.
 
-use std::collections::HashSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use serde_json::Value;
 
@@ -16,6 +16,18 @@ pub(crate) struct Catalogue {
     initial: List,
     /// All endpoints. No two have the same id.
     all: RwLock<List>,
+    /// How often each definition has run, by its address and the id in the path.
+    runs: Mutex<HashMap<usize, Runs>>,
+}
+
+struct Runs {
+    /// Kept, so that no other definition gets its address.
+    of: Arc<Endpoint>,
+    counts: HashMap<String, u64>,
+}
+
+fn address(endpoint: &Arc<Endpoint>) -> usize {
+    Arc::as_ptr(endpoint).addr()
 }
 
 impl Catalogue {
@@ -32,6 +44,7 @@ impl Catalogue {
         Self {
             all: RwLock::new(Arc::clone(&initial)),
             initial,
+            runs: Mutex::default(),
         }
     }
 
@@ -39,11 +52,34 @@ impl Catalogue {
     pub(crate) fn define(&self, endpoints: impl IntoIterator<Item = Endpoint>) {
         let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
         *all = with(&all, endpoints.into_iter().map(Arc::new));
+        self.forget_runs(&all);
     }
 
     /// Removes what has been defined since the start.
     pub(crate) fn clear(&self) {
         *self.all.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&self.initial);
+        self.forget_runs(&self.initial);
+    }
+
+    /// Counts a run of a definition at an id, and returns how many there have been.
+    pub(super) fn count(&self, endpoint: &Arc<Endpoint>, id: &str) -> u64 {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        let runs = runs.entry(address(endpoint)).or_insert_with(|| Runs {
+            of: Arc::clone(endpoint),
+            counts: HashMap::new(),
+        });
+        let count = runs.counts.entry(id.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// Forgets the runs of definitions that no longer count.
+    fn forget_runs(&self, all: &List) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if !runs.is_empty() {
+            let all: HashSet<usize> = all.iter().map(address).collect();
+            runs.retain(|_, runs| all.contains(&address(&runs.of)));
+        }
     }
 
     /// All endpoints in the order of their definition.

@@ -708,3 +708,31 @@ fn a_time_is_rounded_to_milliseconds() {
         assert!(detail.contains("must be 0 to 86400000 ms"), "{detail}");
     }
 }
+
+#[test]
+fn the_counter_begins_with_the_definition() {
+    let emulator = Emulator::start().unwrap();
+    let define = |id: &str, value: u64| {
+        let toml = format!(
+            "[[endpoint]]\nid = \"{id}\"\noutput = {{ n = \"{{{{ counter }}}}\", v = {value} }}"
+        );
+        emulator.define(&toml).unwrap();
+    };
+    let counts = |id: &str, value: u64, count: u64| {
+        let expected = json!({ "n": count, "v": value });
+        assert_eq!(output(&emulator, id, &json!({})), expected, "{id}");
+    };
+    output(&emulator, "emulator/llm", &json!({ "prompt": "before" }));
+    define("emulator/llm", 1);
+    counts("emulator/llm", 1, 1);
+    counts("emulator/llm", 1, 2);
+    define("acme/*", 2);
+    counts("emulator/llm", 1, 3);
+    counts("acme/a", 2, 1);
+    counts("acme/b", 2, 1);
+    counts("acme/a", 2, 2);
+    define("acme/*", 3);
+    counts("acme/a", 3, 1);
+    // The statistics go on.
+    assert_eq!(emulator.executions()["acme/a"], 3);
+}

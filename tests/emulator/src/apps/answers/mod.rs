@@ -86,7 +86,8 @@ impl Answers {
             input = schema.read(input)?;
         }
         let lifecycle = Lifecycle::read(&call.request.headers)?;
-        let counter = call.started();
+        call.started();
+        let counter = call.counted();
         let seed = seed(&input);
         let names = names(call, &input, counter, seed);
         let mut maker = Maker {
