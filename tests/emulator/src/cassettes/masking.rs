@@ -31,13 +31,14 @@ const SECRET_NAMES: [&str; 10] = [
 ];
 
 /// Names that end with `_key` and say that the key is none that opens anything.
-const OPEN_KEYS: [&str; 6] = [
+const OPEN_KEYS: [&str; 7] = [
     "public_key",
     "primary_key",
     "foreign_key",
     "sort_key",
     "musical_key",
     "idempotency_key",
+    "socket_key",
 ];
 
 /// The secrets that the recorder has seen.
@@ -447,6 +448,7 @@ mod tests {
             "keyframes",
             "musicalKey",
             "Idempotency-Key",
+            "Sec-WebSocket-Key",
         ] {
             assert!(!is_secret(name), "{name}");
         }
