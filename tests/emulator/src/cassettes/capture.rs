@@ -29,6 +29,8 @@ pub(super) struct Body {
     pub(super) is_encoded: bool,
     /// The time of each complete event of a stream, and its end within the bytes.
     pub(super) events: Vec<(u64, usize)>,
+    /// The number of bytes that no search for the end of an event has to read again.
+    pub(super) searched: usize,
 }
 
 impl Body {
@@ -49,21 +51,31 @@ impl Body {
         }
         let from = self.events.last().map_or(0, |(_, end)| *end);
         let mut end = from;
-        while let Some(length) = event_length(&self.bytes[end..]) {
-            end += length;
+        while let Some(next) = event_end(&self.bytes, end.max(self.searched)) {
+            end = next;
             self.events.push((at_ms, end));
         }
+        // The next bytes may complete an end that begins here.
+        self.searched = self.bytes.len().saturating_sub(LONGEST_END - 1);
         &self.bytes[from..end]
     }
 }
 
-/// The length of the first event with the blank line behind it.
-fn event_length(bytes: &[u8]) -> Option<usize> {
-    let ends = [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"];
-    (0..bytes.len()).find_map(|at| {
-        let end = ends.iter().find(|end| bytes[at..].starts_with(end))?;
-        Some(at + end.len())
-    })
+/// What ends an event, and the longest of them.
+const ENDS: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
+const LONGEST_END: usize = 4;
+
+/// The end of the first event that ends behind `from`, with its blank line.
+fn event_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(found) = bytes[at..].iter().position(|byte| b"\n\r".contains(byte)) {
+        at += found;
+        if let Some(end) = ENDS.iter().find(|end| bytes[at..].starts_with(end)) {
+            return Some(at + end.len());
+        }
+        at += 1;
+    }
+    None
 }
 
 /// The file of a body.
@@ -189,11 +201,31 @@ mod tests {
         body.push(b"\n", 100);
         assert_eq!(body.note_events(7), b"data: 3\n\n");
         assert_eq!(body.events, [(5, 9), (5, 20), (7, 29)]);
+        for piece in [&b"x\r"[..], b"\n", b"\r", b"\ny"] {
+            assert_eq!(body.note_events(8), b"");
+            body.push(piece, 100);
+        }
+        assert_eq!(body.note_events(9), b"x\r\n\r\n");
+        body.events.pop();
         body.push(&[b'\n'; 100], 100);
         assert_eq!(body.note_events(8), b"");
         assert_eq!(
             (body.is_too_large, body.size, body.bytes.len()),
-            (true, 129, 0)
+            (true, 135, 0)
         );
+    }
+
+    #[test]
+    fn no_byte_of_a_long_event_is_searched_again_and_again() {
+        let mut body = Body::default();
+        for _ in 0..100 {
+            body.push(&[b'x'; 1000], 1 << 20);
+            body.note_events(0);
+            assert_eq!(body.searched, body.bytes.len() - 3);
+        }
+        body.push(b"\n\nnext", 1 << 20);
+        assert_eq!(body.note_events(0).len(), 100_002);
+        body.push(b"\n\n", 1 << 20);
+        assert_eq!(body.note_events(0), b"next\n\n");
     }
 }
