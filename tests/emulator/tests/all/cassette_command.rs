@@ -84,6 +84,44 @@ fn a_recorded_command_prints_the_same_again() {
 }
 
 #[test]
+fn what_no_recording_fits_is_defined_or_a_mistake() {
+    let upstream = Emulator::start().unwrap();
+    let folder = TempDir::new().unwrap();
+    let to = folder.path().to_str().unwrap();
+    let url = format!("http://{}", upstream.host());
+    let record = ["record", "--to", to, "--upstream", &url];
+    let recorded = fal_emulator(&record, &["a cat"], Some(upstream.api_key()));
+    assert!(recorded.status.success(), "{:?}", said(&recorded));
+    drop(upstream);
+    let prompts = ["a cat", "a bird"];
+    let strict = fal_emulator(&["exec", "--strict", "--replay", to], &prompts, None);
+    let (printed, errors) = said(&strict);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(
+        lines[0].starts_with("200 ") && lines[1].starts_with("404 "),
+        "{printed}"
+    );
+    assert_eq!(strict.status.code(), Some(1));
+    assert_eq!(
+        errors,
+        "fal-emulator: POST fal.run/emulator/echo: no recording (1 times)\n"
+    );
+    let apps = folder.path().join("apps.toml");
+    let defined = "[[endpoint]]\nid = \"emulator/echo\"\noutput = { body = \"defined\" }\n";
+    fs::write(&apps, defined).unwrap();
+    let apps = apps.to_str().unwrap();
+    let both = ["exec", "--strict", "--apps", apps, "--replay", to];
+    let answered = fal_emulator(&both, &prompts, None);
+    let (printed, errors) = said(&answered);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(
+        lines[0].ends_with("{'prompt': 'a cat'}") && lines[1].ends_with(" defined"),
+        "{printed}{errors}"
+    );
+    assert_eq!((answered.status.code(), errors.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn the_exit_status_is_that_of_the_command() {
     let folder = TempDir::new().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_fal-emulator"))
