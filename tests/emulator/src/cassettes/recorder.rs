@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
@@ -13,6 +14,7 @@ use super::folder::Folder;
 use super::input::Input;
 use super::jobs::{Jobs, Open};
 use super::masking::Mask;
+use super::pending::{LEFT, Pending};
 use super::relay::{Relay, Subject};
 use super::report::{RecordingReport, Report};
 use super::tape::{Download, FORMAT, Queue, Recorded, Tape, Way};
@@ -67,6 +69,8 @@ pub(crate) struct Recorder {
     pub(super) uploads: Uploads,
     pub(super) jobs: Jobs,
     pub(super) report: Report,
+    /// The number of requests whose response has not ended.
+    pub(super) pending: AtomicU64,
     upstream: Upstream,
 }
 
@@ -82,6 +86,7 @@ impl Recorder {
             uploads: Uploads::default(),
             jobs: Jobs::default(),
             report: Report::default(),
+            pending: AtomicU64::default(),
             upstream: Upstream::new(recording.upstream.as_deref())?,
         })
     }
@@ -93,6 +98,10 @@ impl Recorder {
         if open > 0 {
             let reason = "queued requests whose result was not fetched";
             report.passed_on.insert(reason.into(), open);
+        }
+        let pending = self.pending.load(Ordering::Relaxed);
+        if pending > 0 {
+            *report.passed_on.entry(LEFT.into()).or_default() += pending;
         }
         report
     }
@@ -116,10 +125,15 @@ impl Recorder {
             return Answer::detail(StatusCode::NOT_IMPLEMENTED, detail);
         }
         self.learn(service, &request);
+        let mut pending = Pending::new(self);
+        if is_minor(service, &request) {
+            pending.end();
+        }
         let (began, at) = (Instant::now(), exchange.state.clock.now());
         let response = match self.upstream.send(host, &request).await {
             Ok(response) => response,
             Err(detail) => {
+                pending.end();
                 self.report.passed_on("no response");
                 return Answer::detail(StatusCode::BAD_GATEWAY, self.mask.text(&detail));
             }
@@ -137,6 +151,7 @@ impl Recorder {
         let relay = Relay {
             subject: self.subject(service, host, &request),
             recorder: Arc::clone(self),
+            pending,
             request,
             began,
             at,
@@ -168,9 +183,7 @@ impl Recorder {
     /// What a request is about.
     fn subject(&self, service: Service, host: &str, request: &Request) -> Subject {
         let path = request.path.as_str();
-        let (_, rest) = gateway::split(path);
-        let after = rest.split("requests/").nth(1).unwrap_or_default();
-        let (id, action) = after.split_once('/').unwrap_or((after, ""));
+        let (id, action) = queued(path);
         match service {
             Service::Run => Subject::Call(self.input(request)),
             Service::Queue if Input::is_call(&request.method, path) => {
@@ -278,6 +291,20 @@ impl Recorder {
         });
         self.report.file(written);
     }
+}
+
+/// The id of a queued request in a path, and what is asked about it.
+fn queued(path: &str) -> (&str, &str) {
+    let (_, rest) = gateway::split(path);
+    let after = rest.split("requests/").nth(1).unwrap_or_default();
+    after.split_once('/').unwrap_or((after, ""))
+}
+
+/// Whether a recording is complete without the response to this request: it only asks for the state of a
+/// queued one, or changes it.
+fn is_minor(service: Service, request: &Request) -> bool {
+    let is_about = service == Service::Queue && !Input::is_call(&request.method, &request.path);
+    is_about && !matches!(queued(&request.path).1, "" | "response")
 }
 
 /// The names of headers that say something about a response and no secret.

@@ -15,6 +15,7 @@ use super::capture::{self, Body};
 use super::coding;
 use super::input::Input;
 use super::jobs;
+use super::pending::Pending;
 use super::recorder::{At, Recorder, kept_headers, text_of};
 use super::tape::{Recorded, Way};
 use crate::server::Request;
@@ -43,6 +44,7 @@ pub(super) enum Subject {
 pub(super) struct Relay {
     pub(super) recorder: Arc<Recorder>,
     pub(super) subject: Subject,
+    pub(super) pending: Pending,
     pub(super) request: Request,
     pub(super) began: Instant,
     pub(super) at: At,
@@ -55,7 +57,10 @@ pub(super) struct Relay {
 
 impl Relay {
     /// Passes a body on until it ends or the client leaves.
-    pub(super) fn start(self, body: Incoming) -> mpsc::Receiver<Bytes> {
+    pub(super) fn start(mut self, body: Incoming) -> mpsc::Receiver<Bytes> {
+        if matches!(self.subject, Subject::Silent | Subject::Status(_)) {
+            self.pending.end();
+        }
         let (sender, receiver) = mpsc::channel(1);
         tokio::spawn(self.run(body, sender));
         receiver
@@ -80,7 +85,7 @@ impl Relay {
             let frame = tokio::select! {
                 biased;
                 frame = body.frame() => frame,
-                () = sender.closed() => return self.left(),
+                () = sender.closed() => return,
             };
             let data = match frame {
                 None => return self.end(&captured, false),
@@ -100,7 +105,7 @@ impl Relay {
                 self.end(&captured, false);
             }
             if sender.send(data).await.is_err() {
-                return self.left();
+                return;
             }
         }
     }
@@ -114,15 +119,6 @@ impl Relay {
                     self.recorder.jobs.note(id, &status, &self.recorder.mask);
                 }
             }
-        }
-    }
-
-    /// The client has disconnected before the end of the response.
-    fn left(&self) {
-        if !matches!(self.subject, Subject::Silent | Subject::Status(_)) {
-            self.recorder
-                .report
-                .passed_on("the client did not read the whole response");
         }
     }
 
@@ -150,6 +146,7 @@ impl Relay {
     }
 
     fn settle(&mut self, body: &Body, broken: bool) {
+        self.pending.end();
         let recorder = Arc::clone(&self.recorder);
         match std::mem::replace(&mut self.subject, Subject::Silent) {
             Subject::Call(_) | Subject::Submit(_) | Subject::Download(_)
