@@ -25,6 +25,7 @@ use crate::server::{Request, Service, host_of};
 use crate::state::State;
 use crate::storage::{self, Disk, Spool};
 use crate::stream::Wire;
+use crate::tls::Target;
 use crate::unknown::UNKNOWN;
 use crate::{auth, control, gzip, sockets, tls};
 
@@ -88,22 +89,29 @@ impl Exchange {
         if let Some(answer) = self.unconnected(fault).await? {
             return Ok(answer.into_response(None, &Method::CONNECT, None));
         }
-        Ok(self
-            .open_tunnel(request)
-            .into_response(None, &Method::CONNECT, None))
+        let answer = match tls::admit(&self.state, request.uri(), request.headers()) {
+            Ok(Target::Fal(name)) => self.open_tunnel(request, name),
+            Ok(Target::Other) => self.connect_other(request).await,
+            Err(refusal) => refusal,
+        };
+        Ok(answer.into_response(None, &Method::CONNECT, None))
     }
 
-    fn open_tunnel(&self, mut request: hyper::Request<Incoming>) -> Answer {
-        let name = match tls::admit(&self.state, request.uri(), request.headers()) {
-            Ok(name) => name,
-            Err(refusal) => return refusal,
-        };
+    fn open_tunnel(&self, mut request: hyper::Request<Incoming>, name: &'static str) -> Answer {
         if let Some(wire) = self.wire.upgrade() {
             let upgrade = hyper::upgrade::on(&mut request);
             let (current, connection) = (Arc::clone(&self.current), Arc::clone(&self.connection));
             tokio::spawn(tls::open(upgrade, name, wire.socket(), current, connection));
         }
         Answer::empty(StatusCode::OK)
+    }
+
+    async fn connect_other(&self, mut request: hyper::Request<Incoming>) -> Answer {
+        let upgrade = hyper::upgrade::on(&mut request);
+        match &self.state.cassettes.recorder {
+            Some(recorder) => recorder.connect(request.uri(), upgrade).await,
+            None => Answer::empty(StatusCode::FORBIDDEN),
+        }
     }
 
     /// The response of a fault to a `CONNECT`; `None` if the tunnel opens all the same.

@@ -11,6 +11,7 @@ mod jobs;
 mod masking;
 mod names;
 mod notation;
+mod passage;
 mod pending;
 mod play;
 mod recorder;

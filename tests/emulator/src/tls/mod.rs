@@ -6,4 +6,4 @@ mod tunnel;
 
 pub(crate) use authority::Authority;
 pub use credentials::ProxyCredentials;
-pub(crate) use tunnel::{Connects, admit, open};
+pub(crate) use tunnel::{Connects, Target, admit, open};

@@ -57,16 +57,24 @@ impl Connects {
     }
 }
 
-/// The name to serve for a `CONNECT`, or the response that refuses it. Counts both.
-pub(crate) fn admit(
-    state: &State,
-    target: &Uri,
-    headers: &HeaderMap,
-) -> Result<&'static str, Answer> {
+/// Where a `CONNECT` leads.
+pub(crate) enum Target {
+    /// To one of fal's names, which the emulator serves.
+    Fal(&'static str),
+    /// To another host, which a recorded program reaches.
+    Other,
+}
+
+/// Where a `CONNECT` leads, or the response that refuses it. Counts both.
+pub(crate) fn admit(state: &State, target: &Uri, headers: &HeaderMap) -> Result<Target, Answer> {
     let allowed = allowed(state, target, headers);
     let mut counts = state.connects.counts();
     match &allowed {
-        Ok(name) => *counts.accepted.entry((*name).to_owned()).or_default() += 1,
+        Ok(Target::Fal(name)) => *counts.accepted.entry((*name).to_owned()).or_default() += 1,
+        Ok(Target::Other) => {
+            let host = target.host().unwrap_or_default();
+            *counts.accepted.entry(host.to_owned()).or_default() += 1;
+        }
         Err(answer) => {
             counts.refused += 1;
             if answer.headers.contains_key(UNKNOWN) {
@@ -83,7 +91,7 @@ pub(crate) fn admit(
     allowed
 }
 
-fn allowed(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static str, Answer> {
+fn allowed(state: &State, target: &Uri, headers: &HeaderMap) -> Result<Target, Answer> {
     if state
         .settings()
         .proxy_credentials
@@ -99,11 +107,14 @@ fn allowed(state: &State, target: &Uri, headers: &HeaderMap) -> Result<&'static 
     let host = target.host().unwrap_or_default();
     let mut names = server::HOSTS.iter().map(|(name, _)| *name).chain(OTHERS);
     let name = names.find(|name| name.eq_ignore_ascii_case(host));
-    name.filter(|_| target.port_u16() == Some(443))
-        .ok_or_else(|| {
+    match name {
+        Some(name) if target.port_u16() == Some(443) => Ok(Target::Fal(name)),
+        None if state.cassettes.recorder.is_some() => Ok(Target::Other),
+        _ => {
             let detail = "fal-emulator connects only to port 443 of fal's hosts";
-            Answer::detail(StatusCode::FORBIDDEN, detail).unknown("no such host")
-        })
+            Err(Answer::detail(StatusCode::FORBIDDEN, detail).unknown("no such host"))
+        }
+    }
 }
 
 /// Serves TLS as `name` on a connection after the 200 to its `CONNECT`.

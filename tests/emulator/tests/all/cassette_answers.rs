@@ -9,9 +9,11 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::cassettes::{files, recordings};
 use crate::client::{Request, Response};
+use crate::tunnel::{block_on, connect};
 
 const KEY: &str = "fake-id:fake-secret-0123456789";
 
@@ -377,4 +379,39 @@ fn urls_of_any_scheme_are_masked() {
     ]);
     let (answer, _) = again("application/json", &text.to_string());
     assert_eq!(answer, expected.to_string());
+}
+
+#[test]
+fn other_hosts_are_reached_and_named() {
+    let (fal, folder) = recorder(|_, _| of_json("{}"));
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let echo = std::thread::spawn(move || {
+        let (mut socket, _) = other.accept().unwrap();
+        let mut bytes = Vec::new();
+        socket.read_to_end(&mut bytes).unwrap();
+        socket.write_all(&bytes).unwrap();
+    });
+    block_on(async {
+        let mut stream = connect(&fal, &address, "").await.unwrap();
+        stream.write_all(b"\x16\x03 any bytes").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut back = Vec::new();
+        stream.read_to_end(&mut back).await.unwrap();
+        assert_eq!(back, b"\x16\x03 any bytes");
+        echo.join().unwrap();
+        // Nobody listens any more.
+        assert_eq!(connect(&fal, &address, "").await.unwrap_err().0, 502);
+        // What has a name of fal is recorded or refused.
+        assert_eq!(connect(&fal, "fal.run:80", "").await.unwrap_err().0, 403);
+    });
+    assert_eq!(
+        report(&fal),
+        "recorded 0 requests and 0 files; 1 not recorded: 127.0.0.1, which is not a host of fal"
+    );
+    assert!(files(folder.path()).is_empty());
+    let plain = Emulator::start().unwrap();
+    block_on(async {
+        assert_eq!(connect(&plain, &address, "").await.unwrap_err().0, 403);
+    });
 }

@@ -245,7 +245,10 @@ fn with_a_certificate(ca: &Path) -> u16 {
     fs::write(ca, params.self_signed(&key).unwrap().pem()).unwrap();
     let issuer = rcgen::Issuer::new(params, key);
     let key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    // OpenSSL takes a certificate for its own issuer if both have one name.
+    let name = rcgen::DnType::CommonName;
+    params.distinguished_name.push(name, "localhost");
     let leaf = params.signed_by(&key, &issuer).unwrap().der().clone();
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -312,4 +315,34 @@ fn an_encrypted_upstream_must_have_a_trusted_certificate() {
         "{printed}{report}"
     );
     assert!(report.contains("recorded 1 request "), "{report}");
+}
+
+#[test]
+fn a_recorded_command_reaches_other_hosts() {
+    let program = "\
+import sys, urllib.request
+print(urllib.request.urlopen(sys.argv[1]).read().decode())
+";
+    let folder = TempDir::new().unwrap();
+    let ca = folder.path().join("ca.pem");
+    let url = format!("https://localhost:{}/", with_a_certificate(&ca));
+    let command = format!("NO_PROXY= no_proxy= python3 -c '{program}' {url}");
+    let run = |arguments: &[&str]| {
+        let mut record = Command::new(env!("CARGO_BIN_EXE_fal-emulator"));
+        record.args(arguments).args(["--", "sh", "-c", &command]);
+        // Of the system, so to speak.
+        said(&record.env("SSL_CERT_FILE", &ca).output().unwrap())
+    };
+    let to = folder.path().join("recordings");
+    let (printed, report) = run(&["record", "--to", to.to_str().unwrap()]);
+    assert!(printed.contains("localhost"), "{printed}{report}");
+    assert_eq!(
+        report,
+        "fal-emulator: recorded 0 requests and 0 files; 1 not recorded: localhost, which is not a host of fal\n"
+    );
+    let (refused, errors) = run(&["exec"]);
+    assert!(
+        refused.is_empty() && errors.contains("403"),
+        "{refused}{errors}"
+    );
 }

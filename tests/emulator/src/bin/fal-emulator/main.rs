@@ -206,7 +206,7 @@ async fn exec(
     } else {
         emulator.api_key()
     };
-    let status = run(&emulator, tls, command, |command| {
+    let status = run(&emulator, tls, emulator.ca_pem(), command, |command| {
         for name in CREDENTIALS {
             command.env_remove(name);
         }
@@ -236,10 +236,12 @@ fn report_unknown(emulator: &Emulator) -> bool {
     !mistakes.is_empty()
 }
 
-/// Runs a command that reaches the emulator, and returns its exit code. `change` sets its credentials.
+/// Runs a command that reaches the emulator and trusts the certificates of `ca_pem`, and returns its exit
+/// code. `change` sets its credentials.
 async fn run(
     emulator: &Emulator,
     tls: bool,
+    ca_pem: &str,
     command: &[OsString],
     change: impl FnOnce(&mut Command),
 ) -> io::Result<ExitCode> {
@@ -248,7 +250,7 @@ async fn run(
     };
     // A handler is not inherited by the command, unlike an ignored signal.
     let mut signals = signals::Signals::listen()?;
-    let ca_file = CaFile::create(emulator.ca_pem())?;
+    let ca_file = CaFile::create(ca_pem)?;
     let mut command = Command::new(program);
     command.args(arguments);
     for name in HOSTS {
