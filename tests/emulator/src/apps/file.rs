@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use toml::Spanned;
 
 use super::answers::{Answers, Node, Rule, Stream, Time, Wrong};
 use super::schema::Schema;
-use super::{Access, Does, Endpoint, Program};
+use super::{Access, Does, Endpoint, Program, place};
 use crate::prices::Price;
 
 /// The built-in endpoints as a file.
@@ -44,6 +44,22 @@ impl fmt::Display for Mistake {
 impl std::error::Error for Mistake {}
 
 impl Mistake {
+    /// A mistake in the syntax of JSON.
+    pub(super) fn of_json(error: serde_json::Error) -> Self {
+        let (line, column, message) = (error.line(), error.column(), error.to_string());
+        let place = format!(" at line {line} column {column}");
+        Self {
+            line,
+            column,
+            message: message.replace(&place, ""),
+        }
+    }
+
+    /// A mistake in the value of a text in JSON that a JSON pointer names.
+    pub(super) fn at_pointer(text: &str, pointer: &str, message: &str) -> Self {
+        Self::at(text, Some(&place::of(text, pointer)), message)
+    }
+
     fn at(text: &str, span: Option<&Range<usize>>, message: &str) -> Self {
         let before = text
             .get(..span.map_or(0, |span| span.start))
@@ -78,7 +94,7 @@ struct Entry {
     account: Option<String>,
     #[serde(default)]
     price: Price,
-    defaults: Option<Node>,
+    defaults: Option<Spanned<Node>>,
     program: Option<Program>,
     input: Option<Spanned<Node>>,
     output: Option<Spanned<Node>>,
@@ -120,14 +136,27 @@ pub(crate) fn read(text: &str) -> Result<Vec<Endpoint>, Mistake> {
         .collect()
 }
 
-/// Reads the content of such a file as JSON, or a description in OpenAPI.
-pub(crate) fn read_json(text: &str) -> Result<Vec<Endpoint>, String> {
-    let mut json: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+/// Reads the content of such a file as JSON, or a description in OpenAPI. A mistake in an endpoint
+/// is reported where the endpoint begins.
+pub(crate) fn read_json(text: &str) -> Result<Vec<Endpoint>, Mistake> {
+    let mut json: Value = serde_json::from_str(text).map_err(Mistake::of_json)?;
     if json.get("openapi").is_some() {
-        return super::read_openapi(text).map_err(|mistake| mistake.message);
+        return super::read_openapi(text);
     }
     without_null(&mut json);
-    let text = toml::to_string(&json).map_err(|error| error.to_string())?;
+    read_value(&json).map_err(|message| {
+        let entries = json["endpoint"].as_array().into_iter().flatten();
+        let wrong = entries.enumerate().find_map(|(index, entry)| {
+            let message = read_value(&json!({ "endpoint": [entry] })).err()?;
+            Some((format!("/endpoint/{index}"), message))
+        });
+        let (pointer, message) = wrong.unwrap_or((String::new(), message));
+        Mistake::at_pointer(text, &pointer, &message)
+    })
+}
+
+fn read_value(json: &Value) -> Result<Vec<Endpoint>, String> {
+    let text = toml::to_string(json).map_err(|error| error.to_string())?;
     read(&text).map_err(|mistake| mistake.message)
 }
 
@@ -159,7 +188,10 @@ impl Entry {
             None => {
                 let schema = |node: &Spanned<Node>| {
                     let schema = node.get_ref().plain();
-                    Schema::new(&schema, &schema).map_err(|message| (node.span(), message))
+                    Schema::new(&schema, &schema).map_err(|wrong| {
+                        let span = Node::place(node, &wrong.pointer(""));
+                        (span, wrong.message)
+                    })
                 };
                 let answers = Answers {
                     input: self.input.as_ref().map(schema).transpose()?,
@@ -176,10 +208,12 @@ impl Entry {
                 Does::Answers(Box::new(answers))
             }
         };
-        let defaults = match self.defaults.as_ref().map(Node::plain) {
+        let defaults = match &self.defaults {
             None => Map::new(),
-            Some(Value::Object(defaults)) => defaults,
-            Some(_) => return Err((self.id.span(), "defaults must be a table".into())),
+            Some(node) => match node.get_ref().plain() {
+                Value::Object(defaults) => defaults,
+                _ => return Err((node.span(), "defaults must be a table".into())),
+            },
         };
         let id = self.id.into_inner();
         Ok(Endpoint {

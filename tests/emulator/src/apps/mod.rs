@@ -8,6 +8,7 @@ mod endpoint;
 mod file;
 mod made_up;
 mod openapi;
+mod place;
 mod program;
 mod programs;
 mod schema;

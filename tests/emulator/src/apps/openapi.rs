@@ -7,60 +7,59 @@ use serde_json::{Map, Value};
 
 use super::answers::Answers;
 use super::file::Mistake;
-use super::schema::{Sample, Schema};
-use super::{Access, Does, Endpoint};
+use super::schema::{Sample, Schema, Wrong};
+use super::{Access, Does, Endpoint, place};
 use crate::prices::Price;
 
 /// Reads a file of OpenAPI: one endpoint for each path that takes an input.
 pub(crate) fn read(text: &str) -> Result<Vec<Endpoint>, Mistake> {
-    let document: Value = serde_json::from_str(text).map_err(|error| {
-        let (line, column, message) = (error.line(), error.column(), error.to_string());
-        let place = format!(" at line {line} column {column}");
-        Mistake {
-            line,
-            column,
-            message: message.replace(&place, ""),
-        }
-    })?;
-    let at_start = |message: String| Mistake {
-        line: 1,
-        column: 1,
-        message,
-    };
+    let document: Value = serde_json::from_str(text).map_err(Mistake::of_json)?;
     let document = Arc::new(document);
     let mut endpoints = Vec::new();
     for (path, item) in document["paths"].as_object().into_iter().flatten() {
         let input = &item["post"]["requestBody"]["content"]["application/json"]["schema"];
         if !input.is_null() {
             let found = endpoint(&document, path, input);
-            endpoints.push(found.map_err(|problem| at_start(format!("{path}: {problem}")))?);
+            endpoints.push(found.map_err(|(pointer, problem)| {
+                Mistake::at_pointer(text, &pointer, &format!("{path}: {problem}"))
+            })?);
         }
     }
     if endpoints.is_empty() {
-        return Err(at_start(
-            "no path has a POST with a schema of its JSON body".into(),
-        ));
+        let message = "no path has a POST with a schema of its JSON body";
+        return Err(Mistake::at_pointer(text, "/paths", message));
     }
     Ok(endpoints)
 }
 
-fn endpoint(document: &Arc<Value>, path: &str, input: &Value) -> Result<Endpoint, String> {
+/// An endpoint, or the place of a mistake as a JSON pointer and what it is.
+fn endpoint(
+    document: &Arc<Value>,
+    path: &str,
+    input: &Value,
+) -> Result<Endpoint, (String, String)> {
     let id = path.trim_matches('/');
-    super::file::check_id(id)?;
+    let item = |path: &str| format!("/paths/{}", place::escaped(path));
+    super::file::check_id(id).map_err(|message| (item(path), message))?;
     let info = &document["info"];
     let metadata = &info["x-fal-metadata"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let category = text(&metadata["category"]);
-    let of_queue = &document["paths"][format!("/{id}/requests/{{request_id}}")]["get"];
-    let output = [of_queue, &document["paths"][path]["post"]]
+    const JSON: &str = "content/application~1json/schema";
+    let in_queue = item(&format!("/{id}/requests/{{request_id}}"));
+    let output = [format!("{in_queue}/get"), format!("{}/post", item(path))]
+        .map(|operation| format!("{operation}/responses/200/{JSON}"))
         .into_iter()
-        .map(|operation| &operation["responses"]["200"]["content"]["application/json"]["schema"])
-        .find(|schema| !schema.is_null());
+        .find_map(|pointer| Some((document.pointer(&pointer)?, pointer)));
+    let at = |schema: &str, wrong: Wrong| (wrong.pointer(schema), wrong.message);
+    let of_input = format!("{}/post/requestBody/{JSON}", item(path));
     let about = format!("{id} {category}");
     let answers = Answers {
-        input: Some(Schema::new(input, document)?),
+        input: Some(Schema::new(input, document).map_err(|wrong| at(&of_input, wrong))?),
         sample: output
-            .map(|schema| Sample::new(schema, document, &about))
+            .map(|(schema, pointer)| {
+                Sample::new(schema, document, &about).map_err(|wrong| at(&pointer, wrong))
+            })
             .transpose()?,
         ..Answers::default()
     };

@@ -518,15 +518,27 @@ fn a_mistake_names_its_place() {
             "0 to 1000000 dollars",
         ),
         (
+            "[[endpoint]]\nid = \"a/b\"\noutput = {}\ndefaults = 3",
+            4,
+            12,
+            "defaults must be a table",
+        ),
+        (
+            "[[endpoint]]\nid = \"a/b\"\noutput = {}\n[endpoint.input.properties]\na = {}\nb = { \"$ref\" = \"#/none\" }",
+            6,
+            5,
+            "leads nowhere",
+        ),
+        (
             "[[endpoint]]\nid = \"a/b\"\noutput = {}\ninput = { type = \"strin\" }",
             4,
-            9,
+            18,
             "strin",
         ),
         (
             "[[endpoint]]\nid = \"a/b\"\noutput = {}\ninput = { pattern = \"(\" }",
             4,
-            9,
+            21,
             "(",
         ),
     ] {
@@ -608,7 +620,27 @@ fn the_control_api_defines_and_a_reset_forgets() {
         400,
         "line 2, column 6: invalid type: integer `3`, expected a string",
     );
-    post("{\"endpoint\": [{}]}").assert_detail(400, "missing field `id`");
+    for (text, detail) in [
+        (
+            "{\"endpoint\": [{}]}",
+            "line 1, column 15: missing field `id`",
+        ),
+        (
+            "{\"endpoint\": [\n  {\"id\": \"a/b\", \"output\": {}},\n  {\"id\": \"a/b\", \"output\": null, \"ms\": -1}]}",
+            "line 3, column 3: a time must be 0 to 86400000 ms, not -1",
+        ),
+        ("{\n\"endpoint\": [}", "line 2, column 14: expected value"),
+        (
+            "\n {\"endpoints\": []}",
+            "line 2, column 2: unknown field `endpoints`, expected `endpoint`",
+        ),
+        (
+            "{\"openapi\": \"3.0\",\n \"paths\": {}}",
+            "line 2, column 11: no path has a POST with a schema of its JSON body",
+        ),
+    ] {
+        post(text).assert_detail(400, detail);
+    }
     // A list with a mistake defines nothing.
     assert_eq!(
         post("endpoint = [{ id = \"acme/three\", output = {} }, { id = \"x\", output = {} }]")

@@ -367,6 +367,44 @@ fn what_is_no_description_is_refused() {
 }
 
 #[test]
+fn a_mistake_names_its_place() {
+    let document = |input: &str, output: &str| {
+        format!(
+            r##"{{"openapi": "3.0",
+ "paths": {{"/a/b": {{"post": {{
+  "requestBody": {{"content": {{"application/json": {{"schema":
+   {input}}}}}}},
+  "responses": {{"200": {{"content": {{"application/json": {{"schema":
+   {output}}}}}}}}}
+ }}}}}},
+ "components": {{"schemas": {{
+  "Wrong": {{"allOf": [{{"type": "object"}},
+   {{"$ref": "#/none"}}]}}
+ }}}}}}"##
+        )
+    };
+    for (input, output, line, column) in [
+        ("{}", "{}", 10, 4),
+        (r##"{"$ref": "#/components/schemas/Wrong"}"##, "{}", 10, 4),
+        (r##"{"properties": {"x": {"$ref": "#/no"}}}"##, "{}", 4, 25),
+        ("{}", r##"{"anyOf": [{}, {"$ref": "#/no"}]}"##, 6, 19),
+        (r#"{"properties": {"x": {"type": "strng"}}}"#, "{}", 4, 34),
+    ] {
+        let mut text = document(input, output);
+        if line < 10 {
+            text = text.replace("#/none", "#/components");
+        }
+        let mistake = Emulator::builder().define_openapi(&text).unwrap_err();
+        assert_eq!(
+            (mistake.line, mistake.column),
+            (line, column),
+            "{text}: {mistake}"
+        );
+        assert!(mistake.message.starts_with("/a/b: "), "{mistake}");
+    }
+}
+
+#[test]
 fn a_pattern_takes_no_exponential_time() {
     let emulator = emulator(
         &json!({"properties": {"prompt": {"pattern": "^(a+)+$"}}}),

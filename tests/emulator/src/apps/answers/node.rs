@@ -135,6 +135,27 @@ impl Node {
         }
     }
 
+    /// The place of the part that a JSON pointer names, or of the nearest one around it.
+    pub(in crate::apps) fn place(whole: &Spanned<Self>, pointer: &str) -> Range<usize> {
+        let mut node = whole;
+        for name in pointer.split('/').skip(1) {
+            let name = name.replace("~1", "/").replace("~0", "~");
+            let part = match node.get_ref() {
+                Self::List(parts) => name.parse().ok().and_then(|index: usize| parts.get(index)),
+                Self::Table(parts) => {
+                    let found = parts.iter().find(|(known, _)| *known == name);
+                    found.map(|(_, part)| part)
+                }
+                Self::Plain(_) | Self::Text(_) => None,
+            };
+            match part {
+                Some(part) => node = part,
+                None => break,
+            }
+        }
+        node.span()
+    }
+
     /// The value with its strings as they are.
     pub(crate) fn plain(&self) -> Value {
         match self {

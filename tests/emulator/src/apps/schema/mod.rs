@@ -16,13 +16,31 @@ pub(super) use sample::{Given, Sample};
 /// The largest compiled pattern in bytes.
 const LARGEST_PATTERN: usize = 1 << 20;
 
+/// A mistake in a schema.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    /// Whether the place is within the schema, or in what its references name.
+    within: bool,
+    /// The place as a JSON pointer.
+    pointer: String,
+    pub(super) message: String,
+}
+
+impl Wrong {
+    /// The place in a file in which the schema is at `schema`.
+    pub(super) fn pointer(&self, schema: &str) -> String {
+        let start = if self.within { schema } else { "" };
+        format!("{start}{}", self.pointer)
+    }
+}
+
 /// The schema of an input.
 #[derive(Debug)]
 pub(super) struct Schema(Validator);
 
 impl Schema {
     /// Compiles a schema, whose references are within `root`.
-    pub(super) fn new(schema: &Value, root: &Value) -> Result<Self, String> {
+    pub(super) fn new(schema: &Value, root: &Value) -> Result<Self, Wrong> {
         let whole = normal::whole(schema, root)?;
         // This engine takes linear time for every pattern.
         let patterns = PatternOptions::regex()
@@ -34,7 +52,7 @@ impl Schema {
             .offline()
             .build(&whole)
             .map(Self)
-            .map_err(|error| error.to_string())
+            .map_err(|error| normal::wrong(error.instance_path().as_str(), error.to_string()))
     }
 
     /// The input as the app framework reads it, with numbers for the strings that contain them; its

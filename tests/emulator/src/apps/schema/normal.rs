@@ -4,16 +4,74 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
+use super::Wrong;
+use crate::apps::place;
+
 /// A schema of its own, which contains what its references name. An error if a reference leads
 /// nowhere, or back to itself without a step into the value: its check would never end. An error,
 /// too, if references and alternatives make one check too long.
-pub(super) fn whole(schema: &Value, root: &Value) -> Result<Value, String> {
+pub(super) fn whole(schema: &Value, root: &Value) -> Result<Value, Wrong> {
     let mut whole = json!({ "allOf": [schema], "components": root["components"] });
-    translate(&mut whole, 0)?;
+    let at_start = |message| wrong(ITSELF, message);
+    translate(&mut whole, 0).map_err(at_start)?;
+    let mut references = Vec::new();
+    collect(&whole, &mut String::new(), &mut references);
+    for (pointer, reference) in &references {
+        target(reference, &whole).map_err(|message| wrong(pointer, message))?;
+    }
     let mut steps = Steps::new(&whole);
-    steps.of(&whole, 0)?;
-    steps.every_reference(&whole)?;
+    for (pointer, reference) in &references {
+        let followed = steps.follow(reference, 0);
+        followed.map_err(|message| wrong(pointer, message))?;
+    }
+    steps.of(&whole, 0).map_err(at_start)?;
     Ok(whole)
+}
+
+/// The place of the schema itself in [`whole`].
+const ITSELF: &str = "/allOf/0";
+
+/// A mistake at a place in [`whole`].
+pub(super) fn wrong(pointer: &str, message: String) -> Wrong {
+    match pointer.strip_prefix(ITSELF) {
+        Some(below) => Wrong {
+            within: true,
+            pointer: below.to_owned(),
+            message,
+        },
+        None => Wrong {
+            within: false,
+            pointer: pointer.to_owned(),
+            message,
+        },
+    }
+}
+
+/// All references, each with its place as a JSON pointer.
+fn collect<'a>(value: &'a Value, place: &mut String, found: &mut Vec<(String, &'a str)>) {
+    let length = place.len();
+    let mut below = |name: &str, part: &'a Value| {
+        place.push('/');
+        place.push_str(name);
+        collect(part, place, found);
+        place.truncate(length);
+    };
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                below(&index.to_string(), item);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                below(&place::escaped(name), member);
+            }
+            if let Some(Value::String(reference)) = members.get("$ref") {
+                found.push((place.clone(), reference));
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The deepest nesting of schemas.
@@ -88,21 +146,6 @@ impl<'a> Steps<'a> {
             root,
             known: HashMap::new(),
             taken: Vec::new(),
-        }
-    }
-
-    fn every_reference(&mut self, value: &'a Value) -> Result<(), String> {
-        match value {
-            Value::Array(items) => items.iter().try_for_each(|item| self.every_reference(item)),
-            Value::Object(members) => {
-                if let Some(Value::String(reference)) = members.get("$ref") {
-                    self.follow(reference, 0)?;
-                }
-                members
-                    .values()
-                    .try_for_each(|member| self.every_reference(member))
-            }
-            _ => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::normal;
+use super::{Wrong, normal};
 use crate::apps::answers::Files;
 
 /// The depth from which an output has only what its schema requires.
@@ -40,7 +40,7 @@ struct Made<'a> {
 }
 
 impl Sample {
-    pub(in crate::apps) fn new(schema: &Value, root: &Value, about: &str) -> Result<Self, String> {
+    pub(in crate::apps) fn new(schema: &Value, root: &Value, about: &str) -> Result<Self, Wrong> {
         Ok(Self {
             schema: normal::whole(schema, root)?,
             about: about.to_owned(),
