@@ -131,10 +131,12 @@ impl Mask {
         }
     }
 
-    /// Knows all strings of the response to a request for a token.
+    /// Knows all strings of the response to a request for a token that may be one. An id of an app, a URL and
+    /// a list of scopes are none.
     pub(super) fn learn_token(&self, answer: &[u8]) {
-        for (_, text) in strings(answer) {
-            if text.len() > 2 * SHORTEST {
+        for (name, text) in strings(answer) {
+            let is_one = text.len() > 2 * SHORTEST && !text.contains(['/', ' ']);
+            if is_one || is_secret(&name) {
                 self.learn(&text);
             }
         }
@@ -452,6 +454,22 @@ mod tests {
         ] {
             assert!(!is_secret(name), "{name}");
         }
+    }
+
+    #[test]
+    fn an_answer_with_a_token_says_other_things_too() {
+        let mask = Mask::default();
+        let app = "fal-ai/flux/schnell/image-to-image";
+        let scope = "openid profile offline_access";
+        let answer =
+            serde_json::json!({"app": app, "scope": scope, "token": "a/token/with/slashes"});
+        mask.learn_token(answer.to_string().as_bytes());
+        mask.learn_token(b"\"a-token-of-one-string\"");
+        assert!(mask.is_clean(app) && mask.is_clean(scope));
+        assert_eq!(
+            mask.text("a/token/with/slashes a-token-of-one-string"),
+            "**** ****"
+        );
     }
 
     #[test]
