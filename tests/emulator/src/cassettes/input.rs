@@ -182,16 +182,16 @@ pub(super) fn kept(
             uploaded(url).map(|hash| format!("{UPLOADED}{hash}"))
         });
         // JSON in a string, as models write the arguments of tools.
-        let inner =
-            is_json(&named).then(|| kept(&named, Layout::Same, mask, uploaded, &mut |_| None));
+        let inner = begins_as_json(&named)
+            .then(|| kept(&named, Layout::Same, mask, uploaded, &mut |_| None));
         let masked = mask.text(&inner.unwrap_or(named));
         (masked != text).then_some(masked)
     })
 }
 
-/// Whether a text is an object or an array of JSON.
-pub(super) fn is_json(text: &str) -> bool {
-    text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<&RawValue>(text).is_ok()
+/// Whether a text may be an object or an array of JSON, or what a broken connection leaves of it.
+pub(super) fn begins_as_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
 }
 
 /// A data URL with the hash of its content in place of the content.

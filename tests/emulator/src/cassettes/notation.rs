@@ -27,7 +27,8 @@ pub(super) enum Part<'a> {
 
 type Replace<'a> = &'a mut dyn FnMut(Part<'_>) -> Option<String>;
 
-/// Lays `json` out, which must be valid. `replace` returns what replaces a part.
+/// Lays `json` out. `replace` returns what replaces a part. With [`Layout::Same`], any text may be given:
+/// what is no JSON stays.
 pub(super) fn written(json: &str, layout: Layout, replace: Replace<'_>) -> String {
     let mut writer = Writer {
         out: String::with_capacity(json.len()),
@@ -205,6 +206,15 @@ mod tests {
             laid_out(r#"{"b":[1,{}],"a":{}}"#, Layout::Lines),
             "{\n  \"b\": [\n    1,\n    {}\n  ],\n  \"a\": {}\n}"
         );
+        for odd in [
+            TEXT,
+            "{a: 'b', }]] \u{a0}é\t\"x\ny",
+            "[link](a \"b\") {",
+            "\"\\",
+            "",
+        ] {
+            assert_eq!(laid_out(odd, Layout::Same), odd);
+        }
         for scalar in ["1", "\"a\"", "null", "[]"] {
             assert_eq!(laid_out(scalar, Layout::Lines), scalar);
         }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::value::RawValue;
+
 use super::input;
 use super::notation::Layout;
 use super::recorder::Recorder;
@@ -28,14 +30,14 @@ pub(super) fn kept(recorder: &Recorder, text: &str, named: bool) -> String {
 
 /// Whether a text is JSON, whatever its layout.
 pub(super) fn is_json(text: &str) -> bool {
-    input::is_json(text.trim_start_matches('\u{feff}'))
+    serde_json::from_str::<&RawValue>(text.trim_start_matches('\u{feff}')).is_ok()
 }
 
 fn json(recorder: &Recorder, text: &str, named: bool) -> Option<String> {
     let plain = text.trim_start_matches('\u{feff}');
     let mark = &text[..text.len() - plain.len()];
     let mut uploaded = |url: &str| recorder.uploads.hash(url).filter(|_| named);
-    input::is_json(plain).then(|| {
+    input::begins_as_json(plain).then(|| {
         let mask = &recorder.mask;
         let kept = input::kept(plain, Layout::Same, mask, &mut uploaded, &mut |_| None);
         format!("{mark}{kept}")
@@ -64,6 +66,10 @@ fn data(lines: &[(&str, &str)], json: &dyn Fn(&str) -> Option<String>) -> Option
     let parts: Vec<(&str, &str)> = lines.iter().filter_map(|(line, _)| data_of(line)).collect();
     let values: Vec<&str> = parts.iter().map(|(_, value)| *value).collect();
     let masked = json(&values.join("\n"))?;
+    // A string that is none may have had an end of a line in it.
+    if masked.split('\n').count() != lines.len() {
+        return None;
+    }
     let all = masked.split('\n').zip(parts).zip(lines);
     Some(
         all.map(|((value, (head, _)), (_, end))| format!("{head}{value}{end}"))

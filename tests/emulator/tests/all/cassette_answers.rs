@@ -279,6 +279,13 @@ fn members_are_masked_by_name_in_any_layout() {
             events,
             ": a\ndata: {\"api_key\":\"hunter2-hunter2\"}\ndata: 2\n\n",
         ),
+        // Text that only begins as JSON.
+        (json, r#"{"api_key": "hunter2-hunter2", "a": [1, {"b": "#),
+        (
+            events,
+            "data: {\"api_key\":\"hunter2-hunter2\", \"a\": \n\n",
+        ),
+        (json, r#"{"a":"{\"api_key\": \"hunter2-hunter2\", \"b\":"}"#),
     ] {
         let expected = text.replace("hunter2-hunter2", "****");
         let (answer, file) = again(kind, text);
