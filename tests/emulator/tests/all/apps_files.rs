@@ -183,3 +183,47 @@ fn a_size_from_the_input_is_checked() {
         assert!(String::from_utf8_lossy(&response.body).contains(words));
     }
 }
+
+#[test]
+fn a_large_file_within_an_output_blocks_no_other_request() {
+    let emulator = Emulator::builder()
+        .define(
+            r#"
+            [[endpoint]]
+            id = "acme/film"
+            output.video = { media = "video", as = "inline", width = 1280, height = 720, seconds = 10 }
+            stream.events = [{ video = { media = "video", as = "inline", width = 16, height = 16 } }]
+            "#,
+        )
+        .unwrap()
+        .start()
+        .unwrap();
+    std::thread::scope(|scope| {
+        let film = scope.spawn(|| {
+            Request::run("acme/film", &json!({}))
+                .key(emulator.api_key())
+                .send(&emulator)
+        });
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while !emulator.arrivals().first().is_some_and(|one| one.executed) {
+            assert!(std::time::Instant::now() < end);
+        }
+        let began = std::time::Instant::now();
+        let echo = Request::run("emulator/echo", &json!({})).key(emulator.api_key());
+        assert_eq!(echo.send(&emulator).status, 200);
+        let waited = began.elapsed();
+        let film = film.join().unwrap().json();
+        assert!(waited < began.elapsed() / 2, "{waited:?}");
+        let url = film["video"]["url"].as_str().unwrap();
+        assert!(
+            url.starts_with("data:video/mp4;base64,AAAA"),
+            "{}",
+            &url[..60]
+        );
+    });
+    let streamed = Request::run("acme/film/stream", &json!({}))
+        .key(emulator.api_key())
+        .send(&emulator);
+    let text = String::from_utf8(streamed.body).unwrap();
+    assert!(text.contains("data:video/mp4;base64,AAAA"), "{text}");
+}

@@ -1,16 +1,20 @@
 //! The files of an output.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::node::{Files, Part};
 use super::template::Problem;
+use crate::answer::Answer;
 use crate::apps::Call;
 use crate::media::{Audio, Format, Media, Picture, Video};
-use crate::storage::{Content, Lifecycle};
+use crate::storage::{self, Content, Lifecycle};
 
 /// The largest number of files that one description makes.
 const MOST: usize = 100;
@@ -116,6 +120,8 @@ pub(super) struct Maker<'a> {
     pub(super) lifecycle: Lifecycle,
     pub(super) prompt: String,
     pub(super) seed: u64,
+    /// The files within the output that are still to be made, each with the text in its place.
+    pub(super) inline: Vec<(String, Media)>,
 }
 
 impl Files for Maker<'_> {
@@ -128,7 +134,39 @@ impl Files for Maker<'_> {
     }
 }
 
+fn data_uri(content_type: &str, bytes: &[u8]) -> String {
+    format!("data:{content_type};base64,{}", STANDARD.encode(bytes))
+}
+
+/// Replaces the strings that are keys of `texts`.
+fn replace(value: &mut Value, texts: &mut HashMap<String, String>) {
+    match value {
+        Value::String(text) => {
+            if let Some(other) = texts.remove(text.as_str()) {
+                *text = other;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, texts)),
+        Value::Object(members) => members.values_mut().for_each(|one| replace(one, texts)),
+        _ => {}
+    }
+}
+
 impl Maker<'_> {
+    /// Makes the files within an output, apart from the thread that serves all requests.
+    pub(super) async fn fill(&mut self, output: &mut Value) -> Result<(), Answer> {
+        let mut texts = HashMap::new();
+        for (place, media) in std::mem::take(&mut self.inline) {
+            let bytes = storage::encode(media).await?;
+            let start = place.split_once(',').map_or("", |(start, _)| start);
+            texts.insert(place.clone(), format!("{start},{}", STANDARD.encode(bytes)));
+        }
+        if !texts.is_empty() {
+            replace(output, &mut texts);
+        }
+        Ok(())
+    }
+
     /// Each file has a seed of its own.
     fn one(&mut self, description: &Description) -> Result<Value, Problem> {
         let media = description.made(&self.prompt, self.seed);
@@ -143,13 +181,12 @@ impl Maker<'_> {
             .map_err(|_| "content_type is no content type".to_owned())?;
         let name = description.file_name.as_deref();
         let url = match (description.form, &media) {
-            (Form::Inline, media) => {
-                let bytes = match media {
-                    Some(media) => media.encode().map_err(|error| error.to_string())?,
-                    None => text.clone().into(),
-                };
-                format!("data:{content_type};base64,{}", STANDARD.encode(bytes))
+            (Form::Inline, Some(media)) => {
+                let place = format!("data:{content_type};base64,{}", Uuid::new_v4());
+                self.inline.push((place.clone(), media.clone()));
+                place
             }
+            (Form::Inline, None) => data_uri(content_type, text.as_bytes()),
             (_, Some(media)) => {
                 let content = Content::Media(media.clone());
                 self.call.store_as(content, header, name, &self.lifecycle)

@@ -95,6 +95,7 @@ impl Answers {
             lifecycle,
             prompt: prompt(&input),
             seed,
+            inline: Vec::new(),
         };
         let scope = Scope::new(&names);
         let streamed = self.stream.as_ref().filter(|_| !call.path().is_empty());
@@ -110,9 +111,10 @@ impl Answers {
             }
         }
         if let Some(stream) = streamed {
-            return stream.answer(&names, &mut maker).map_err(broken);
+            return stream.answer(&names, &mut maker).await;
         }
-        let output = self.output(&input, &names, &mut maker).map_err(broken)?;
+        let mut output = self.output(&input, &names, &mut maker).map_err(broken)?;
+        maker.fill(&mut output).await?;
         let units = self.units(&scope, &mut maker).map_err(broken)?;
         let answer = Answer::json(StatusCode::OK, &output).billable_units(units);
         Ok(match self.sample {

@@ -1,10 +1,9 @@
 //! The events of an endpoint's stream.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value, json};
 use toml::Spanned;
 
+use super::broken;
 use super::files::Maker;
 use super::node::Node;
 use super::template::{Problem, Scope};
@@ -33,11 +32,35 @@ impl Stream {
             .chain(pause)
     }
 
-    pub(super) fn answer(
+    pub(super) async fn answer(
         &self,
         names: &Map<String, Value>,
         maker: &mut Maker<'_>,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, Answer> {
+        let mut events = self.events(names, maker).map_err(broken)?;
+        for event in &mut events {
+            maker.fill(event).await?;
+        }
+        let style = Style::default();
+        let written = events.iter().enumerate();
+        let pieces = written
+            .map(|(index, event)| style.write(index, &event.to_string()))
+            .collect();
+        let scope = Scope::new(names);
+        let pause = self.pause.as_ref().map(|pause| pause.value(&scope, maker));
+        let script = Script {
+            pieces,
+            pause: pause.transpose().map_err(broken)?.unwrap_or_default(),
+            cut: false,
+        };
+        Ok(script.answer(sse::content_type()))
+    }
+
+    fn events(
+        &self,
+        names: &Map<String, Value>,
+        maker: &mut Maker<'_>,
+    ) -> Result<Vec<Value>, Problem> {
         let mut events = Vec::new();
         let scope = Scope::new(names);
         for event in &self.events {
@@ -50,20 +73,7 @@ impl Stream {
             }
             events.push(self.event(names, &text, false, maker)?);
         }
-        let style = Style::default();
-        let written = events.iter().enumerate();
-        let pieces = written
-            .map(|(index, event)| style.write(index, &event.to_string()))
-            .collect();
-        let script = Script {
-            pieces,
-            pause: match &self.pause {
-                Some(pause) => pause.value(&scope, maker)?,
-                None => Duration::ZERO,
-            },
-            cut: false,
-        };
-        Ok(script.answer(sse::content_type()))
+        Ok(events)
     }
 
     /// The last event: the output of a run that is not streamed.
