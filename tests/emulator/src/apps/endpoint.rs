@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::answers::Answers;
+use super::schema::Schema;
 use super::{Call, Program, made_up};
 use crate::answer::Answer;
 use crate::faults::matches;
@@ -138,6 +139,14 @@ impl Endpoint {
         let app = gateway::split(id).0;
         let owner = app.rsplit_once('/').map_or(app, |(owner, _)| owner);
         self.account.as_deref().unwrap_or(owner)
+    }
+
+    /// The schema of its input, if it has one.
+    pub(crate) fn input(&self) -> Option<&Value> {
+        match &self.does {
+            Does::Answers(answers) => answers.input.as_ref().map(Schema::given),
+            Does::Program(_) | Does::MadeUp => None,
+        }
     }
 
     pub(super) fn to_json(&self) -> Value {

@@ -46,8 +46,15 @@ fn llms(model: &Endpoint) -> String {
 
 /// The schemas of an input and an output.
 fn schemas(model: &Endpoint) -> (Value, Value) {
+    let any = json!({ "type": "object", "additionalProperties": true });
+    if let Some(input) = model.input() {
+        let mut input = input.clone();
+        if let Value::Object(members) = &mut input {
+            members.entry("type").or_insert(json!("object"));
+        }
+        return (input, any);
+    }
     if model.category != "text-to-image" {
-        let any = json!({ "type": "object", "additionalProperties": true });
         return (any.clone(), any);
     }
     let input = json!({
@@ -84,7 +91,10 @@ pub(super) fn document(model: &Endpoint) -> Value {
     if let Some(given) = &model.openapi {
         return Value::clone(given);
     }
-    let (id, (input, output)) = (&model.id, schemas(model));
+    let (id, (mut input, output)) = (&model.id, schemas(model));
+    let own = input
+        .as_object_mut()
+        .and_then(|all| all.remove("components"));
     let answer = |schema: &str| {
         let schema = json!({ "$ref": format!("#/components/schemas/{schema}") });
         json!({ "200": { "description": "OK", "content": { "application/json": { "schema": schema } } } })
@@ -93,7 +103,7 @@ pub(super) fn document(model: &Endpoint) -> Value {
     let logs =
         json!({ "name": "logs", "in": "query", "required": false, "schema": { "type": "number" } });
     let success = json!({ "type": "object", "properties": { "success": { "type": "boolean" } } });
-    json!({
+    let mut document = json!({
         "openapi": "3.0.4",
         "info": {
             "title": format!("Queue OpenAPI for {id}"),
@@ -160,5 +170,13 @@ pub(super) fn document(model: &Endpoint) -> Value {
                 "parameters": [request_id], "responses": answer("ModelOutput"),
             } },
         },
-    })
+    });
+    // What the references of the input name.
+    if let (Some(Value::Object(own)), Value::Object(all)) = (
+        own.map(|mut own| own["schemas"].take()),
+        &mut document["components"]["schemas"],
+    ) {
+        all.extend(own);
+    }
+    document
 }

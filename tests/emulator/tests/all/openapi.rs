@@ -573,3 +573,48 @@ fn numbers_in_strings_are_read_as_numbers() {
         assert_eq!(refused.json()["detail"][0]["type"], "int_parsing", "{text}");
     }
 }
+
+#[test]
+fn the_input_of_a_definition_is_described() {
+    let emulator = Emulator::builder()
+        .define(
+            r##"
+            [[endpoint]]
+            id = "acme/described"
+            category = "text-to-image"
+            output = {}
+            [endpoint.input]
+            required = ["prompt"]
+            properties = { prompt = { type = "string", maxLength = 5 }, size = { "$ref" = "#/components/schemas/Size" } }
+            components.schemas.Size = { enum = ["small", "large"] }
+            "##,
+        )
+        .unwrap()
+        .start()
+        .unwrap();
+    let path = "/api/openapi/queue/openapi.json?endpoint_id=acme/described";
+    let description = Request::get("fal.ai", path).send(&emulator).json();
+    let schemas = &description["components"]["schemas"];
+    assert_eq!(
+        schemas["ModelInput"],
+        json!({
+            "type": "object", "required": ["prompt"],
+            "properties": { "prompt": { "type": "string", "maxLength": 5 }, "size": { "$ref": "#/components/schemas/Size" } },
+        })
+    );
+    assert_eq!(schemas["Size"]["enum"], json!(["small", "large"]));
+    // It can be given back.
+    let second = Emulator::builder()
+        .define_openapi(&description.to_string())
+        .unwrap()
+        .start()
+        .unwrap();
+    let run = |input: Value| {
+        Request::run("acme/described", &input)
+            .key(second.api_key())
+            .send(&second)
+            .status
+    };
+    assert_eq!(run(json!({ "prompt": "a", "size": "small" })), 200);
+    assert_eq!(run(json!({ "prompt": "a", "size": "huge" })), 422);
+}

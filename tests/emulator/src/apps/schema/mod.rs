@@ -36,7 +36,11 @@ impl Wrong {
 
 /// The schema of an input.
 #[derive(Debug)]
-pub(super) struct Schema(Validator);
+pub(super) struct Schema {
+    /// As it was given.
+    given: Value,
+    validator: Validator,
+}
 
 impl Schema {
     /// Compiles a schema, whose references are within `root`.
@@ -51,8 +55,15 @@ impl Schema {
             .with_pattern_options(patterns)
             .offline()
             .build(&whole)
-            .map(Self)
+            .map(|validator| Self {
+                given: schema.clone(),
+                validator,
+            })
             .map_err(|error| normal::wrong(error.instance_path().as_str(), error.to_string()))
+    }
+
+    pub(super) fn given(&self) -> &Value {
+        &self.given
     }
 
     /// The input as the app framework reads it, with numbers for the strings that contain them; its
@@ -61,7 +72,7 @@ impl Schema {
         let mut input = Value::Object(object);
         loop {
             let mut found = Found::default();
-            for error in self.0.iter_errors(&input) {
+            for error in self.validator.iter_errors(&input) {
                 found.take(&error);
             }
             if !found.entries.is_empty() {
