@@ -575,6 +575,29 @@ fn numbers_in_strings_are_read_as_numbers() {
 }
 
 #[test]
+fn the_example_answers() {
+    let text = include_str!("../../../../examples/emulator/upscale.json");
+    let emulator = Emulator::builder()
+        .define_openapi(text)
+        .unwrap()
+        .start()
+        .unwrap();
+    let call = |input: Value| {
+        Request::run("acme/upscale", &input)
+            .key(emulator.api_key())
+            .send(&emulator)
+    };
+    let output =
+        call(json!({ "image_url": "https://example.com/a.png", "scale": "3", "seed": 5 })).json();
+    assert_eq!(
+        (&output["scale"], &output["seed"]),
+        (&json!(3.0), &json!(5))
+    );
+    assert_eq!(output["image"]["content_type"], "image/png");
+    assert_eq!(call(json!({ "scale": 9 })).status, 422);
+}
+
+#[test]
 fn the_input_of_a_definition_is_described() {
     let emulator = Emulator::builder()
         .define(
