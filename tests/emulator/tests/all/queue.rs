@@ -644,33 +644,3 @@ fn results_expire() {
     emulator.advance(Duration::from_secs(3601));
     assert_eq!(eventually(|| get(&emulator, &small).status, 410), 410);
 }
-
-#[test]
-fn a_job_keeps_integers_of_any_size() {
-    let emulator = Emulator::start().unwrap();
-    let written = r#"{"small":-9223372036854775809,"large":123456789012345678901234567890}"#;
-    let run = |host: &str| {
-        Request::new("POST", host, "/emulator/job")
-            .key(emulator.api_key())
-            .header("Content-Type", "application/json")
-            .bytes(format!(r#"{{"ms": 0, "output": {written}}}"#))
-            .send(&emulator)
-    };
-    assert_eq!(run("fal.run").body, written.as_bytes());
-    let id = run("queue.fal.run").json()["request_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    let result = || {
-        Request::get("queue.fal.run", &format!("/emulator/job/requests/{id}"))
-            .key(emulator.api_key())
-            .send(&emulator)
-    };
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    let mut answer = result();
-    while answer.status != 200 {
-        assert!(std::time::Instant::now() < end, "{answer:?}");
-        answer = result();
-    }
-    assert_eq!(answer.body, written.as_bytes());
-}

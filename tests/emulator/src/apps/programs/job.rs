@@ -5,14 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::fail;
 use crate::answer::Answer;
 use crate::apps::Call;
-use crate::body::Payload;
 use crate::clock;
 use crate::input::Fields;
 use crate::server::Request;
@@ -48,25 +45,7 @@ pub(in crate::apps) async fn run(call: &Call<'_>) -> Result<Answer, Answer> {
     }
     match script.fail {
         Some(failing) if u64::from(call.attempt()) <= failing.attempts => failing.answer(),
-        _ => Ok(answer(call, &script.output).billable_units(1)),
-    }
-}
-
-/// The output as the input has it: a value holds no integers of more than 64 bits.
-fn answer(call: &Call<'_>, output: &Value) -> Answer {
-    #[derive(Deserialize)]
-    struct Written<'a> {
-        #[serde(borrow)]
-        output: Option<&'a RawValue>,
-    }
-    let written = serde_json::from_slice::<Written<'_>>(&call.request.body).ok();
-    match written.and_then(|written| written.output) {
-        Some(text) => {
-            let content_type = HeaderValue::from_static("application/json");
-            let payload = Payload::Bytes(text.get().to_owned().into());
-            Answer::payload(StatusCode::OK, content_type, payload)
-        }
-        None => Answer::json(StatusCode::OK, output),
+        _ => Ok(Answer::json(StatusCode::OK, &script.output).billable_units(1)),
     }
 }
 
