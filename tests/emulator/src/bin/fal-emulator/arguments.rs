@@ -1,6 +1,7 @@
 //! The arguments of the program.
 
 use std::ffi::{OsStr, OsString};
+use std::iter;
 use std::path::PathBuf;
 
 use fal_emulator::{Recording, ReplayPace};
@@ -191,17 +192,10 @@ fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Str
             continue;
         }
         match argument.to_str() {
-            Some("--") => command.extend(arguments.by_ref()),
             Some("--admin") => admin = true,
             Some("--tls") => tls = true,
             Some("--help" | "-h") => return Ok(Task::Help),
-            Some(option) if option.starts_with('-') => {
-                return Err(format!("exec: unknown option {option}"));
-            }
-            _ => {
-                command.push(argument);
-                command.extend(arguments.by_ref());
-            }
+            _ => command = command_of("exec", argument, &mut arguments)?,
         }
     }
     if command.is_empty() {
@@ -213,6 +207,19 @@ fn parse_exec(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, Str
         options,
         command,
     })
+}
+
+/// Returns the command, which is what follows `--`, or begins with the first argument that is no option.
+fn command_of(
+    name: &str,
+    first: OsString,
+    rest: &mut impl Iterator<Item = OsString>,
+) -> Result<Vec<OsString>, String> {
+    match first.to_str() {
+        Some("--") => Ok(rest.collect()),
+        Some(option) if option.starts_with('-') => Err(format!("{name}: unknown option {option}")),
+        _ => Ok(iter::once(first).chain(rest).collect()),
+    }
 }
 
 fn parse_record(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, String> {
@@ -232,16 +239,9 @@ fn parse_record(mut arguments: impl Iterator<Item = OsString>) -> Result<Task, S
             continue;
         }
         match argument.to_str() {
-            Some("--") => command.extend(arguments.by_ref()),
             Some("--tls") => tls = true,
             Some("--help" | "-h") => return Ok(Task::Help),
-            Some(option) if option.starts_with('-') => {
-                return Err(format!("record: unknown option {option}"));
-            }
-            _ => {
-                command.push(argument);
-                command.extend(arguments.by_ref());
-            }
+            _ => command = command_of("record", argument, &mut arguments)?,
         }
     }
     if command.is_empty() {
